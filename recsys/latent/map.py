@@ -1,0 +1,75 @@
+"""The 2D map: items laid out so that near means alike, and a place on it for anyone's vector.
+
+Works on directions (vectors of length 1, bias left out): what a movie is like, not how popular it is.
+"""
+
+from __future__ import annotations
+
+from typing import get_args
+
+import numpy as np
+from sklearn.decomposition import PCA
+from sklearn.manifold import TSNE
+from threadpoolctl import threadpool_limits
+
+from recsys.embeddings import EmbeddingSpace
+from recsys.errors import InputError, SettingError
+from recsys.item_map import ItemMap, MapMethod
+from recsys.topk import top_k
+
+LANDING_NEIGHBOURS = 10
+"""Items that pull a newcomer to their place on a map that has no formula."""
+
+
+def make_map(space: EmbeddingSpace, method: MapMethod = "tsne", seed: int = 42) -> ItemMap:
+    """Lay out the items of a space. Same vectors and seed: same coordinates.
+
+    pca   the two directions of greatest spread: true to the large, crowded in the small
+    tsne  van der Maaten & Hinton 2008, cosine distances, started from the PCA: true to neighbourhoods; distances
+          between far groups mean little
+
+    Raises SettingError for an unknown method, InputError for fewer than three items.
+    """
+    if method not in get_args(MapMethod):
+        raise SettingError(f"unknown map method {method!r}: use {', '.join(get_args(MapMethod))}")
+    if space.n_items < 3:
+        raise InputError(f"a map needs at least three items, not {space.n_items}")
+    directions = space.item_directions
+    # One thread: the order in which OpenMP adds up forces would change the last bits, and t-SNE magnifies them.
+    with threadpool_limits(1):
+        if method == "pca" or space.n_items < 10:
+            places = PCA(2, svd_solver="full").fit_transform(_two_wide(directions))
+        else:
+            places = TSNE(
+                perplexity=min(30.0, (space.n_items - 1) / 3),
+                metric="cosine",
+                init="random" if directions.shape[1] < 2 else "pca",
+                random_state=seed,
+                n_jobs=1,
+            ).fit_transform(directions)
+    places = places - places.mean(axis=0)
+    return ItemMap(method, space.item_ids, places / max(float(np.abs(places).max()), 1e-12), seed)
+
+
+def land(item_map: ItemMap, space: EmbeddingSpace, vectors: np.ndarray) -> np.ndarray:
+    """Places (n, 2) float32 for vectors (n, d) of the same space, without moving anything else.
+
+    PCA is linear in the directions, so its own projection is recovered exactly by least squares. t-SNE has no
+    formula: a newcomer comes to the mean place of the nearest items by cosine, each pulling with the square of
+    its cosine. A zero vector lands in the middle.
+    """
+    directions = space.directions(vectors)
+    if item_map.method == "pca":
+        ones = np.ones((space.n_items, 1))
+        projection = np.linalg.lstsq(np.hstack([space.item_directions, ones]), item_map.coordinates, rcond=None)[0]
+        return np.hstack([directions, np.ones((len(directions), 1))]).astype(np.float32) @ projection.astype("f4")
+    k = min(LANDING_NEIGHBOURS, space.n_items)
+    nearest, cosines = top_k(lambda rows: directions[rows] @ space.item_directions.T, len(directions), space.n_items, k)
+    pull = np.maximum(cosines, 0) ** 2
+    pull /= np.maximum(pull.sum(axis=1, keepdims=True), 1e-12)
+    return (pull[:, :, None] * item_map.coordinates[nearest]).sum(axis=1).astype(np.float32)
+
+
+def _two_wide(directions: np.ndarray) -> np.ndarray:
+    """A space of one dimension still has a plane: the second is flat."""
+    return directions if directions.shape[1] > 1 else np.hstack([directions, np.zeros_like(directions)])

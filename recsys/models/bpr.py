@@ -1,0 +1,131 @@
+"""BPR: vectors learned from pairs, "this rather than that". Rendle et al. 2009, on `implicit`'s kernel.
+
+Maximises, over triples of a user u, an interaction i and a random other item j, ln σ(s_ui − s_uj) − λ/2 · |Θ|², where
+the score s_ui = x_uᵀ y_i + b_i is a ranking value: only differences between the items of one user mean anything. The
+item bias b_i is the last dimension of the item vectors, against a 1 in every user vector.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+import scipy.optimize
+import scipy.sparse as sp
+from implicit.cpu.bpr import BayesianPersonalizedRanking
+from scipy.special import expit
+from threadpoolctl import threadpool_limits
+
+from recsys.embeddings import EmbeddingSpace
+from recsys.interactions import Interactions
+from recsys.models.learner import Fitted, Progress, check_settings, setting, vectors_of
+
+FOLD_IN_NEGATIVES = 1000
+"""Unrated items a new user's ratings are held against; a fixed sample, so that folding in is repeatable."""
+
+
+@dataclass(frozen=True)
+class BPR:
+    """Settings of the model; `fit` returns the vectors. Weights are not used: an interaction is a like."""
+
+    name: ClassVar[str] = "bpr"
+    summary: ClassVar[str] = "Bayesian personalized ranking from pairs (Rendle et al. 2009)"
+
+    n_factors: int = setting(64, "dimensions of taste, besides the bias", 1, 4096)
+    learning_rate: float = setting(0.005, "step of the stochastic gradient; larger ones overfit", 1e-6, 10)
+    regularization: float = setting(0.001, "λ: pulls vectors and biases towards 0", 0)
+    epochs: int = setting(100, "passes over as many triples as there are interactions", 1)
+    seed: int = setting(42, "of the initial vectors and the sampled triples", 0)
+    n_threads: int = setting(1, "more are faster, but then no two runs give the same vectors", 1, 256)
+
+    def __post_init__(self) -> None:
+        check_settings(self)
+
+    def fit(self, interactions: Interactions, progress: Progress | None = None) -> EmbeddingSpace:
+        """Learn from the stored interactions with a weight above 0; `implicit` would count zeros as likes."""
+        model = BayesianPersonalizedRanking(
+            factors=self.n_factors,
+            learning_rate=self.learning_rate,
+            regularization=self.regularization,
+            iterations=self.epochs,
+            num_threads=self.n_threads,
+            random_state=self.seed,
+        )
+        with threadpool_limits(1, "blas"):
+            model.fit(
+                _likes(interactions.matrix),
+                show_progress=False,
+                callback=None if progress is None else lambda epoch, *_: progress(epoch + 1, self.epochs),
+            )
+        return EmbeddingSpace(
+            model.user_factors,
+            model.item_factors,
+            interactions.user_ids,
+            interactions.item_ids,
+            has_bias=True,
+        )
+
+    def fold_in(self, space: Fitted, ratings: sp.csr_matrix) -> np.ndarray:
+        """The user vector that BPR's own objective prefers, item vectors and biases fixed.
+
+        Minimises the mean of −ln σ(s_i − s_j) over the user's items i and a fixed sample of up to
+        `FOLD_IN_NEGATIVES` other items j, plus λ/2 · |x|²: convex, solved by L-BFGS. Stochastic training stops
+        before its own optimum, so a known user's stored vector is near this one, not equal to it.
+        """
+        space = vectors_of(space, self.name)
+        likes = _likes(ratings)
+        vectors = np.zeros((likes.shape[0], space.item_factors.shape[1]), dtype=np.float32)
+        vectors[:, -1] = 1
+        for row in range(likes.shape[0]):
+            liked = likes.indices[likes.indptr[row] : likes.indptr[row + 1]]
+            if len(liked) and len(liked) < space.n_items:
+                vectors[row, :-1] = self._solve(space, liked)[0]
+        return vectors
+
+    def contributions(self, space: Fitted, ratings: sp.csr_matrix, item_rows: np.ndarray) -> np.ndarray:
+        """What each liked item adds to the scores of `item_rows`; the bias and the negatives make up the rest.
+
+        At the optimum of `fold_in`, x = 1/λ · (Σ_i a_i y_i − Σ_j b_j y_j) with a_i the mean of 1 − σ(s_i − s_j)
+        over the negatives, so the share of liked item i in the score of t is a_i · y_iᵀ y_t / λ.
+        """
+        space = vectors_of(space, self.name)
+        ratings = sp.csr_matrix(ratings)
+        share = np.zeros((ratings.nnz, len(item_rows)), dtype=np.float32)
+        counts = np.flatnonzero(ratings.data > 0)
+        liked = ratings.indices[counts]
+        if len(liked) and len(liked) < space.n_items:
+            pull = self._solve(space, liked)[1]
+            taste = space.item_factors[:, :-1]
+            share[counts] = pull[:, None] * (taste[liked] @ taste[item_rows].T)
+        return share
+
+    def _solve(self, space: EmbeddingSpace, liked: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The folded-in vector (d,) and the pull a_i / λ of each liked item (n_liked,)."""
+        others = np.setdiff1d(np.arange(space.n_items), liked, assume_unique=True)
+        if len(others) > FOLD_IN_NEGATIVES:
+            others = np.random.default_rng(self.seed).choice(others, FOLD_IN_NEGATIVES, replace=False)
+        items = space.item_factors.astype(np.float64)
+        liked_y, other_y = items[liked, :-1], items[others, :-1]
+        bias_gap = items[liked, -1][:, None] - items[others, -1][None, :]
+        penalty = max(self.regularization, 1e-6)  # without any, a separable user has no optimum
+        n_pairs = bias_gap.size
+
+        def loss(x: np.ndarray) -> tuple[float, np.ndarray]:
+            gap = (liked_y @ x)[:, None] - (other_y @ x)[None, :] + bias_gap
+            miss = expit(-gap)
+            value = np.logaddexp(0, -gap).mean() + penalty / 2 * x @ x
+            slope = (miss.sum(0) @ other_y - miss.sum(1) @ liked_y) / n_pairs + penalty * x
+            return value, slope
+
+        x = scipy.optimize.minimize(loss, np.zeros(items.shape[1] - 1), jac=True, method="L-BFGS-B").x
+        gap = (liked_y @ x)[:, None] - (other_y @ x)[None, :] + bias_gap
+        return x, expit(-gap).sum(1) / n_pairs / penalty
+
+
+def _likes(ratings: sp.csr_matrix) -> sp.csr_matrix:
+    """Interactions with a weight above 0, as ones, with 32-bit indices as the kernel wants them."""
+    likes = sp.csr_matrix(ratings, dtype=np.float32, copy=True)
+    likes.data = (likes.data > 0).astype(np.float32)
+    likes.eliminate_zeros()
+    return likes

@@ -1,0 +1,41 @@
+"""popular: the items with the greatest total weight, for everyone alike. The baseline and the cold start."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+import scipy.sparse as sp
+
+from recsys.errors import Unsupported
+from recsys.interactions import Interactions
+from recsys.models.learner import Fitted, ItemScores, Progress, check_settings, setting
+
+
+@dataclass(frozen=True)
+class Popular:
+    """It has no vectors: `fit` returns ItemScores, whose scores are the summed weights of each item."""
+
+    name: ClassVar[str] = "popular"
+    summary: ClassVar[str] = "the most watched, for everyone alike"
+
+    seed: int = setting(42, "kept for uniformity; nothing here is random", 0)
+
+    def __post_init__(self) -> None:
+        check_settings(self)
+
+    def fit(self, interactions: Interactions, progress: Progress | None = None) -> ItemScores:
+        """Sum each item's weights."""
+        totals = np.asarray(interactions.matrix.sum(axis=0), dtype=np.float32).ravel()
+        if progress is not None:
+            progress(1, 1)
+        return ItemScores(totals, interactions.item_ids)
+
+    def fold_in(self, space: Fitted, ratings: sp.csr_matrix) -> np.ndarray:
+        """Raises Unsupported: there are no vectors, and none are needed to recommend to a new user."""
+        raise Unsupported("'popular' has no vectors; it recommends the same to a new user as to everyone")
+
+    def contributions(self, space: Fitted, ratings: sp.csr_matrix, item_rows: np.ndarray) -> np.ndarray:
+        """Raises Unsupported: a user's ratings have no part in these scores."""
+        raise Unsupported("'popular' does not look at a user's ratings, so none of them contributes")

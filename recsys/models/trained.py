@@ -1,0 +1,86 @@
+"""TrainedModel: everything that is needed to recommend, as one thing. Knows no files and no screen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from recsys.catalog import Catalog
+from recsys.confidence import Confidence, Weigher
+from recsys.embeddings import EmbeddingSpace
+from recsys.errors import InputError
+from recsys.interactions import Interactions
+from recsys.models.learner import Fitted, Learner, Progress, vectors_of
+
+
+@dataclass(frozen=True, eq=False)
+class TrainedModel:
+    """What a learner found, with what it takes to use it.
+
+    learner    the settings it was trained with
+    fitted     vectors, or scores for a model without vectors
+    weigher    turns anybody's ratings into weights as in training
+    catalog    what the items are called, in the order of the vectors
+    n_ratings  (n_items,) int64, how often each item was rated in training: its popularity
+    data       what it was trained on: name, path, fingerprint, n_users, n_items, n_ratings
+    metrics    measured qualities, by name
+    """
+
+    learner: Learner
+    fitted: Fitted
+    weigher: Weigher
+    catalog: Catalog
+    n_ratings: np.ndarray
+    data: dict[str, Any] = field(default_factory=dict)
+    metrics: dict[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        n = len(self.fitted.item_ids)
+        if len(self.catalog) != n or len(self.n_ratings) != n or len(self.weigher.item_totals) != n:
+            raise InputError(f"the parts of the model do not fit together: {n} items, {len(self.catalog)} titles")
+
+    @property
+    def item_ids(self) -> np.ndarray:
+        return self.fitted.item_ids
+
+    @property
+    def space(self) -> EmbeddingSpace:
+        """The vectors; raises Unsupported for a model without any."""
+        return vectors_of(self.fitted, self.learner.name)
+
+    @property
+    def has_space(self) -> bool:
+        return isinstance(self.fitted, EmbeddingSpace)
+
+
+def train_model(
+    interactions: Interactions,
+    catalog: Catalog,
+    learner: Learner,
+    confidence: Confidence | None = None,
+    *,
+    data: dict[str, Any] | None = None,
+    progress: Progress | None = None,
+) -> TrainedModel:
+    """Weigh the ratings, learn from them, and keep together what is needed later.
+
+    Raises InputError when no rating counts or training diverges.
+    """
+    weigher = (confidence or Confidence()).fit(interactions)
+    weighted = Interactions(weigher.weigh(interactions.matrix), interactions.user_ids, interactions.item_ids)
+    return TrainedModel(
+        learner,
+        learner.fit(weighted, progress),
+        weigher,
+        catalog,
+        np.bincount(interactions.matrix.indices, minlength=interactions.n_items).astype(np.int64),
+        {
+            **(data or {}),
+            "fingerprint": interactions.fingerprint,
+            "n_users": interactions.n_users,
+            "n_items": interactions.n_items,
+            "n_ratings": interactions.n_ratings,
+        },
+    )

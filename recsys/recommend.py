@@ -1,0 +1,171 @@
+"""Ids in, ranked table out: recommendations for known and new users, neighbours, and the reasons behind them.
+
+Knows no files and no screen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import scipy.sparse as sp
+
+from recsys.embeddings import EmbeddingSpace, Metric
+from recsys.errors import InputError
+from recsys.interactions import Interactions, as_ids, rows_of
+from recsys.models import TrainedModel
+from recsys.topk import NONE, top_k
+
+STORED, FOLDED_IN, COLD = "stored", "folded in", "cold"
+
+
+@dataclass(frozen=True, eq=False)
+class Audience:
+    """Users to recommend to, whoever they are.
+
+    user_ids  (n,) original ids
+    ratings   CSR (n, n_items) of raw ratings, columns in the order of the model's items: what they have seen
+    vectors   (n, d) float32, or None for a model without vectors
+    origin    (n,) str: "stored" (vector from training), "folded in" (computed from the ratings) or "cold" (nothing
+              is known of the user: the most popular items are what they get)
+    """
+
+    user_ids: np.ndarray
+    ratings: sp.csr_matrix
+    vectors: np.ndarray | None
+    origin: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.user_ids)
+
+    def __getitem__(self, rows: slice) -> Audience:
+        vectors = None if self.vectors is None else self.vectors[rows]
+        return Audience(self.user_ids[rows], self.ratings[rows], vectors, self.origin[rows])
+
+
+def audience_of(
+    model: TrainedModel, interactions: Interactions, user_ids: Sequence[Any] | np.ndarray | None = None
+) -> Audience:
+    """Users of some data, all or those named: with their trained vectors, or folded in if training never saw them.
+
+    The data may have other users and items than the model was trained on; ratings of items that the model does not
+    know have no effect. Raises UnknownId for a user who is not in the data.
+    """
+    rows = np.arange(interactions.n_users) if user_ids is None else interactions.user_rows(user_ids)
+    if not np.array_equal(interactions.item_ids, model.item_ids):
+        interactions = interactions.with_items(model.item_ids)
+    ids, ratings = interactions.user_ids[rows], interactions.matrix[rows]
+    if not isinstance(model.fitted, EmbeddingSpace):
+        return Audience(ids, ratings, None, np.full(len(ids), STORED, dtype=object))
+    space = model.fitted
+    places = np.full(len(ids), -1)
+    if ids.dtype == space.user_ids.dtype:
+        places = space.user_index.get_indexer(pd.Index(ids, dtype=ids.dtype))
+    vectors = space.user_factors[np.maximum(places, 0)] if space.n_users else np.zeros((len(ids), 0), np.float32)
+    new = np.flatnonzero(places < 0)
+    if len(new):
+        vectors = np.zeros((len(ids), space.item_factors.shape[1]), np.float32) if not space.n_users else vectors
+        vectors[new] = _fold_in(model, ratings[new])
+    origin = np.where(places < 0, FOLDED_IN, STORED).astype(object)
+    origin[~vectors[:, : space.n_factors].any(axis=1)] = COLD
+    return Audience(ids, ratings, vectors, origin)
+
+
+def audience_of_ratings(model: TrainedModel, ratings: Mapping[Any, float], user_id: Any = "you") -> Audience:
+    """One new user from what they rated: item id → rating. Raises UnknownId, and InputError for a bad rating."""
+    items = as_ids(list(ratings))
+    values = np.array([float(r) for r in ratings.values()], dtype=np.float32)
+    if not np.isfinite(values).all():
+        raise InputError("ratings must be finite numbers")
+    known = pd.Index(model.item_ids, dtype=model.item_ids.dtype)
+    columns = rows_of(known, items, "item") if len(items) else np.empty(0, np.int64)
+    matrix = sp.csr_matrix((values, (np.zeros(len(columns), np.int64), columns)), shape=(1, len(known)))
+    return audience_of(model, Interactions(matrix, np.array([user_id], dtype=object), model.item_ids))
+
+
+def recommend(
+    model: TrainedModel,
+    audience: Audience,
+    k: int = 10,
+    *,
+    exclude_seen: bool = True,
+    allowed: np.ndarray | None = None,
+    n_threads: int = 1,
+) -> pd.DataFrame:
+    """The k best items for each user: columns user_id, rank (1 = best), item_id, score; users in their order.
+
+    exclude_seen  leave out what the user has rated
+    allowed       bool (n_items,): candidates for anyone, such as the movies of a genre
+
+    A user for whom fewer candidates are left gets fewer rows, never a filtered item. A cold user gets the most
+    popular items, scored by the share of all ratings. What a score means is said in each model's file.
+    """
+    if k < 1:
+        raise InputError(f"the number of recommendations is at least 1, not {k}")
+    columns, scores = top_k(
+        lambda rows: score(model, audience[rows]),
+        len(audience),
+        len(model.item_ids),
+        min(k, len(model.item_ids)),
+        exclude=audience.ratings if exclude_seen else None,
+        allowed=allowed,
+        n_threads=n_threads,
+    )
+    found = columns != NONE
+    return pd.DataFrame(
+        {
+            "user_id": np.repeat(audience.user_ids, found.sum(axis=1)),
+            "rank": (np.broadcast_to(np.arange(1, columns.shape[1] + 1, dtype=np.int32), columns.shape)[found]),
+            "item_id": model.item_ids[columns[found]],
+            "score": scores[found],
+        }
+    )
+
+
+def score(model: TrainedModel, audience: Audience) -> np.ndarray:
+    """Scores of every item for each user, (n, n_items) float32; popularity for those of whom nothing is known."""
+    if audience.vectors is None or not isinstance(model.fitted, EmbeddingSpace):
+        return model.fitted.score(len(audience))  # type: ignore[union-attr,arg-type]
+    scores = model.fitted.score(audience.vectors)
+    cold = audience.origin == COLD
+    if cold.any():
+        scores[cold] = model.n_ratings / max(int(model.n_ratings.sum()), 1)
+    return scores
+
+
+def explain(
+    model: TrainedModel, audience: Audience, item_ids: Sequence[Any] | np.ndarray, top: int = 3
+) -> list[list[tuple[Any, float]]]:
+    """Why each item is recommended to the one user of `audience`: the rated items that add most to its score.
+
+    Returns, for each of `item_ids`, up to `top` pairs (rated item id, share added to the score), greatest first, only
+    those that add something. How exact the split is, each model's `contributions` says. A model without vectors has
+    no reasons of this kind: the lists are empty. Raises UnknownId.
+    """
+    if len(audience) != 1:
+        raise InputError(f"an explanation is for one user, not {len(audience)}")
+    if not isinstance(model.fitted, EmbeddingSpace) or audience.origin[0] == COLD:
+        return [[] for _ in item_ids]
+    weights = model.weigher.weigh(audience.ratings)
+    shares = model.learner.contributions(model.fitted, weights, model.fitted.item_rows(item_ids))
+    rated = model.item_ids[weights.indices]
+    reasons = []
+    for column in shares.T:
+        best = np.argsort(-column, kind="stable")[:top]
+        reasons.append([(rated[row], float(column[row])) for row in best if column[row] > 0])
+    return reasons
+
+
+def similar(model: TrainedModel, item_id: Any, k: int = 10, metric: Metric = "cosine") -> pd.DataFrame:
+    """The k items most like one: columns rank, item_id, similarity. Raises UnknownId, Unsupported, SettingError."""
+    ids, likeness = model.space.neighbours([item_id], k, metric)
+    return pd.DataFrame(
+        {"rank": np.arange(1, ids.shape[1] + 1, dtype=np.int32), "item_id": ids[0], "similarity": likeness[0]}
+    )
+
+
+def _fold_in(model: TrainedModel, ratings: sp.csr_matrix) -> np.ndarray:
+    return model.learner.fold_in(model.fitted, model.weigher.weigh(ratings))
