@@ -53,7 +53,7 @@ class WheelSource:
 
     requirement: str  # name==version
     folder: str  # inside the wheel
-    files: Mapping[str, str]  # file name → checksum
+    files: Mapping[str, str] = field(hash=False)  # file name → checksum
 
 
 @dataclass(frozen=True)

@@ -58,20 +58,10 @@ def audience_of(
     if not np.array_equal(interactions.item_ids, model.item_ids):
         interactions = interactions.with_items(model.item_ids)
     ids, ratings = interactions.user_ids[rows], interactions.matrix[rows]
-    if not isinstance(model.fitted, EmbeddingSpace):
-        return Audience(ids, ratings, None, np.full(len(ids), STORED, dtype=object))
-    space = model.fitted
     places = np.full(len(ids), -1)
-    if ids.dtype == space.user_ids.dtype:
-        places = space.user_index.get_indexer(pd.Index(ids, dtype=ids.dtype))
-    vectors = space.user_factors[np.maximum(places, 0)] if space.n_users else np.zeros((len(ids), 0), np.float32)
-    new = np.flatnonzero(places < 0)
-    if len(new):
-        vectors = np.zeros((len(ids), space.item_factors.shape[1]), np.float32) if not space.n_users else vectors
-        vectors[new] = _fold_in(model, ratings[new])
-    origin = np.where(places < 0, FOLDED_IN, STORED).astype(object)
-    origin[~vectors[:, : space.n_factors].any(axis=1)] = COLD
-    return Audience(ids, ratings, vectors, origin)
+    if isinstance(model.fitted, EmbeddingSpace) and ids.dtype == model.fitted.user_ids.dtype:
+        places = model.fitted.user_index.get_indexer(pd.Index(ids, dtype=ids.dtype))
+    return _audience(model, ids, ratings, places)
 
 
 def audience_of_ratings(model: TrainedModel, ratings: Mapping[Any, float], user_id: Any = "you") -> Audience:
@@ -83,7 +73,22 @@ def audience_of_ratings(model: TrainedModel, ratings: Mapping[Any, float], user_
     known = pd.Index(model.item_ids, dtype=model.item_ids.dtype)
     columns = rows_of(known, items, "item") if len(items) else np.empty(0, np.int64)
     matrix = sp.csr_matrix((values, (np.zeros(len(columns), np.int64), columns)), shape=(1, len(known)))
-    return audience_of(model, Interactions(matrix, np.array([user_id], dtype=object), model.item_ids))
+    return _audience(model, np.array([user_id], dtype=object), matrix, np.array([-1]))
+
+
+def _audience(model: TrainedModel, ids: np.ndarray, ratings: sp.csr_matrix, places: np.ndarray) -> Audience:
+    """Stored vectors for users who have a place among the model's users, folded-in ones for the rest (−1)."""
+    if not isinstance(model.fitted, EmbeddingSpace):
+        return Audience(ids, ratings, None, np.full(len(ids), STORED, dtype=object))
+    space = model.fitted
+    vectors = np.empty((len(ids), space.item_factors.shape[1]), dtype=np.float32)
+    known = places >= 0
+    vectors[known] = space.user_factors[places[known]]
+    if not known.all():
+        vectors[~known] = model.learner.fold_in(space, model.weigher.weigh(ratings[~known]))
+    origin = np.where(known, STORED, FOLDED_IN).astype(object)
+    origin[~vectors[:, : space.n_factors].any(axis=1)] = COLD
+    return Audience(ids, ratings, vectors, origin)
 
 
 def recommend(
@@ -128,7 +133,7 @@ def recommend(
 def score(model: TrainedModel, audience: Audience) -> np.ndarray:
     """Scores of every item for each user, (n, n_items) float32; popularity for those of whom nothing is known."""
     if audience.vectors is None or not isinstance(model.fitted, EmbeddingSpace):
-        return model.fitted.score(len(audience))  # type: ignore[union-attr,arg-type]
+        return model.fitted.score(len(audience))  # type: ignore[arg-type]
     scores = model.fitted.score(audience.vectors)
     cold = audience.origin == COLD
     if cold.any():
@@ -165,7 +170,3 @@ def similar(model: TrainedModel, item_id: Any, k: int = 10, metric: Metric = "co
     return pd.DataFrame(
         {"rank": np.arange(1, ids.shape[1] + 1, dtype=np.int32), "item_id": ids[0], "similarity": likeness[0]}
     )
-
-
-def _fold_in(model: TrainedModel, ratings: sp.csr_matrix) -> np.ndarray:
-    return model.learner.fold_in(model.fitted, model.weigher.weigh(ratings))

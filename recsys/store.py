@@ -13,7 +13,7 @@ import os
 import re
 import secrets
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -239,8 +239,7 @@ def write_map(path: Path, item_map: ItemMap) -> None:
             "y": pa.array(item_map.coordinates[:, 1]),
         }
     ).replace_schema_metadata({"recsys.map": json.dumps({"method": item_map.method, "seed": item_map.seed})})
-    with new_file(path) as temporary:
-        pq.write_table(table, temporary)
+    write_table(path, table)
 
 
 def load_map(model_folder: Path, method: str) -> ItemMap:
@@ -259,6 +258,49 @@ def list_maps(model_folder: Path) -> list[str]:
     """Methods of the maps that are stored with a model, sorted."""
     start, end = MAP.split("{}")
     return sorted(path.name[len(start) : -len(end)] for path in model_folder.glob(MAP.format("*")))
+
+
+# --- batches ----------------------------------------------------------------------------------------------------
+
+
+class Parts:
+    """A Parquet file written in parts, each safe on disk when done, so that a broken run can be taken up again.
+
+    The parts lie in a hidden folder beside the file, with the plan they belong to. With `resume`, parts of the same
+    plan are kept; of another plan, or without `resume`, they are thrown away.
+    """
+
+    def __init__(self, out: Path, plan: Mapping[str, Any], resume: bool) -> None:
+        self.out = out
+        self.folder = out.with_name(f".{out.name}.parts")
+        plan_file = self.folder / "plan.json"
+        if not (resume and plan_file.is_file() and _load(plan_file) == dict(plan)):
+            check_replaceable(self.folder, plan_file.name)
+            shutil.rmtree(self.folder, ignore_errors=True)
+            write_json(plan_file, dict(plan))
+        self.n_found = len(list(self.folder.glob("*.parquet")))
+
+    def has(self, number: int) -> bool:
+        return self._part(number).is_file()
+
+    def write(self, number: int, table: pa.Table) -> None:
+        write_table(self._part(number), table)
+
+    def join(self, n_parts: int) -> int:
+        """Join the parts into the file, a row group each, and remove them; returns the number of rows."""
+        n_rows = 0
+        with new_file(self.out) as temporary:
+            schema = pq.read_schema(self._part(0)).remove_metadata()
+            with pq.ParquetWriter(temporary, schema) as writer:
+                for number in range(n_parts):
+                    table = pq.read_table(self._part(number)).cast(schema)
+                    n_rows += len(table)
+                    writer.write_table(table, row_group_size=max(len(table), 1))
+        shutil.rmtree(self.folder)
+        return n_rows
+
+    def _part(self, number: int) -> Path:
+        return self.folder / f"{number:06d}.parquet"
 
 
 # --- safe files and folders -------------------------------------------------------------------------------------
@@ -317,6 +359,12 @@ def check_replaceable(folder: Path, marker: str) -> None:
         raise InputError(f"{folder}: is in the way and not a folder; choose another --out")
     if folder.is_dir() and any(folder.iterdir()) and not (folder / marker).is_file():
         raise InputError(f"{folder}: holds other files and will not be replaced; choose another --out")
+
+
+def write_table(path: Path, table: pa.Table) -> None:
+    """Write a table as Parquet, atomically."""
+    with new_file(path) as temporary:
+        pq.write_table(table, temporary)
 
 
 def write_json(path: Path, value: Any) -> None:

@@ -13,7 +13,7 @@ import re
 import stat
 import threading
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -132,7 +132,7 @@ FILES = {
 }
 
 
-def zip_of(files: dict[str, str | bytes], top: str) -> bytes:
+def zip_of(files: Mapping[str, str | bytes], top: str) -> bytes:
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as bundle:
         bundle.writestr(f"{top}/", b"")
@@ -154,11 +154,11 @@ Publish = Callable[..., bytes]
 def publish(server: Server, monkeypatch: pytest.MonkeyPatch) -> Publish:
     """Put a zip on the server under a dataset's name, and its checksum where the published one is."""
 
-    def put(name: str = "ml-1m", content: bytes | None = None, **changes: object) -> bytes:
+    def put(name: str = "ml-1m", content: bytes | None = None) -> bytes:
         known = DATASETS[name]
         content = content or zip_of(FILES[name], known.folder or name)
-        facts = {"checksum": sha256(content), "size": len(content), "fallbacks": (), **changes}
-        monkeypatch.setitem(DATASETS, name, dataclasses.replace(known, **facts))
+        changed = dataclasses.replace(known, checksum=sha256(content), size=len(content), fallbacks=())
+        monkeypatch.setitem(DATASETS, name, changed)
         server.files[f"{name}.zip"] = content
         return content
 
@@ -200,12 +200,16 @@ def test_second_fetch_uses_no_network_and_says_nothing(server: Server, publish: 
     first: list[str] = []
     second: list[str] = []
     fetch("ml-1m", tmp_path, base_url=server.url, on_notice=first.append)
+    (tmp_path / "raw" / ".ml-1m.lock").unlink()
     fetch("ml-1m", tmp_path, base_url=server.url, on_notice=second.append)
     assert len(server.requests) == 1
     assert len(first) == 1  # the licence, once
     assert "ml-1m-README.txt" in first[0]
     assert "\n" not in first[0]
     assert second == []
+    assert [path.name for path in (tmp_path / "raw").iterdir()] == [
+        "ml-1m"
+    ]  # nothing is written either: the disk may be read-only by now
 
 
 def test_recsys_data_and_recsys_mirror_are_honoured(
@@ -213,6 +217,8 @@ def test_recsys_data_and_recsys_mirror_are_honoured(
 ) -> None:
     publish()
     assert datasets.data_root() == Path("data")
+    monkeypatch.setenv("RECSYS_DATA", "~/movies")
+    assert datasets.data_root() == Path.home() / "movies"
     monkeypatch.setenv("RECSYS_DATA", str(tmp_path / "elsewhere"))
     monkeypatch.setenv("RECSYS_MIRROR", server.url + "/")
     assert fetch("ml-1m") == tmp_path / "elsewhere" / "raw" / "ml-1m"

@@ -114,7 +114,8 @@ def _read_dat(path: Path) -> pd.DataFrame:
         encoding = "latin-1"
     table = _read_plain(pa.py_buffer(body.replace(b"::", b"\t")), "\t", encoding, ["item_id", "title", "genres"])
     table["genres"] = [_words(g.split("|")) for g in table["genres"]]
-    return table.assign(year=None, tags=_lists(None, len(table), path))
+    table["year"], table["tags"] = None, pd.Series(_lists(None, len(table), path), dtype=object)
+    return table
 
 
 def _read_plain(source: Path | pa.Buffer, delimiter: str, encoding: str, names: list[str]) -> pd.DataFrame:

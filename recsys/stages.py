@@ -1,0 +1,277 @@
+"""One function per command: load, call, save, and say what was done.
+
+A stage takes paths and settings, leaves files behind, and returns a plain dict that the command line prints as a table
+or as JSON. It knows nothing of the screen: progress goes to a `Report` that somebody else draws.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from recsys import datasets, etl, store
+from recsys.confidence import Confidence
+from recsys.embeddings import Metric
+from recsys.errors import InputError
+from recsys.etl.users import read_user_ids
+from recsys.item_map import MapMethod
+from recsys.latent.map import make_map
+from recsys.models import MODELS, TrainedModel, train_model, with_settings
+from recsys.recommend import Audience, audience_of, audience_of_ratings
+from recsys.recommend import recommend as recommend_to
+from recsys.recommend import similar as similar_items
+from recsys.topk import row_blocks
+
+Progress = Callable[[int, int], None]
+Report = Callable[[str], Progress]
+"""Given what is being done, returns what to call with (done, in all)."""
+
+Say = Callable[[str], None]
+"""Takes one line for a person, such as a licence notice."""
+
+DEMO_DATASET = "ml-100k"
+DEMO_MODEL = "als"
+DEMO_USER = 1
+PART_ROWS = 2**19
+"""Rows of a finished part of a batch: some ten megabytes, so that little is lost when a run is broken off."""
+
+
+def _quiet(_: str) -> Progress:
+    return lambda _done, _all: None
+
+
+def fetch(name: str, *, report: Report = _quiet, say: Say = lambda _: None) -> dict[str, Any]:
+    """Download a named dataset into the data folder, or find it there."""
+    folder = datasets.fetch(name, on_progress=_bytes(report(f"fetching {name}")), on_notice=say)
+    return {"dataset": name, "folder": str(folder), "files": sorted(f.name for f in folder.iterdir() if f.is_file())}
+
+
+def prepare(
+    source: str,
+    out: Path,
+    *,
+    items: Path | None = None,
+    columns: etl.Columns | None = None,
+    scale: tuple[float, float] | None = None,
+    ids: str = "auto",
+    min_user: int = 1,
+    min_item: int = 1,
+    report: Report = _quiet,
+    say: Say = lambda _: None,
+) -> dict[str, Any]:
+    """Clean ratings into a prepared folder. `source` is a dataset's name, a MovieLens folder or a file of ratings."""
+    store.check_replaceable(out, store.REPORT)
+    if source in datasets.DATASETS and not Path(source).exists():
+        scale = scale or datasets.DATASETS[source].rating_scale
+        folder = datasets.fetch(source, on_progress=_bytes(report(f"fetching {source}")), on_notice=say)
+        found = etl.find_source(folder, items)
+    else:
+        found = etl.find_source(Path(source), items)
+    prepared = etl.prepare_ratings(
+        found,
+        columns=columns,
+        rules=etl.Rules(scale, ids),  # type: ignore[arg-type]
+        min_user=min_user,
+        min_item=min_item,
+        on_progress=report(f"reading {found.ratings.name}"),
+    )
+    store.save_prepared(out, prepared)
+    return {**prepared.report, "out": str(out)}
+
+
+def train(
+    data: Path,
+    out: Path,
+    *,
+    model: str = "als",
+    settings: Mapping[str, Any] | None = None,
+    confidence: Confidence | None = None,
+    report: Report = _quiet,
+) -> dict[str, Any]:
+    """Train a model on a prepared folder."""
+    if model not in MODELS:
+        raise InputError(f"there is no model {model!r}; there are {', '.join(MODELS)}")
+    learner = with_settings(MODELS[model], settings or {})
+    store.check_replaceable(out, store.MANIFEST)
+    stored = store.load_prepared(data)
+    trained = train_model(
+        stored.interactions,
+        stored.catalog,
+        learner,
+        confidence,
+        data={"name": data.resolve().name, "path": str(data)},
+        progress=report(f"training {model}"),
+    )
+    store.save_model(out, trained)
+    manifest = store.read_manifest(out)
+    return {key: manifest[key] for key in ("model", "hyperparameters", "confidence", "data")} | {"out": str(out)}
+
+
+def recommend(
+    model_folder: Path,
+    data: Path,
+    out: Path,
+    *,
+    k: int = 10,
+    users: Path | None = None,
+    exclude_seen: bool = True,
+    resume: bool = False,
+    n_threads: int | None = None,
+    report: Report = _quiet,
+) -> dict[str, Any]:
+    """Write the k best items of every user (or of those listed in a file) as Parquet, in parts that can be resumed.
+
+    Users of the data whom training never saw are folded in. Listed users who are not in the data are set aside, with
+    file, line and reason, in `<out>.rejected.parquet`.
+    """
+    if k < 1:
+        raise InputError(f"the number of recommendations is at least 1, not {k}")
+    if out.is_dir():
+        raise InputError(f"{out}: is a folder; name a file to write to")
+    model = store.load_model(model_folder)
+    stored = store.load_prepared(data)
+    rejected = pa.Table.from_pylist([], etl.ratings.REJECTED)
+    wanted = None
+    if users is not None:
+        wanted, rejected = _listed_users(users, stored)
+    audience = audience_of(model, stored.interactions, wanted)
+    size = max(1, PART_ROWS // min(k, len(model.item_ids)))
+    plan = {
+        "model": store.fingerprint_of(model_folder),
+        "data": stored.interactions.fingerprint,
+        "users": hashlib.sha256("\n".join(map(str, audience.user_ids)).encode()).hexdigest(),
+        "k": k,
+        "exclude_seen": exclude_seen,
+        "part_users": size,
+    }
+    parts = store.Parts(out, plan, resume)
+    blocks = list(row_blocks(len(audience), size))
+    progress = report("recommending")
+    for number, rows in enumerate(blocks):
+        if not parts.has(number):
+            table = recommend_to(
+                model, audience[rows], k, exclude_seen=exclude_seen, n_threads=n_threads or os.cpu_count() or 1
+            )
+            parts.write(number, pa.Table.from_pandas(table, preserve_index=False))
+        progress(rows.stop, len(audience))
+    n_rows = parts.join(len(blocks))
+    origins = pd.Series(audience.origin).value_counts()
+    result = {
+        "out": str(out),
+        "users": len(audience),
+        "rows": n_rows,
+        "k": k,
+        "origin": {str(name): int(count) for name, count in origins.items()},
+        "resumed_parts": parts.n_found,
+        "rejected_users": len(rejected),
+    }
+    if len(rejected):
+        aside = out.with_name(f"{out.stem}.rejected.parquet")
+        store.write_table(aside, rejected)
+        result["rejected_file"] = str(aside)
+    return result
+
+
+def recommend_user(
+    model_folder: Path, data: Path, user: Any, *, k: int = 10, exclude_seen: bool = True
+) -> dict[str, Any]:
+    """The k best items of one user, with titles. Raises UnknownId."""
+    model, stored = store.load_model(model_folder), store.load_prepared(data)
+    audience = audience_of(model, stored.interactions, [user])
+    return _with_titles(model, audience, k, exclude_seen)
+
+
+def recommend_ratings(model_folder: Path, rated: Mapping[str, float], *, k: int = 10) -> dict[str, Any]:
+    """The k best items for somebody new, from titles and ratings. Raises UnknownId naming near titles."""
+    model = store.load_model(model_folder)
+    ratings = {model.item_ids[model.catalog.find(title, model.n_ratings)]: stars for title, stars in rated.items()}
+    return _with_titles(model, audience_of_ratings(model, ratings), k, True)
+
+
+def similar(model_folder: Path, title: str, *, k: int = 10, metric: Metric = "cosine") -> dict[str, Any]:
+    """The items most like the one of that title. Raises UnknownId naming near titles."""
+    model = store.load_model(model_folder)
+    row = model.catalog.find(title, model.n_ratings)
+    table = similar_items(model, model.item_ids[row], k, metric)
+    table.insert(2, "title", model.catalog.label_of(table["item_id"].to_numpy()))
+    return {"title": model.catalog.labels[row], "metric": metric, "similar": _rows(table)}
+
+
+def map_items(
+    model_folder: Path, *, method: MapMethod = "tsne", seed: int = 42, out: Path | None = None
+) -> dict[str, Any]:
+    """Lay out a model's items in 2D and store the map with the model; a copy goes to `out`."""
+    model = store.load_model(model_folder)
+    item_map = make_map(model.space, method, seed)
+    path = store.save_map(model_folder, item_map)
+    if out is not None:
+        store.write_map(out, item_map)
+    return {"method": method, "seed": seed, "items": len(item_map.item_ids), "out": str(out or path)}
+
+
+def demo(*, report: Report = _quiet, say: Say = lambda _: None) -> dict[str, Any]:
+    """The whole way on MovieLens 100K, short of the app: fetch, prepare, train, recommend, map."""
+    root = datasets.data_root()
+    data, model = root / "prepared" / DEMO_DATASET, root / "models" / f"{DEMO_DATASET}-{DEMO_MODEL}"
+    prepared = prepare(DEMO_DATASET, data, report=report, say=say)
+    trained = train(data, model, model=DEMO_MODEL, report=report)
+    listed = recommend_user(model, data, DEMO_USER)
+    progress = report("drawing the map")
+    progress(0, 1)
+    mapped = map_items(model)
+    progress(1, 1)
+    return {"prepare": prepared, "train": trained, "recommend": listed, "map": mapped}
+
+
+def _listed_users(path: Path, stored: store.StoredData) -> tuple[np.ndarray, pa.Table]:
+    """The rows of the data's users that a file lists, once each, and the lines that can't be used."""
+    ids, lines = read_user_ids(path)
+    known = stored.interactions.user_index
+    typed = pd.Series(ids).astype("str")
+    if known.dtype == np.int64:
+        typed = pd.to_numeric(typed, errors="coerce")
+    places = known.get_indexer(pd.Index(typed.to_numpy()))
+    repeated = pd.Series(places).duplicated().to_numpy() & (places >= 0)
+    bad = np.flatnonzero((places < 0) | repeated)
+    reasons = ["user is listed twice" if repeated[row] else "user is not in the data" for row in bad]
+    rejected = pa.table(
+        [[path.name] * len(bad), lines[bad], reasons, [str(ids[row]) for row in bad]], schema=etl.ratings.REJECTED
+    )
+    used = (places >= 0) & ~repeated
+    if not used.any():
+        raise InputError(
+            f"{path}: line {lines[0]}: user {ids[0]!r} is not in the data, and neither is any other listed"
+        )
+    return stored.interactions.user_ids[places[used]], rejected
+
+
+def _with_titles(model: TrainedModel, audience: Audience, k: int, exclude_seen: bool) -> dict[str, Any]:
+    table = recommend_to(model, audience, k, exclude_seen=exclude_seen)
+    items = model.catalog.take(table["item_id"].to_numpy())
+    table.insert(2, "title", list(items.labels))
+    table["genres"] = [list(g) for g in items.items["genres"]]
+    user = audience.user_ids[0]
+    return {
+        "user": user.item() if isinstance(user, np.generic) else user,
+        "origin": str(audience.origin[0]),
+        "recommendations": _rows(table.drop(columns="user_id")),
+    }
+
+
+def _rows(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """Rows of plain Python values, as JSON wants them."""
+    return [
+        {str(key): value.item() if isinstance(value, np.generic) else value for key, value in row.items()}
+        for row in table.to_dict("records")
+    ]
+
+
+def _bytes(progress: Progress) -> Callable[[int, int | None], None]:
+    return lambda done, total: progress(done, total or 0)
