@@ -83,8 +83,8 @@ class EmbeddingSpace:
 
     @cached_property
     def item_gram(self) -> np.ndarray:
-        """Yᵀ·Y of the item factors, (d, d) float32: every fold-in needs it."""
-        return self.item_factors.T @ self.item_factors
+        """Yᵀ·Y of the item factors, (d, d) float64: every fold-in needs it."""
+        return (self.item_factors.T @ self.item_factors).astype(np.float64)
 
     @cached_property
     def item_directions(self) -> np.ndarray:

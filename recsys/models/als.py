@@ -46,8 +46,14 @@ class ALS:
     def fit(self, interactions: Interactions, progress: Progress | None = None) -> EmbeddingSpace:
         """Learn from weights (users × items). Ends with exact user half-step, so that `fold_in` agrees with it."""
         confidence = self._confidence(interactions.matrix)
-        model = self._implicit()
-        with threadpool_limits(1, "blas"):
+        with threadpool_limits(1, "blas"):  # implicit has threads of its own, and its constructor warns of others
+            model = AlternatingLeastSquares(
+                factors=self.n_factors,
+                regularization=self.regularization,
+                alpha=1.0,  # the confidences are given whole
+                iterations=self.epochs,
+                random_state=self.seed,
+            )
             model.fit(
                 confidence,
                 show_progress=False,
@@ -57,12 +63,14 @@ class ALS:
         return EmbeddingSpace(user_factors, model.item_factors, interactions.user_ids, interactions.item_ids)
 
     def fold_in(self, space: Fitted, ratings: sp.csr_matrix) -> np.ndarray:
-        """One exact least-squares step with the item factors fixed: (YᵀY + Σ (c−1) yyᵀ + λI)⁻¹ Σ c y."""
+        """One exact least-squares step with the item factors fixed: x = (YᵀY + Σ (c−1) yyᵀ + λI)⁻¹ Σ c y."""
         space = vectors_of(space, self.name)
-        model = self._implicit()
-        model.item_factors = space.item_factors
-        with threadpool_limits(1, "blas"):
-            return model.recalculate_user(np.arange(ratings.shape[0]), self._confidence(ratings))
+        confidence = self._confidence(ratings)
+        vectors = np.zeros((confidence.shape[0], space.item_factors.shape[1]), dtype=np.float32)
+        for row in np.flatnonzero(np.diff(confidence.indptr)):
+            normal, pull = self._normal_equations(space, confidence[row])
+            vectors[row] = scipy.linalg.solve(normal, pull.sum(axis=0), assume_a="pos")
+        return vectors
 
     def contributions(self, space: Fitted, ratings: sp.csr_matrix, item_rows: np.ndarray) -> np.ndarray:
         """The exact split of a folded-in user's scores over the rated items: columns sum to the scores.
@@ -71,25 +79,19 @@ class ALS:
         section 5).
         """
         space = vectors_of(space, self.name)
-        confidence = self._confidence(ratings)
+        normal, pull = self._normal_equations(space, self._confidence(ratings))
+        solved = scipy.linalg.solve(normal, space.item_factors[item_rows].T.astype(np.float64), assume_a="pos")
+        return (pull @ solved).astype(np.float32)
+
+    def _normal_equations(self, space: EmbeddingSpace, confidence: sp.csr_matrix) -> tuple[np.ndarray, np.ndarray]:
+        """One user's matrix A (d, d), and for each rated item its part c·y of the right-hand side (nnz, d); float64."""
         rated = space.item_factors[confidence.indices].astype(np.float64)
         c = confidence.data.astype(np.float64)
-        normal = space.item_gram.astype(np.float64) + (rated.T * (c - 1)) @ rated
+        normal = space.item_gram + (rated.T * (c - 1)) @ rated
         normal[np.diag_indices_from(normal)] += self.regularization
-        solved = scipy.linalg.solve(normal, space.item_factors[item_rows].T.astype(np.float64), assume_a="pos")
-        return ((c[:, None] * rated) @ solved).astype(np.float32)
+        return normal, c[:, None] * rated
 
     def _confidence(self, weights: sp.csr_matrix) -> sp.csr_matrix:
         weights = sp.csr_matrix(weights, dtype=np.float32)
         data = (1 + self.alpha * weights.data).astype(np.float32)
         return sp.csr_matrix((data, weights.indices, weights.indptr), shape=weights.shape)
-
-    def _implicit(self) -> AlternatingLeastSquares:
-        with threadpool_limits(1, "blas"):  # its constructor warns of BLAS threads otherwise
-            return AlternatingLeastSquares(
-                factors=self.n_factors,
-                regularization=self.regularization,
-                alpha=1.0,  # the confidences are given whole
-                iterations=self.epochs,
-                random_state=self.seed,
-            )

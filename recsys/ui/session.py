@@ -1,0 +1,82 @@
+"""What every page needs before it can show anything: the chosen model with its data and maps, loaded once for all."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import streamlit as st
+
+from recsys import store
+from recsys.datasets import data_root
+from recsys.errors import InputError, RecsysError
+from recsys.interactions import Interactions
+from recsys.item_map import ItemMap
+from recsys.latent.map import make_map
+from recsys.models import TrainedModel
+
+
+@dataclass(frozen=True, eq=False)
+class Loaded:
+    """A model with what belongs to it. Shared by all sessions: never change it.
+
+    interactions  the data it was trained on, or None where that folder is gone
+    maps          by method; always a PCA, which takes no time, for a model with vectors
+    """
+
+    name: str
+    model: TrainedModel
+    interactions: Interactions | None
+    maps: dict[str, ItemMap]
+
+
+def models_root() -> Path:
+    """Where the models lie: `RECSYS_MODELS`, or `models` in the data folder."""
+    return Path(os.environ.get("RECSYS_MODELS") or data_root() / "models")
+
+
+def choose_model() -> Loaded:
+    """The model to work with; asks where there are several. Without a usable one, says what to run and stops."""
+    root = models_root()
+    names = store.list_models(root)
+    if not names:
+        _explain("There is no model yet", f"I looked for one in {root}.", "recsys demo --no-app")
+    name = names[0] if len(names) == 1 else st.sidebar.selectbox("Model", names, key="model")
+    folder = root / str(name)
+    try:
+        stamp = tuple(sorted((file.name, file.stat().st_mtime_ns) for file in folder.iterdir()))
+        return load(str(folder), stamp)
+    except (RecsysError, OSError) as error:
+        _explain(f"The model {name} cannot be used", str(error), f"recsys train --data DIR --out {folder}")
+    raise AssertionError("unreachable: _explain stops the page")
+
+
+@st.cache_resource(show_spinner="Loading the model …", max_entries=4)
+def load(folder: str, stamp: tuple[tuple[str, int], ...]) -> Loaded:
+    """Read a model folder with its maps and data. `stamp` changes with the files, so that a retrained model shows."""
+    path = Path(folder)
+    model = store.load_model(path)
+    maps: dict[str, ItemMap] = {}
+    if model.has_space and model.space.n_items >= 3:
+        for method in store.list_maps(path):
+            found = store.load_map(path, method)
+            if (found.item_ids == model.item_ids).all():
+                maps[method] = found
+        if "pca" not in maps:
+            maps["pca"] = make_map(model.space, "pca")
+    interactions = None
+    if "path" in model.data:
+        try:
+            interactions = store.load_prepared(Path(model.data["path"])).interactions
+        except InputError:  # the page says so: people can still rate for themselves
+            interactions = None
+    return Loaded(path.name, model, interactions, maps)
+
+
+def _explain(title: str, why: str, command: str) -> None:
+    st.title(title)
+    st.text(why)
+    st.write("To make one, run this in a terminal, then reload the page:")
+    st.code(command, language="sh")
+    st.stop()
