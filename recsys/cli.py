@@ -37,6 +37,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+INTERRUPTED = 130
 out_console = Console()
 err_console = Console(stderr=True)
 
@@ -272,13 +273,13 @@ def main() -> None:
     """Run the command line and turn what users can mend into one line and status 2."""
     try:
         status = app(standalone_mode=False)
+        if status == INTERRUPTED:  # typer turns Ctrl-C into this
+            _complain("interrupted; no half-written file was left (a batch goes on with --resume)")
     except RecsysError as error:
         status = _complain(str(error))
     except typer.TyperException as error:
         words = " ".join(error.format_message().split())
         status = _complain(f"{words} (see recsys --help)", error.exit_code)
-    except (KeyboardInterrupt, typer.Abort):
-        status = _complain("interrupted; nothing half-written was left", 130)
     except BrokenPipeError:  # the reader, such as `head`, has gone
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         status = 141
@@ -411,3 +412,7 @@ def _show_list(done: Mapping[str, Any]) -> None:
     for row in done["recommendations"]:
         table.add_row(str(row["rank"]), escape(row["title"]), escape(", ".join(row["genres"])), f"{row['score']:.3f}")
     out_console.print(table)
+
+
+if __name__ == "__main__":
+    main()
