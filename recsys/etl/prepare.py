@@ -111,31 +111,23 @@ def prepare_ratings(
     item_ids, item_codes = _encode(items)
     del users, items
 
-    duplicate, why = _repeats(user_codes, item_codes, ratings, times, len(item_ids))
-    core = _core(user_codes, item_codes, ~duplicate, min_user, min_item, len(user_ids), len(item_ids))
-    thin = ~duplicate & ~core
+    repeated, again = _repeats(user_codes, item_codes, ratings, times, len(item_ids))
+    unique = np.ones(n_kept_by_row, dtype=bool)
+    unique[repeated] = unique[again] = False
+    core = _core(user_codes, item_codes, unique, min_user, min_item, len(user_ids), len(item_ids))
     too_few = f"fewer than {min_user} ratings by the user or {min_item} of the item"
     if not core.any():
         raise InputError(f"{source.ratings}: nothing is left: every row has {too_few}; ask for less")
 
-    set_aside = duplicate | thin
-    reasons = np.where(thin[set_aside], too_few, why[set_aside])
-    n_aside = int(set_aside.sum())
+    thin = np.flatnonzero(unique & ~core)
+    aside = [(repeated, REPEATED), (again, RATED_AGAIN), (thin, too_few)]
     rejected = pa.concat_tables(
-        [
-            rejected,
-            pa.table(
-                [
-                    [name] * n_aside,
-                    lines[set_aside],
-                    pa.array(reasons.tolist(), pa.string()),
-                    pa.nulls(n_aside, pa.string()),
-                ],
-                schema=REJECTED,
-            ),
-        ]
+        [rejected, *(_set_aside(name, lines[rows], reason) for rows, reason in aside if len(rows))]
     )
-    interactions = _matrix(user_codes[core], item_codes[core], ratings[core], times[core], user_ids, item_ids)
+    n_aside, n_duplicates = n_kept_by_row - int(core.sum()), len(repeated) + len(again)
+    if not core.all():
+        user_codes, item_codes, ratings, times = user_codes[core], item_codes[core], ratings[core], times[core]
+    interactions = _matrix(user_codes, item_codes, ratings, times, user_ids, item_ids)
     n_described, catalog = 0, Catalog.of(interactions.item_ids)
     if source.items is not None:
         described = read_titles(source.items, source.tags)
@@ -147,7 +139,6 @@ def prepare_ratings(
         n_untitled = int((described.index.get_indexer(interactions.item_index) < 0).sum())
     else:
         n_unrated, n_untitled = 0, len(catalog)
-    n_duplicates = int(duplicate.sum())
     report = {
         "source": name,
         "read": n_kept_by_row + len(rejected) - n_aside,
@@ -160,7 +151,7 @@ def prepare_ratings(
         "items_without_metadata": n_untitled,
         "items_described": n_described,
         "items_described_but_not_rated": n_unrated,
-        "ratings_without_time": int((times[core] == NO_TIME).sum()),
+        "ratings_without_time": int((times == NO_TIME).sum()),
         "settings": {
             "scale": None if rules is None or rules.scale is None else list(rules.scale),
             "min_user": min_user,
@@ -208,31 +199,28 @@ def _encode(column: pa.ChunkedArray) -> tuple[np.ndarray, np.ndarray]:
 def _repeats(
     users: np.ndarray, items: np.ndarray, ratings: np.ndarray, times: np.ndarray, n_items: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Which rows give way to another of the same user and item (bool), and why (str objects)."""
+    """Rows that repeat an earlier one exactly, and rows that give way to a later rating of the same pair."""
     pair = users.astype(np.int64) * n_items + items
     ordered = np.sort(pair)
     twice = np.unique(ordered[1:][ordered[1:] == ordered[:-1]])
-    gives_way, why = np.zeros(len(pair), dtype=bool), np.full(len(pair), "", dtype=object)
     if not len(twice):
-        return gives_way, why
+        return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64)
     place = np.minimum(np.searchsorted(twice, pair), len(twice) - 1)
     rows = np.flatnonzero(twice[place] == pair)
     # Exact repeats first: the earliest row of a group of equals stays.
     order = rows[np.lexsort((rows, times[rows], ratings[rows], pair[rows]))]
-    before = order[:-1]
-    same = (
-        (pair[order[1:]] == pair[before])
-        & (ratings[order[1:]] == ratings[before])
-        & (times[order[1:]] == times[before])
-    )
-    exact = order[1:][same]
-    gives_way[exact], why[exact] = True, REPEATED
+    here, before = order[1:], order[:-1]
+    same = (pair[here] == pair[before]) & (ratings[here] == ratings[before]) & (times[here] == times[before])
+    exact = np.sort(here[same])
     # Then the latest of what is left.
-    rows = rows[~gives_way[rows]]
+    rows = np.setdiff1d(rows, exact, assume_unique=True)
     order = rows[np.lexsort((rows, times[rows], pair[rows]))]
-    superseded = order[:-1][pair[order[:-1]] == pair[order[1:]]]
-    gives_way[superseded], why[superseded] = True, RATED_AGAIN
-    return gives_way, why
+    return exact, np.sort(order[:-1][pair[order[:-1]] == pair[order[1:]]])
+
+
+def _set_aside(name: str, lines: np.ndarray, reason: str) -> pa.Table:
+    n = len(lines)
+    return pa.table([pa.repeat(name, n), lines, pa.repeat(reason, n), pa.nulls(n, pa.string())], schema=REJECTED)
 
 
 def _core(
@@ -259,18 +247,25 @@ def _matrix(
     item_ids: np.ndarray,
 ) -> Interactions:
     """CSR of the rows that stayed, over the users and items that still have any."""
-    has_user = np.bincount(users, minlength=len(user_ids)) > 0
-    has_item = np.bincount(items, minlength=len(item_ids)) > 0
-    rows = (np.cumsum(has_user) - 1)[users]
-    columns = (np.cumsum(has_item) - 1)[items]
-    shape = (int(has_user.sum()), int(has_item.sum()))
-    # Carrying row numbers as values lets one sort place both ratings and times; +1 because zeros may be dropped.
-    order = sp.csr_matrix((np.arange(1, len(rows) + 1, dtype=np.int64), (rows, columns)), shape=shape)
+    user_ids, rows = _squeeze(user_ids, users)
+    item_ids, columns = _squeeze(item_ids, items)
+    shape = (len(user_ids), len(item_ids))
+    # Carrying places as values lets one sort serve both ratings and times; +1 because a zero might be dropped.
+    places = np.arange(1, len(rows) + 1, dtype=np.int32 if len(rows) < 2**31 - 1 else np.int64)
+    order = sp.csr_matrix((places, (rows, columns)), shape=shape)
     order.sort_indices()
     place = order.data - 1
-    matrix = sp.csr_matrix((ratings[place].astype(np.float32), order.indices, order.indptr), shape=shape)
-    stamps = times[place]
-    return Interactions(matrix, user_ids[has_user], item_ids[has_item], None if (stamps == NO_TIME).all() else stamps)
+    matrix = sp.csr_matrix((ratings[place], order.indices, order.indptr), shape=shape)
+    stamps = None if (times == NO_TIME).all() else times[place]
+    return Interactions(matrix, user_ids, item_ids, stamps)
+
+
+def _squeeze(ids: np.ndarray, codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Ids that some code uses, and the codes counted among these."""
+    used = np.bincount(codes, minlength=len(ids)) > 0
+    if used.all():
+        return ids, codes
+    return ids[used], (np.cumsum(used) - 1)[codes]
 
 
 def _retyped(catalog: Catalog, like: np.ndarray) -> Catalog:
