@@ -28,7 +28,8 @@ _YEAR = re.compile(r"^(?P<title>.*?)\s*\(\s*(?P<year>(?:18|19|20)\d\d)\s*(?:[-â€
 _BARE_YEAR = re.compile(r"^(?P<title>.*\S)\s+(?P<year>(?:18|19|20)\d\d)$", re.S)
 _TRAILING_ARTICLE = re.compile(
     rf",\s+(?P<article>{'|'.join(re.escape(a) for a in sorted(ARTICLES, key=len, reverse=True))})"
-    r"(?=\s*(?:$|\(|\)))"
+    r"(?=\s*(?:$|\(|\)))",
+    re.IGNORECASE,
 )
 _AKA = re.compile(r"^a\.?k\.?a\.?\s+", re.I)
 _LEADING_ARTICLE = re.compile(r"^(?:the|a|an)\s+(?=\S)")
@@ -90,7 +91,9 @@ class Catalog:
             items[column] = [tuple(values) for values in items[column]]
         object.__setattr__(self, "items", items)
         if not self.index.is_unique:
-            raise InputError(f"item id {self.index[self.index.duplicated()][0]!r} stands twice in the catalogue")
+            raise InputError(
+                f"item id {self.index[self.index.duplicated()].tolist()[0]!r} stands twice in the catalogue"
+            )
 
     @classmethod
     def of(

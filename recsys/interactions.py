@@ -46,7 +46,7 @@ def rows_of(index: pd.Index, ids: Sequence[Any] | np.ndarray, kind: str) -> np.n
     rows = index.get_indexer(pd.Index(wanted, dtype=wanted.dtype))
     missing = rows < 0
     if missing.any():
-        raise UnknownId.of(kind, wanted[missing].tolist(), index[0] if len(index) else None)
+        raise UnknownId.of(kind, wanted[missing].tolist(), index[:1].tolist()[0] if len(index) else None)
     return rows.astype(np.int64)
 
 
@@ -91,7 +91,7 @@ class Interactions:
             object.__setattr__(self, "timestamps", times)
         for kind, index in (("user", self.user_index), ("item", self.item_index)):
             if not index.is_unique:
-                raise InputError(f"{kind} id {index[index.duplicated()][0]!r} stands twice")
+                raise InputError(f"{kind} id {index[index.duplicated()].tolist()[0]!r} stands twice")
 
     @property
     def n_users(self) -> int:

@@ -37,13 +37,17 @@ def make_map(space: EmbeddingSpace, method: MapMethod = "tsne", seed: int = 42) 
     directions = space.item_directions
     # One thread: the order in which OpenMP adds up forces would change the last bits, and t-SNE magnifies them.
     with threadpool_limits(1):
-        if method == "pca" or space.n_items < 10:
+        with np.errstate(invalid="ignore"):  # a space in which all directions are one has no spread to share out
             places = PCA(2, svd_solver="full").fit_transform(_two_wide(directions))
-        else:
+        if method == "tsne" and space.n_items >= 10:
+            # Started from the PCA, as Kobak & Berens 2019 advise, but never from twice the same place: scikit-learn
+            # scales by the spread without asking whether there is any, and its tree does not survive the NaN.
+            jitter = np.random.default_rng(seed).normal(scale=1e-2, size=places.shape)
+            start = 1e-4 * (places / max(float(places[:, 0].std()), 1e-12) + jitter)
             places = TSNE(
                 perplexity=min(30.0, (space.n_items - 1) / 3),
                 metric="cosine",
-                init="random" if directions.shape[1] < 2 else "pca",
+                init=start.astype(np.float32),
                 random_state=seed,
                 n_jobs=1,
             ).fit_transform(directions)

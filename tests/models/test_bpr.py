@@ -1,0 +1,80 @@
+"""BPR: its fold-in solves what it says, and only likes count."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+
+from recsys.interactions import Interactions
+from recsys.models import BPR
+
+RNG = np.random.default_rng(2)
+LIKES = sp.csr_matrix((RNG.random((60, 40)) < 0.2).astype(np.float32))
+LEARNER = BPR(n_factors=5, learning_rate=0.05, regularization=0.02, epochs=50)
+
+
+@pytest.fixture(scope="module")
+def space():
+    return LEARNER.fit(Interactions(LIKES, range(60), range(40)))
+
+
+def test_the_bias_is_the_last_dimension(space) -> None:
+    assert space.has_bias
+    assert space.item_factors.shape == (40, 6)
+    assert (space.user_factors[:, -1] == 1).all()
+
+
+def plain_objective(x: np.ndarray, items: np.ndarray, liked: np.ndarray) -> float:
+    others = np.setdiff1d(np.arange(len(items)), liked)
+    scores = items[:, :-1] @ x + items[:, -1]
+    gaps = scores[liked][:, None] - scores[others][None, :]
+    return float(np.log1p(np.exp(-gaps)).mean() + LEARNER.regularization / 2 * (x @ x))
+
+
+def test_folding_in_finds_the_minimum_of_the_stated_objective(space) -> None:
+    vector = LEARNER.fold_in(space, LIKES[3])[0]
+    assert vector[-1] == 1
+    items, liked = space.item_factors.astype(np.float64), LIKES[3].indices
+    x = vector[:-1].astype(np.float64)
+    here = plain_objective(x, items, liked)
+    for _ in range(50):
+        assert plain_objective(x + RNG.normal(size=5) * 0.05, items, liked) > here
+    assert plain_objective(np.zeros(5), items, liked) > here
+
+
+def test_folded_in_lists_resemble_stored_ones_far_more_than_anothers(space) -> None:
+    folded, stored = space.score(LEARNER.fold_in(space, LIKES)), space.score(space.user_factors)
+
+    def overlap(a: np.ndarray, b: np.ndarray) -> float:
+        tops = [set(np.argsort(-x)[:10]) & set(np.argsort(-y)[:10]) for x, y in zip(a, b, strict=True)]
+        return float(np.mean([len(top) for top in tops])) / 10
+
+    assert overlap(folded, stored) > 0.6
+    assert overlap(folded, stored) > overlap(folded, np.roll(stored, 1, axis=0)) + 0.2
+
+
+def test_the_split_leaves_only_the_bias_and_the_negatives(space) -> None:
+    user, targets = LIKES[3], np.array([1, 2, 30])
+    shares = LEARNER.contributions(space, user, targets)
+    items, liked = space.item_factors.astype(np.float64), user.indices
+    others = np.setdiff1d(np.arange(40), liked)
+    vector = LEARNER.fold_in(space, user)[0].astype(np.float64)
+    scores = items @ vector
+    miss = 1 / (1 + np.exp(scores[liked][:, None] - scores[others][None, :]))
+    pushed = (miss.sum(axis=0) / miss.size / LEARNER.regularization) @ items[others, :-1]
+    whole = shares.sum(axis=0) - items[targets, :-1] @ pushed + items[targets, -1]
+    np.testing.assert_allclose(whole, scores[targets], atol=2e-3)
+
+
+def test_stored_zeros_and_negatives_are_no_likes() -> None:
+    noisy = LIKES.copy().tolil()
+    zeros = np.argwhere(LIKES.toarray() == 0)[::7]
+    for user, item in zeros:
+        noisy[user, item] = -1
+    noisy = noisy.tocsr()
+    noisy.data[noisy.data < 0] = np.where(np.arange((noisy.data < 0).sum()) % 2, 0, -1)
+    plain = LEARNER.fit(Interactions(LIKES, range(60), range(40)))
+    same = LEARNER.fit(Interactions(noisy, range(60), range(40)))
+    assert same.item_factors.tobytes() == plain.item_factors.tobytes()
+    assert LEARNER.fold_in(plain, noisy[3]).tobytes() == LEARNER.fold_in(plain, LIKES[3]).tobytes()

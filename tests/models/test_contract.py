@@ -1,0 +1,209 @@
+"""The contract that every model passes. To add a model, add a line to CASES."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+
+from recsys import store
+from recsys.catalog import Catalog
+from recsys.errors import SettingError, Unsupported
+from recsys.interactions import Interactions
+from recsys.models import MODELS, TrainedModel, train_model, with_settings
+from recsys.recommend import COLD, FOLDED_IN, STORED, audience_of, audience_of_ratings, explain, recommend, score
+
+N_USERS, N_ITEMS, N_GROUPS = 40, 24, 4  # rectangular, so that users and items cannot be swapped unnoticed
+
+
+@dataclass(frozen=True)
+class Case:
+    """A model with settings that suit a small matrix, and what is true of it."""
+
+    name: str
+    settings: dict[str, Any]
+    is_personal: bool = True
+    is_random: bool = True
+
+
+CASES = {
+    "als": Case("als", {"n_factors": 4, "regularization": 1.0, "alpha": 5.0}),  # one factor a group: no room for noise
+    "bpr": Case("bpr", {"n_factors": 8, "learning_rate": 0.05, "regularization": 0.01, "epochs": 300}),
+    "popular": Case("popular", {}, is_personal=False, is_random=False),
+}
+
+
+def checkerboard() -> Interactions:
+    """Users and items in four groups; a user rated all items of their group but one, and nothing else.
+
+    So the item they should get first is known beforehand. Group g has users and items whose number is g modulo four.
+    """
+    matrix = np.zeros((N_USERS, N_ITEMS), dtype=np.float32)
+    for user in range(N_USERS):
+        own = np.arange(user % N_GROUPS, N_ITEMS, N_GROUPS)
+        matrix[user, np.delete(own, (user // N_GROUPS) % len(own))] = 1 + user % 5
+    return Interactions(matrix, [f"user {u}" for u in range(N_USERS)], [f"item {i:02}" for i in range(N_ITEMS)])
+
+
+def missing_item(user: int) -> str:
+    own = np.arange(user % N_GROUPS, N_ITEMS, N_GROUPS)
+    return f"item {own[(user // N_GROUPS) % len(own)]:02}"
+
+
+DATA = checkerboard()
+
+
+def train(case: Case, data: Interactions = DATA, **changed: Any) -> TrainedModel:
+    learner = with_settings(MODELS[case.name], case.settings | changed)
+    return train_model(data, Catalog.of(data.item_ids), learner)
+
+
+@pytest.fixture(scope="module", params=sorted(MODELS))
+def case(request) -> Case:
+    assert request.param in CASES, f"add a line to CASES for {request.param!r}"
+    return CASES[request.param]
+
+
+@pytest.fixture(scope="module")
+def model(case: Case) -> TrainedModel:
+    return train(case)
+
+
+def test_the_known_answer_comes_first(case: Case, model: TrainedModel) -> None:
+    table = recommend(model, audience_of(model, DATA), 1).set_index("user_id")["item_id"]
+    expected = {f"user {u}": missing_item(u) for u in range(N_USERS)}
+    if case.is_personal:
+        assert table.to_dict() == expected
+    else:  # the most rated of what the user has not seen, the first of them where several are
+        counts = DATA.matrix.getnnz(axis=0)
+        for user in range(N_USERS):
+            unseen = np.flatnonzero(DATA.matrix[user].toarray()[0] == 0)
+            assert table[f"user {user}"] == DATA.item_ids[unseen[np.argmax(counts[unseen])]]
+
+
+def test_a_shuffled_matrix_does_not_know_the_answer(case: Case) -> None:
+    if not case.is_personal:
+        pytest.skip("not personal: there is nothing to lose")
+    rng = np.random.default_rng(0)
+    shuffled = np.stack([rng.permutation(row) for row in DATA.matrix.toarray()])
+    data = Interactions(shuffled, DATA.user_ids, DATA.item_ids)
+    model = train(case, data)
+    first = recommend(model, audience_of(model, data), 1)["item_id"]
+    assert np.mean([item == missing_item(user) for user, item in enumerate(first)]) < 0.3
+
+
+def test_seen_items_stay_out_or_come_back_on_demand(model: TrainedModel) -> None:
+    table = recommend(model, audience_of(model, DATA), N_ITEMS)
+    seen = {(DATA.user_ids[u], DATA.item_ids[i]) for u, i in zip(*DATA.matrix.nonzero(), strict=True)}
+    recommended = set(zip(table["user_id"], table["item_id"], strict=True))
+    assert not recommended & seen
+    assert len(recommended) == len(table) == N_USERS * N_ITEMS - len(seen)
+    everything = recommend(model, audience_of(model, DATA), N_ITEMS, exclude_seen=False)
+    assert len(everything.drop_duplicates(["user_id", "item_id"])) == N_USERS * N_ITEMS
+
+
+def test_more_than_there_is_gives_what_there_is(model: TrainedModel) -> None:
+    table = recommend(model, audience_of(model, DATA, ["user 3"]), 1000)
+    assert len(table) == N_ITEMS - DATA.matrix[3].nnz
+    assert table["rank"].tolist() == list(range(1, len(table) + 1))
+    assert np.isfinite(table["score"]).all()
+    assert (np.diff(table["score"]) <= 0).all()
+
+
+def test_only_allowed_items_are_recommended(model: TrainedModel) -> None:
+    allowed = np.zeros(N_ITEMS, dtype=bool)
+    allowed[[2, 5]] = True
+    table = recommend(model, audience_of(model, DATA), 10, allowed=allowed)
+    assert set(table["item_id"]) <= {"item 02", "item 05"}
+
+
+def test_nobody_known_gets_the_most_popular(case: Case, model: TrainedModel) -> None:
+    nobody = audience_of_ratings(model, {})
+    table = recommend(model, nobody, 5)
+    counts = DATA.matrix.getnnz(axis=0)
+    if case.name == "bpr":  # its biases are its idea of popularity, learned with noise
+        assert nobody.origin[0] == COLD
+    assert counts[DATA.item_rows(table["item_id"].to_numpy())].tolist() == sorted(counts, reverse=True)[:5]
+
+
+def test_one_rating_is_enough_to_find_the_group(case: Case, model: TrainedModel) -> None:
+    table = recommend(model, audience_of_ratings(model, {"item 01": 5.0}), 5)
+    assert "item 01" not in set(table["item_id"])
+    if case.is_personal:
+        assert {int(item[-2:]) % N_GROUPS for item in table["item_id"]} == {1}
+
+
+def test_the_same_seed_gives_the_same_bytes_and_another_seed_others(case: Case, model: TrainedModel) -> None:
+    again, other = train(case), train(case, seed=7)
+    if not model.has_space:
+        assert again.fitted.scores.tobytes() == model.fitted.scores.tobytes()
+        return
+    for factors in ("user_factors", "item_factors"):
+        assert getattr(again.space, factors).tobytes() == getattr(model.space, factors).tobytes()
+        if case.is_random:
+            assert getattr(other.space, factors).tobytes() != getattr(model.space, factors).tobytes()
+
+
+def test_saved_and_loaded_it_scores_the_same(model: TrainedModel, tmp_path: Path) -> None:
+    store.save_model(tmp_path / "model", model)
+    loaded = store.load_model(tmp_path / "model")
+    assert loaded.learner == model.learner
+    np.testing.assert_array_equal(score(loaded, audience_of(loaded, DATA)), score(model, audience_of(model, DATA)))
+    you, you_too = audience_of_ratings(model, {"item 01": 5.0}), audience_of_ratings(loaded, {"item 01": 5.0})
+    np.testing.assert_array_equal(score(loaded, you_too), score(model, you))
+
+
+def test_folding_in_a_known_user_leads_to_their_list(case: Case, model: TrainedModel) -> None:
+    if not model.has_space:
+        with pytest.raises(Unsupported, match="no vectors"):
+            model.learner.fold_in(model.fitted, DATA.matrix)
+        return
+    vectors = model.learner.fold_in(model.fitted, model.weigher.weigh(DATA.matrix))
+    assert vectors.shape == model.space.user_factors.shape
+    assert vectors.dtype == np.float32
+    if case.name == "als":
+        np.testing.assert_allclose(vectors, model.space.user_factors, atol=1e-4)
+    strangers = Interactions(DATA.matrix, [f"new {u}" for u in range(N_USERS)], DATA.item_ids)
+    audience = audience_of(model, strangers)
+    assert set(audience.origin) == {FOLDED_IN}
+    assert set(audience_of(model, DATA).origin) == {STORED}
+    assert recommend(model, audience, 1)["item_id"].tolist() == [missing_item(u) for u in range(N_USERS)]
+
+
+def test_reasons_come_from_the_users_own_ratings(case: Case, model: TrainedModel) -> None:
+    you = audience_of_ratings(model, {"item 01": 5.0, "item 05": 4.0, "item 02": 3.0})
+    reasons = explain(model, you, ["item 09"], top=2)[0]
+    if case.is_personal:
+        assert {item for item, _ in reasons} == {"item 01", "item 05"}
+        assert reasons[0][1] >= reasons[1][1] > 0
+    else:
+        assert reasons == []
+        with pytest.raises(Unsupported):
+            model.learner.contributions(model.fitted, you.ratings, np.array([9]))
+
+
+def test_fewer_users_than_factors_is_no_trouble(case: Case) -> None:
+    data = Interactions(sp.csr_matrix(np.array([[1.0, 1, 0], [0, 1, 1]])), ["a", "b"], ["x", "y", "z"])
+    model = train(case, data)
+    assert recommend(model, audience_of(model, data), 5)["item_id"].tolist() == ["z", "x"]
+
+
+def test_settings_outside_their_range_are_refused_by_name(case: Case) -> None:
+    learner = MODELS[case.name]
+    with pytest.raises(SettingError, match="seed is -1, outside 0 …"):
+        with_settings(learner, {"seed": -1})
+    with pytest.raises(SettingError, match=r"seed must be a whole number, not '1\.5'"):
+        with_settings(learner, {"seed": "1.5"})
+    with pytest.raises(SettingError, match=f"{case.name} has no setting 'sead'; it has"):
+        with_settings(learner, {"sead": 1})
+    assert with_settings(learner, {"seed": "7"}).seed == 7
+    for field in dataclasses.fields(learner):
+        assert field.metadata["reason"], f"{case.name}.{field.name} needs a reason"
+        if field.metadata["low"] is not None and field.type == "float":
+            with pytest.raises(SettingError, match=field.name):
+                with_settings(learner, {field.name: float("nan")})
