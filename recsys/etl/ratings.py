@@ -101,9 +101,11 @@ def read_ratings(path: Path, columns: Columns, rules: Rules) -> Iterator[Block]:
         raise InputError(f"{path}: no such file")
     if path.is_dir():
         raise InputError(f"{path}: is a folder, not a file of ratings")
-    if path.suffix.lower() in (".parquet", ".pq"):
-        return _read_parquet(path, columns, rules)
-    return _read_text(path, columns, rules)
+    read = _read_parquet if path.suffix.lower() in (".parquet", ".pq") else _read_text
+    try:
+        yield from read(path, columns, rules)
+    except (OSError, pa.ArrowException) as error:
+        raise InputError(f"{path}: cannot be read to its end: {_first_line(error)}") from None
 
 
 def check_row(
@@ -174,13 +176,13 @@ def reasons(rules: Rules) -> dict[int, str]:
 
 
 def _read_text(path: Path, columns: Columns, rules: Rules) -> Iterator[Block]:
-    with _open(path) as stream:
+    with pa.input_stream(str(path), compression="detect") as stream:
         first = stream.read(BLOCK_BYTES)
         if first[:2] in (b"\xff\xfe", b"\xfe\xff"):
             raise InputError(f"{path}: is UTF-16 text; save it as UTF-8")
         first = first.removeprefix(b"\xef\xbb\xbf")
         form = sniff(first, path, columns, rules)
-        for read, line, chunk in _chunks(stream, first, path):
+        for read, line, chunk in _chunks(stream, first):
             if form.has_header and line == 1:
                 chunk = chunk.partition(b"\n")[2]
                 line = 2
@@ -189,14 +191,7 @@ def _read_text(path: Path, columns: Columns, rules: Rules) -> Iterator[Block]:
                 yield _text_block(path, chunk, line, read, form, rules) if block is None else block
 
 
-def _open(path: Path) -> BinaryIO:
-    try:
-        return pa.input_stream(str(path), compression="detect")
-    except (OSError, pa.ArrowInvalid) as error:
-        raise InputError(f"{path}: cannot be opened: {_first_line(error)}") from None
-
-
-def _chunks(stream: BinaryIO, first: bytes, path: Path) -> Iterator[tuple[int, int, bytes]]:
+def _chunks(stream: BinaryIO, first: bytes) -> Iterator[tuple[int, int, bytes]]:
     """Pieces of whole lines: (bytes read so far, number of the first line, the piece).
 
     A line longer than a block is cut down to one byte more than is allowed, for the next stage to reject.
@@ -218,10 +213,7 @@ def _chunks(stream: BinaryIO, first: bytes, path: Path) -> Iterator[tuple[int, i
         rest = piece[cut:]
         if len(rest) > BLOCK_BYTES:
             rest, cutting = b"", True
-        try:
-            block = stream.read(BLOCK_BYTES)
-        except (OSError, pa.ArrowInvalid) as error:
-            raise InputError(f"{path}: cannot be read beyond line {line}: {_first_line(error)}") from None
+        block = stream.read(BLOCK_BYTES)
         read += len(block)
     if cutting:
         yield read, line, b"#" * (MAX_LINE_BYTES + 1)
@@ -245,7 +237,8 @@ def sniff(first: bytes, path: Path, columns: Columns, rules: Rules) -> Form:
     cells = [cell.strip().strip('"').strip() for cell in lines[0].split(delimiter)]
     plain = [cell.split(":")[0].strip().lower().replace(" ", "_") for cell in cells]  # "user_id:token" in RecBole files
     known = {name for names in KNOWN_NAMES.values() for name in names}
-    asked = {name.lower() for name in (columns.user, columns.item, columns.rating, columns.time) if name}
+    mapped = [name for name in (columns.user, columns.item, columns.rating, columns.time) if name]
+    asked = {name.lower() for name in mapped if not name.isdigit()}  # numbers stand for places, not for names
     has_header = any(name in known for name in plain) or any(cell.lower() in asked for cell in cells)
     if not has_header and not any(_is_number(cell) for cell in cells):
         has_header = True  # words in every column of the first line, none of them known
