@@ -403,7 +403,10 @@ def _show_prepared(report: Mapping[str, Any]) -> None:
 
 def _show_trained(done: Mapping[str, Any]) -> None:
     settings = ", ".join(f"{k}={v}" for k, v in done["hyperparameters"].items())
-    _print_pairs({"model": done["model"], "settings": settings, "out": done["out"]})
+    confidence = done["confidence"]
+    counts = "all" if confidence["min_rating"] is None else f"{confidence['min_rating']:g} or more"
+    ratings = f"{counts} count as interest, weighed {confidence['weighting']}"
+    _print_pairs({"model": done["model"], "settings": settings, "ratings": ratings, "out": done["out"]})
 
 
 def _show_list(done: Mapping[str, Any]) -> None:

@@ -19,7 +19,8 @@ class ItemMap:
 
     method       how it was made
     item_ids     (n_items,) in the order of the model
-    coordinates  (n_items, 2) float32, centred; the farther axis reaches 1
+    coordinates  (n_items, 2) float32, centred; the farther axis reaches 1; NaN for an item without a vector (length
+                 0), of which nothing is known: it is on no side of anything
     seed         of the layout
 
     Raises InputError when ids and coordinates do not fit together.
@@ -33,6 +34,13 @@ class ItemMap:
     def __post_init__(self) -> None:
         object.__setattr__(self, "item_ids", as_ids(self.item_ids))
         coordinates = np.ascontiguousarray(self.coordinates, dtype=np.float32)
-        if coordinates.shape != (len(self.item_ids), 2) or not np.isfinite(coordinates).all():
-            raise InputError(f"a map needs two finite coordinates for each of its {len(self.item_ids)} items")
+        if coordinates.shape != (len(self.item_ids), 2) or np.isinf(coordinates).any():
+            raise InputError(
+                f"a map needs two coordinates for each of its {len(self.item_ids)} items, not infinite ones"
+            )
         object.__setattr__(self, "coordinates", coordinates)
+
+    @property
+    def is_placed(self) -> np.ndarray:
+        """Which items have a place, (n_items,) bool."""
+        return np.isfinite(self.coordinates).all(axis=1)

@@ -39,6 +39,8 @@ Say = Callable[[str], None]
 DEMO_DATASET = "ml-100k"
 DEMO_MODEL = "als"
 DEMO_USER = 1
+DEMO_CONFIDENCE = Confidence(min_rating=3.0)
+"""Whoever rates in the app means one or two stars as a dislike, so these must not draw their like to the list."""
 PART_ROWS = 2**19
 """Rows of a finished part of a batch: some ten megabytes, so that little is lost when a run is broken off."""
 
@@ -221,7 +223,7 @@ def demo(*, report: Report = _quiet, say: Say = lambda _: None) -> dict[str, Any
     root = datasets.data_root()
     data, model = root / "prepared" / DEMO_DATASET, root / "models" / f"{DEMO_DATASET}-{DEMO_MODEL}"
     prepared = prepare(DEMO_DATASET, data, report=report, say=say)
-    trained = train(data, model, model=DEMO_MODEL, report=report)
+    trained = train(data, model, model=DEMO_MODEL, confidence=DEMO_CONFIDENCE, report=report)
     listed = recommend_user(model, data, DEMO_USER)
     progress = report("drawing the map")
     progress(0, 1)

@@ -231,12 +231,12 @@ def save_map(model_folder: Path, item_map: ItemMap) -> Path:
 
 
 def write_map(path: Path, item_map: ItemMap) -> None:
-    """Write a map as Parquet: item_id, x, y; method and seed are in the file's metadata."""
+    """Write a map as Parquet: item_id, x, y (null: no place); method and seed are in the file's metadata."""
     table = pa.table(
         {
             "item_id": pa.array(item_map.item_ids),
-            "x": pa.array(item_map.coordinates[:, 0]),
-            "y": pa.array(item_map.coordinates[:, 1]),
+            "x": pa.array(item_map.coordinates[:, 0], from_pandas=True),
+            "y": pa.array(item_map.coordinates[:, 1], from_pandas=True),
         }
     ).replace_schema_metadata({"recsys.map": json.dumps({"method": item_map.method, "seed": item_map.seed})})
     write_table(path, table)

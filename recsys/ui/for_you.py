@@ -164,7 +164,7 @@ def _list(loaded: Loaded, audience: Audience, table: pd.DataFrame) -> None:
     st.subheader("Watch next", anchor=False)
     cold = audience.origin[0] == COLD
     if cold:
-        st.caption("Nothing is known of you yet, so these are simply the most watched. Rate a movie or two.")
+        st.caption(f"{_why_cold(loaded, audience)}, so these are simply the most watched. Rate a movie or two.")
     if table.empty:
         st.info("There is nothing left to recommend: everything here has been seen.")
         return
@@ -190,6 +190,13 @@ def _list(loaded: Loaded, audience: Audience, table: pd.DataFrame) -> None:
                 on_click=_focus_on,
                 args=(item,),
             )
+
+
+def _why_cold(loaded: Loaded, audience: Audience) -> str:
+    least = loaded.model.weigher.confidence.min_rating
+    if audience.ratings.nnz and least is not None:
+        return f"This model takes {least:g} stars or more as liking, and you gave none"
+    return "Nothing is known of you yet"
 
 
 # --- the map ----------------------------------------------------------------------------------------------------

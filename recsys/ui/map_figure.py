@@ -66,7 +66,7 @@ def map_figure(
     scatter = go.Scattergl if len(labels) > MANY_POINTS else go.Scatter
     figure = go.Figure()
     for group, name in enumerate(names):
-        rows = np.flatnonzero(groups == group)
+        rows = np.flatnonzero((groups == group) & item_map.is_placed)
         if not len(rows):
             continue
         figure.add_trace(
@@ -115,12 +115,12 @@ def map_figure(
             )
         )
 
-    mark(rated, "rated", "star", "#b8860b", 14)
     mark(neighbours, "alike", "circle-open-dot", "#7a3e9d", 13)
     if focus is not None:
         mark(Marks(np.array([focus]), ["chosen"]), "chosen", "hexagon", "#7a3e9d", 18)
-    mark(recommended, "recommended", "diamond", "#8b1a1a", 18, [str(i + 1) for i in range(len(recommended.rows))])
-    if you is not None:  # a ring, so that it hides nothing; the label's colour is the theme's
+    mark(recommended, "recommended", "diamond", "#8b1a1a", 17, [str(i + 1) for i in range(len(recommended.rows))])
+    mark(rated, "rated", "star", "#b8860b", 14)
+    if you is not None:  # a ring, so that it hides nothing
         figure.add_trace(
             go.Scatter(
                 x=[you[0]],
@@ -128,8 +128,8 @@ def map_figure(
                 mode="markers+text",
                 name=hover(you_label),
                 text=[f"<b>{hover(you_label)}</b>"],
-                textposition="top center",
-                textfont={"size": 15},
+                textposition="bottom center",
+                textfont={"size": 15, "color": "#d6006c"},
                 hoverinfo="skip",
                 marker={"symbol": "circle-open", "size": 34, "color": "#d6006c", "line": {"width": 4}},
                 unselected={"marker": {"opacity": 1}},

@@ -58,7 +58,7 @@ def load(folder: str, stamp: tuple[tuple[str, int], ...]) -> Loaded:
     path = Path(folder)
     model = store.load_model(path)
     maps: dict[str, ItemMap] = {}
-    if model.has_space and model.space.n_items >= 3:
+    if model.has_space and model.space.item_directions.any(axis=1).sum() >= 3:
         for method in store.list_maps(path):
             found = store.load_map(path, method)
             if (found.item_ids == model.item_ids).all():

@@ -89,7 +89,7 @@ def x_range(page: Page) -> list[float]:
 
 def test_two_ratings_give_recommendations_reasons_and_marks_on_the_map(page: Page) -> None:
     before = recommended(page)
-    assert page.get_by_text("Nothing is known of you yet").is_visible()
+    page.get_by_text("Nothing is known of you yet").wait_for()
     rate(page, "Alien (1979)", 5)
     rate(page, "Blade Runner (1982)", 4)
 
@@ -98,7 +98,7 @@ def test_two_ratings_give_recommendations_reasons_and_marks_on_the_map(page: Pag
     assert after != before
     assert "Aliens (1986)" in after
     assert not {"Alien (1979)", "Blade Runner (1982)"} & set(after)
-    assert page.get_by_text("because of Alien (1979)").first.is_visible()
+    page.get_by_text("because of Alien (1979)").first.wait_for()
     assert page.get_by_text("Nothing is known of you yet").count() == 0
     assert points(page, "recommended") == 10
     assert points(page, "rated") == 2
@@ -181,7 +181,7 @@ def test_without_a_model_the_page_says_what_to_run(playwright, tmp_path: Path) -
     with serving(tmp_path, tmp_path / "app.log") as where, browsing(playwright) as page:
         page.goto(where)
         page.get_by_text("There is no model yet").wait_for()
-        assert page.get_by_text("recsys demo --no-app").is_visible()
+        page.get_by_text("recsys demo --no-app").wait_for()
         whole_page(page, PICTURES / "no-model-1280.png")
 
 
@@ -192,7 +192,7 @@ def test_a_broken_model_gives_a_page_that_says_what_to_run(playwright, tmp_path:
     with serving(tmp_path, tmp_path / "app.log") as where, browsing(playwright) as page:
         page.goto(where)
         page.get_by_text("The model broken cannot be used").wait_for()
-        assert page.get_by_text("recsys train").first.is_visible()
+        page.get_by_text("recsys train").first.wait_for()
         assert page.get_by_text("Traceback").count() == 0
         whole_page(page, PICTURES / "broken-model-1280.png")
 

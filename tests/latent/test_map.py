@@ -62,11 +62,11 @@ def test_odd_spaces_still_get_a_map(method) -> None:
     users, ids = np.zeros((1, 3)), np.arange(30)
     line = EmbeddingSpace(np.zeros((1, 1)), np.linspace(-1, 1, 30)[:, None], [0], ids)
     same = EmbeddingSpace(users, np.ones((30, 3)), [0], ids)
-    nothing = EmbeddingSpace(users, np.zeros((30, 3)), [0], ids)
+    half = EmbeddingSpace(users, np.vstack([np.zeros((15, 3)), np.eye(3)[np.arange(15) % 3]]), [0], ids)
     few = EmbeddingSpace(users, np.eye(3), [0], ids[:3])
-    for space in (line, same, nothing, few):
+    for space in (line, same, half, few):
         item_map = make_map(space, method)
-        assert np.isfinite(item_map.coordinates).all()
+        assert (item_map.is_placed == space.item_factors.any(axis=1)).all()
         assert np.isfinite(land(item_map, space, space.item_factors[:2])).all()
 
 
@@ -74,8 +74,10 @@ def test_what_cannot_be_drawn_is_said() -> None:
     space, _ = clusters()
     with pytest.raises(SettingError, match="unknown map method 'globe': use pca, tsne"):
         make_map(space, "globe")  # type: ignore[arg-type]
-    with pytest.raises(InputError, match="at least three items, not 2"):
+    with pytest.raises(InputError, match="at least three items with a vector, not 2"):
         make_map(EmbeddingSpace(np.zeros((1, 2)), np.eye(2), [0], [1, 2]), "pca")
+    with pytest.raises(InputError, match="not 0"):
+        make_map(EmbeddingSpace(np.zeros((1, 2)), np.zeros((9, 2)), [0], np.arange(9)), "pca")
 
 
 def test_on_movielens_100k_the_map_keeps_neighbourhoods_and_a_fan_lands_near_the_loved(ml100k) -> None:
