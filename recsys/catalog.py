@@ -14,7 +14,7 @@ import pandas as pd
 from rapidfuzz import fuzz, process
 
 from recsys.errors import InputError, UnknownId
-from recsys.interactions import as_ids, rows_of
+from recsys.interactions import as_ids, index_of, rows_of
 
 COLUMNS = ("item_id", "title", "year", "genres", "tags")
 
@@ -128,7 +128,7 @@ class Catalog:
 
     @cached_property
     def index(self) -> pd.Index:
-        return pd.Index(self.item_ids, dtype=self.item_ids.dtype)
+        return index_of(self.item_ids)
 
     @cached_property
     def labels(self) -> np.ndarray:
@@ -146,7 +146,7 @@ class Catalog:
     def take(self, item_ids: Sequence[Any] | np.ndarray) -> Catalog:
         """The catalogue of `item_ids` in their order; an id without a row gets one titled by its id."""
         ids = as_ids(item_ids)
-        items = self.items.set_axis(self.index).reindex(pd.Index(ids, dtype=ids.dtype))
+        items = self.items.set_axis(self.index).reindex(index_of(ids))
         known = items["item_id"].notna()
         return Catalog.of(
             ids,

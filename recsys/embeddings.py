@@ -15,7 +15,7 @@ import pandas as pd
 import scipy.sparse as sp
 
 from recsys.errors import InputError, SettingError
-from recsys.interactions import as_ids, rows_of
+from recsys.interactions import as_ids, index_of, rows_of
 from recsys.topk import NONE, top_k
 
 Metric = Literal["cosine", "dot", "euclidean"]
@@ -71,11 +71,11 @@ class EmbeddingSpace:
 
     @cached_property
     def user_index(self) -> pd.Index:
-        return pd.Index(self.user_ids, dtype=self.user_ids.dtype)
+        return index_of(self.user_ids)
 
     @cached_property
     def item_index(self) -> pd.Index:
-        return pd.Index(self.item_ids, dtype=self.item_ids.dtype)
+        return index_of(self.item_ids)
 
     def item_rows(self, ids: Sequence[Any] | np.ndarray) -> np.ndarray:
         """Original item ids → row numbers, int64; raises UnknownId naming those that are not here."""

@@ -31,6 +31,11 @@ def as_ids(ids: Any) -> np.ndarray:
     return np.array([str(i) for i in array.tolist()], dtype=object)
 
 
+def index_of(ids: np.ndarray) -> pd.Index:
+    """A look-up table of ids that keeps their type: id → row."""
+    return pd.Index(ids, dtype=ids.dtype)
+
+
 def rows_of(index: pd.Index, ids: Sequence[Any] | np.ndarray, kind: str) -> np.ndarray:
     """Row numbers (int64, shape of `ids`) of `ids` in `index`; raises UnknownId naming those it lacks.
 
@@ -43,7 +48,7 @@ def rows_of(index: pd.Index, ids: Sequence[Any] | np.ndarray, kind: str) -> np.n
             wanted = as_numbers.to_numpy(np.int64)
     elif index.dtype == object and wanted.dtype == np.int64:
         wanted = wanted.astype(str).astype(object)
-    rows = index.get_indexer(pd.Index(wanted, dtype=wanted.dtype))
+    rows = index.get_indexer(index_of(wanted))
     missing = rows < 0
     if missing.any():
         raise UnknownId.of(kind, wanted[missing].tolist(), index[:1].tolist()[0] if len(index) else None)
@@ -107,11 +112,11 @@ class Interactions:
 
     @cached_property
     def user_index(self) -> pd.Index:
-        return pd.Index(self.user_ids, dtype=self.user_ids.dtype)
+        return index_of(self.user_ids)
 
     @cached_property
     def item_index(self) -> pd.Index:
-        return pd.Index(self.item_ids, dtype=self.item_ids.dtype)
+        return index_of(self.item_ids)
 
     def user_rows(self, ids: Sequence[Any] | np.ndarray) -> np.ndarray:
         """Original user ids → row numbers, int64; raises UnknownId naming those that are not here."""
@@ -140,7 +145,7 @@ class Interactions:
         Timestamps are left behind. This is how data meets a model that was trained on other data.
         """
         ids = as_ids(item_ids)
-        target = pd.Index(ids, dtype=ids.dtype)
+        target = index_of(ids)
         column = target.get_indexer(self.item_index)
         coo = self.matrix.tocoo()
         keep = column[coo.col] >= 0

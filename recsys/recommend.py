@@ -15,7 +15,7 @@ import scipy.sparse as sp
 
 from recsys.embeddings import EmbeddingSpace, Metric
 from recsys.errors import InputError
-from recsys.interactions import Interactions, as_ids, rows_of
+from recsys.interactions import Interactions, as_ids, index_of, rows_of
 from recsys.models import TrainedModel
 from recsys.topk import NONE, top_k
 
@@ -60,7 +60,7 @@ def audience_of(
     ids, ratings = interactions.user_ids[rows], interactions.matrix[rows]
     places = np.full(len(ids), -1)
     if isinstance(model.fitted, EmbeddingSpace) and ids.dtype == model.fitted.user_ids.dtype:
-        places = model.fitted.user_index.get_indexer(pd.Index(ids, dtype=ids.dtype))
+        places = model.fitted.user_index.get_indexer(index_of(ids))
     return _audience(model, ids, ratings, places)
 
 
@@ -70,7 +70,7 @@ def audience_of_ratings(model: TrainedModel, ratings: Mapping[Any, float], user_
     values = np.array([float(r) for r in ratings.values()], dtype=np.float32)
     if not np.isfinite(values).all():
         raise InputError("ratings must be finite numbers")
-    known = pd.Index(model.item_ids, dtype=model.item_ids.dtype)
+    known = index_of(model.item_ids)
     columns = rows_of(known, items, "item") if len(items) else np.empty(0, np.int64)
     matrix = sp.csr_matrix((values, (np.zeros(len(columns), np.int64), columns)), shape=(1, len(known)))
     return _audience(model, np.array([user_id], dtype=object), matrix, np.array([-1]))

@@ -123,7 +123,9 @@ def top_k(
         if exclude.shape != (n_rows, n_columns):
             raise ValueError(f"exclude has shape {exclude.shape}, not ({n_rows}, {n_columns})")
         exclude = sp.csr_matrix(exclude)
-        exclude.sum_duplicates()  # sorts each row's columns, which the kernel walks along
+        if not exclude.has_canonical_format:  # the kernel walks along each row's columns in rising order
+            exclude = exclude.copy()
+            exclude.sum_duplicates()
         starts, excluded = exclude.indptr.astype(np.int64), exclude.indices.astype(np.int32, copy=False)
 
     def select(rows: slice) -> None:
