@@ -299,7 +299,7 @@ def _serve(port: int, models: Path | None) -> None:
     root = models or data_root() / "models"
     os.environ["RECSYS_MODELS"] = str(root.resolve())
     command = [sys.executable, "-m", "streamlit", "run", str(script), "--server.port", str(port)]
-    command += ["--server.headless", "true", "--browser.gatherUsageStats", "false"]
+    command += ["--server.headless", "true", "--browser.serverAddress", "localhost"]
     err_console.print(f"recsys: the app is at http://localhost:{port} (Ctrl-C ends it)", highlight=False)
     sys.stdout.flush()
     os.execv(sys.executable, command)
