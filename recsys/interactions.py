@@ -161,9 +161,9 @@ class Interactions:
         for ids in (self.user_ids, self.item_ids):
             digest.update(f"{ids.dtype.kind}{len(ids)}".encode())
             digest.update(ids.tobytes() if ids.dtype.kind == "i" else "\0".join(ids).encode())
-        for array in (self.matrix.indptr, self.matrix.indices):
-            digest.update(np.ascontiguousarray(array, dtype="<i8").tobytes())
-        digest.update(np.ascontiguousarray(self.matrix.data, dtype="<f4").tobytes())
+        parts = [(self.matrix.indptr, "<i8"), (self.matrix.indices, "<i4"), (self.matrix.data, "<f4")]
         if self.timestamps is not None:
-            digest.update(np.ascontiguousarray(self.timestamps, dtype="<i8").tobytes())
+            parts.append((self.timestamps, "<i8"))
+        for array, kind in parts:
+            digest.update(np.ascontiguousarray(array, dtype=kind).data)
         return digest.hexdigest()

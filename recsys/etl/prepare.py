@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numba
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -93,12 +94,9 @@ def prepare_ratings(
     """
     if min_user < 1 or min_item < 1:
         raise InputError("the least number of ratings of a user or item is at least 1")
-    users, items, ratings, times, lines, rejected = _read_all(
-        source.ratings, columns or Columns(), rules or Rules(), on_progress
-    )
-    n_kept_by_row = len(ratings)
-    name = source.ratings.name
-    if n_kept_by_row == 0:
+    rows = _read_all(source.ratings, columns or Columns(), rules or Rules(), on_progress)
+    name, rejected, n_usable = source.ratings.name, rows.rejected, len(rows.ratings)
+    if n_usable == 0:
         if not len(rejected):
             raise InputError(f"{source.ratings}: has a header but no ratings")
         reason, count = Counter(rejected["reason"].to_pylist()).most_common(1)[0]
@@ -107,27 +105,32 @@ def prepare_ratings(
             f"{source.ratings}: none of the {len(rejected):,} rows can be used; "
             f"most often: {reason} ({count:,} rows, the first is line {line})"
         )
-    user_ids, user_codes = _encode(users)
-    item_ids, item_codes = _encode(items)
-    del users, items
-
-    repeated, again = _repeats(user_codes, item_codes, ratings, times, len(item_ids))
-    unique = np.ones(n_kept_by_row, dtype=bool)
+    # From here on everything is in the order of the matrix; `place` says where in the file each row stood.
+    place = _by_user_and_item(rows.users, rows.items, len(rows.user_ids), len(rows.item_ids))
+    users, items, ratings, times = (rows.take(column, place) for column in ("users", "items", "ratings", "times"))
+    repeated, again = _repeats(users, items, ratings, times)
+    unique = np.ones(n_usable, dtype=bool)
     unique[repeated] = unique[again] = False
-    core = _core(user_codes, item_codes, unique, min_user, min_item, len(user_ids), len(item_ids))
+    core = _core(users, items, unique, min_user, min_item, len(rows.user_ids), len(rows.item_ids))
     too_few = f"fewer than {min_user} ratings by the user or {min_item} of the item"
     if not core.any():
         raise InputError(f"{source.ratings}: nothing is left: every row has {too_few}; ask for less")
-
-    thin = np.flatnonzero(unique & ~core)
-    aside = [(repeated, REPEATED), (again, RATED_AGAIN), (thin, too_few)]
+    aside = [(repeated, REPEATED), (again, RATED_AGAIN), (np.flatnonzero(unique & ~core), too_few)]
     rejected = pa.concat_tables(
-        [rejected, *(_set_aside(name, lines[rows], reason) for rows, reason in aside if len(rows))]
+        [
+            rejected,
+            *(
+                _set_aside(name, rows.lines_of(at if place is None else np.sort(place[at])), why)
+                for at, why in aside
+                if len(at)
+            ),
+        ]
     )
-    n_aside, n_duplicates = n_kept_by_row - int(core.sum()), len(repeated) + len(again)
-    if not core.all():
-        user_codes, item_codes, ratings, times = user_codes[core], item_codes[core], ratings[core], times[core]
-    interactions = _matrix(user_codes, item_codes, ratings, times, user_ids, item_ids)
+    n_aside, n_duplicates = n_usable - int(core.sum()), len(repeated) + len(again)
+    if n_aside:
+        users, items, ratings, times = users[core], items[core], ratings[core], times[core]
+    interactions = _matrix(users, items, ratings, times, rows.user_ids, rows.item_ids)
+    del rows, users, items, place
     n_described, catalog = 0, Catalog.of(interactions.item_ids)
     if source.items is not None:
         described = read_titles(source.items, source.tags)
@@ -141,7 +144,7 @@ def prepare_ratings(
         n_unrated, n_untitled = 0, len(catalog)
     report = {
         "source": name,
-        "read": n_kept_by_row + len(rejected) - n_aside,
+        "read": n_usable + len(rejected) - n_aside,
         "kept": interactions.n_ratings,
         "rejected": len(rejected) - n_duplicates,
         "duplicates": n_duplicates,
@@ -162,60 +165,138 @@ def prepare_ratings(
     return Prepared(interactions, catalog, rejected, report)
 
 
-def _read_all(
-    path: Path, columns: Columns, rules: Rules, on_progress: Progress | None
-) -> tuple[pa.ChunkedArray, pa.ChunkedArray, np.ndarray, np.ndarray, np.ndarray, pa.Table]:
-    blocks, n_bytes = [], path.stat().st_size if path.exists() else 0
+@dataclass(eq=False)
+class _Rows:
+    """The usable rows of a file in their order, ids as places among the sorted distinct ones."""
+
+    users: np.ndarray
+    items: np.ndarray
+    ratings: np.ndarray
+    times: np.ndarray
+    lines: list[range | np.ndarray]
+    user_ids: np.ndarray
+    item_ids: np.ndarray
+    rejected: pa.Table
+
+    def take(self, column: str, place: np.ndarray | None) -> np.ndarray:
+        """A column in another order (None: this one). It is gone from here then: two of each would be too large."""
+        values: np.ndarray = self.__dict__.pop(column)
+        return values if place is None else values[place]
+
+    def lines_of(self, rows: np.ndarray) -> np.ndarray:
+        """Line numbers of some rows (ascending), int64."""
+        ends = np.cumsum([len(lines) for lines in self.lines])
+        block = np.searchsorted(ends, rows, side="right")
+        return np.concatenate(
+            [
+                np.asarray(self.lines[b], dtype=np.int64)[rows[block == b] - (ends[b - 1] if b else 0)]
+                for b in np.unique(block)
+            ]
+        )
+
+
+def _read_all(path: Path, columns: Columns, rules: Rules, on_progress: Progress | None) -> _Rows:
+    n_bytes = path.stat().st_size if path.exists() else 0
+    users: list[pa.Array] = []
+    items: list[pa.Array] = []
+    ratings, times = [np.empty(0, dtype=np.float32)], [np.empty(0, dtype=np.int64)]
+    lines: list[range | np.ndarray] = []
+    rejected = [REJECTED.empty_table()]
     for block in read_ratings(path, columns, rules):
-        blocks.append(block)
+        rejected.append(block.rejected)
+        if len(block.ratings):
+            users.append(block.users)
+            items.append(block.items)
+            ratings.append(block.ratings)
+            times.append(block.times)
+            lines.append(block.lines)
         if on_progress is not None and block.bytes_read:
             on_progress(min(block.bytes_read, n_bytes), n_bytes)
-    if not blocks:
-        empty = pa.chunked_array([], pa.int64())
-        none = np.empty(0)
-        return empty, empty, none, none, none, REJECTED.empty_table()
-    return (
-        pa.chunked_array([block.users for block in blocks]),
-        pa.chunked_array([block.items for block in blocks]),
-        np.concatenate([block.ratings for block in blocks]),
-        np.concatenate([block.times for block in blocks]),
-        np.concatenate([block.lines for block in blocks]),
-        pa.concat_tables([block.rejected for block in blocks]),
+    user_ids, user_places = _encode(users)
+    item_ids, item_places = _encode(items)
+    return _Rows(
+        user_places,
+        item_places,
+        np.concatenate(ratings),
+        np.concatenate(times),
+        lines,
+        user_ids,
+        item_ids,
+        pa.concat_tables(rejected),
     )
 
 
-def _encode(column: pa.ChunkedArray) -> tuple[np.ndarray, np.ndarray]:
-    """Sorted distinct ids, and each row's place among them (int32)."""
-    coded = column.combine_chunks().dictionary_encode()
-    if isinstance(coded, pa.ChunkedArray):
-        coded = coded.combine_chunks()
-    order = pc.sort_indices(coded.dictionary).to_numpy()
+def _encode(parts: list[pa.DictionaryArray]) -> tuple[np.ndarray, np.ndarray]:
+    """Sorted distinct ids, and each row's place among them (int32). Empties `parts`, which are large."""
+    if not parts:
+        return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int32)
+    coded = pa.chunked_array(parts).unify_dictionaries()
+    parts.clear()
+    dictionary = coded.chunk(0).dictionary
+    order = pc.sort_indices(dictionary).to_numpy()
     place = np.empty(len(order), dtype=np.int32)
     place[order] = np.arange(len(order), dtype=np.int32)
-    ids = coded.dictionary.take(pa.array(order)).to_numpy(zero_copy_only=False)
-    return ids, place[coded.indices.to_numpy()]
+    ids = dictionary.take(pa.array(order)).to_numpy(zero_copy_only=False)
+    return ids, np.concatenate([place[chunk.indices.to_numpy()] for chunk in coded.chunks])
+
+
+def _by_user_and_item(users: np.ndarray, items: np.ndarray, n_users: int, n_items: int) -> np.ndarray | None:
+    """The rows in order of user, then item, then place in the file; None if they stand so already, as MovieLens' do.
+
+    Two counting sorts, the lesser key first.
+    """
+    if not _falls_somewhere(users, items):
+        return None
+    place = np.arange(len(users), dtype=np.int32 if len(users) < 2**31 else np.int64)
+    return _stable_order(users, _stable_order(items, place, n_items), n_users)
+
+
+@numba.njit(cache=True, nogil=True)
+def _falls_somewhere(users, items):  # type: ignore[no-untyped-def]
+    """Whether some row's (user, item) is less than the one before it."""
+    for row in range(1, len(users)):
+        if users[row] < users[row - 1] or (users[row] == users[row - 1] and items[row] < items[row - 1]):
+            return True
+    return False
+
+
+@numba.njit(cache=True, nogil=True)
+def _stable_order(keys, order, n_keys):  # type: ignore[no-untyped-def]
+    """`order` rearranged so that `keys` rise along it; rows of equal keys stay as they were."""
+    start = np.zeros(n_keys + 1, dtype=np.int64)
+    for key in keys:
+        start[key + 1] += 1
+    for key in range(n_keys):
+        start[key + 1] += start[key]
+    arranged = np.empty_like(order)
+    for row in order:
+        arranged[start[keys[row]]] = row
+        start[keys[row]] += 1
+    return arranged
 
 
 def _repeats(
-    users: np.ndarray, items: np.ndarray, ratings: np.ndarray, times: np.ndarray, n_items: int
+    users: np.ndarray, items: np.ndarray, ratings: np.ndarray, times: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Rows that repeat an earlier one exactly, and rows that give way to a later rating of the same pair."""
-    pair = users.astype(np.int64) * n_items + items
-    ordered = np.sort(pair)
-    twice = np.unique(ordered[1:][ordered[1:] == ordered[:-1]])
-    if not len(twice):
-        return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64)
-    place = np.minimum(np.searchsorted(twice, pair), len(twice) - 1)
-    rows = np.flatnonzero(twice[place] == pair)
+    """Rows that repeat an earlier one exactly, and rows that give way to a later rating of the same pair.
+
+    The rows of a pair stand together, in the order of the file.
+    """
+    same_pair = (users[1:] == users[:-1]) & (items[1:] == items[:-1])
+    several = np.flatnonzero(np.append(same_pair, False) | np.insert(same_pair, 0, False))
+    if not len(several):
+        return several, several
+    pair = np.cumsum(np.insert(~same_pair, 0, True))[several]
+    ratings, times = ratings[several], times[several]
     # Exact repeats first: the earliest row of a group of equals stays.
-    order = rows[np.lexsort((rows, times[rows], ratings[rows], pair[rows]))]
+    order = np.lexsort((several, times, ratings, pair))
     here, before = order[1:], order[:-1]
-    same = (pair[here] == pair[before]) & (ratings[here] == ratings[before]) & (times[here] == times[before])
-    exact = np.sort(here[same])
+    exact = here[(pair[here] == pair[before]) & (ratings[here] == ratings[before]) & (times[here] == times[before])]
     # Then the latest of what is left.
-    rows = np.setdiff1d(rows, exact, assume_unique=True)
-    order = rows[np.lexsort((rows, times[rows], pair[rows]))]
-    return exact, np.sort(order[:-1][pair[order[:-1]] == pair[order[1:]]])
+    left = np.setdiff1d(np.arange(len(several)), exact, assume_unique=True)
+    order = left[np.lexsort((several[left], times[left], pair[left]))]
+    again = order[:-1][pair[order[:-1]] == pair[order[1:]]]
+    return np.sort(several[exact]), np.sort(several[again])
 
 
 def _set_aside(name: str, lines: np.ndarray, reason: str) -> pa.Table:
@@ -246,18 +327,12 @@ def _matrix(
     user_ids: np.ndarray,
     item_ids: np.ndarray,
 ) -> Interactions:
-    """CSR of the rows that stayed, over the users and items that still have any."""
-    user_ids, rows = _squeeze(user_ids, users)
-    item_ids, columns = _squeeze(item_ids, items)
-    shape = (len(user_ids), len(item_ids))
-    # Carrying places as values lets one sort serve both ratings and times; +1 because a zero might be dropped.
-    places = np.arange(1, len(rows) + 1, dtype=np.int32 if len(rows) < 2**31 - 1 else np.int64)
-    order = sp.csr_matrix((places, (rows, columns)), shape=shape)
-    order.sort_indices()
-    place = order.data - 1
-    matrix = sp.csr_matrix((ratings[place], order.indices, order.indptr), shape=shape)
-    stamps = None if (times == NO_TIME).all() else times[place]
-    return Interactions(matrix, user_ids, item_ids, stamps)
+    """CSR of the rows that stayed, already in its order, over the users and items that still have any."""
+    user_ids, users = _squeeze(user_ids, users)
+    item_ids, items = _squeeze(item_ids, items)
+    starts = np.concatenate([[0], np.cumsum(np.bincount(users, minlength=len(user_ids)))])
+    matrix = sp.csr_matrix((ratings, items, starts), shape=(len(user_ids), len(item_ids)))
+    return Interactions(matrix, user_ids, item_ids, None if (times == NO_TIME).all() else times)
 
 
 def _squeeze(ids: np.ndarray, codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -265,7 +340,7 @@ def _squeeze(ids: np.ndarray, codes: np.ndarray) -> tuple[np.ndarray, np.ndarray
     used = np.bincount(codes, minlength=len(ids)) > 0
     if used.all():
         return ids, codes
-    return ids[used], (np.cumsum(used) - 1)[codes]
+    return ids[used], (np.cumsum(used, dtype=np.int32) - 1)[codes]
 
 
 def _retyped(catalog: Catalog, like: np.ndarray) -> Catalog:

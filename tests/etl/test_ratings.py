@@ -29,7 +29,7 @@ def read(path: Path, columns: Columns | None = None, **rules):
     for block in read_ratings(path, columns or Columns(), Rules(**rules)):
         used += zip(
             block.users.to_pylist(), block.items.to_pylist(), block.ratings.tolist(), block.times.tolist(),
-            block.lines.tolist(), strict=True,
+            list(block.lines), strict=True,
         )  # fmt: skip
         aside += [(row["line"], row["reason"]) for row in block.rejected.to_pylist()]
     return used, sorted(aside)
