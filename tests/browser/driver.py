@@ -95,9 +95,10 @@ def rate(page: Page, title: str, stars: int) -> None:
     search.click()
     search.fill(title[:6])
     page.get_by_role("option", name=title, exact=True).click()
-    page.get_by_role("radio", name=f"{stars} out of 5 stars").first.click()
+    found = page.locator("[class*=st-key-found-]")  # not the stars of another movie that is about to go
+    found.get_by_role("radio", name=f"{stars} out of 5 stars").click()
     page.get_by_role("button", name="Start over").wait_for()
-    page.locator("[class*=st-key-found-]").first.wait_for(state="detached")
+    found.wait_for(state="detached")
     settle(page)
 
 
