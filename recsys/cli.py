@@ -185,7 +185,7 @@ def recommend(
             n_threads=threads,
             report=screen.report,
         )
-    return _show(done, as_json, lambda: _print_pairs({k: v for k, v in done.items() if v not in (0, {})}))
+    return _show(done, as_json, lambda: _print_pairs({k: v for k, v in done.items() if v or k == "rows"}))
 
 
 @app.command()
@@ -392,13 +392,17 @@ def _show_prepared(report: Mapping[str, Any]) -> None:
     for reason, count in report["reasons"].items():
         table.add_row(f"  {escape(reason)}", f"{count:,}", style="dim")
     out_console.print(table)
-    out_console.print(f"{report['users']:,} users × {report['items']:,} items", highlight=False)
+    out_console.print(f"{_count(report['users'], 'user')} × {_count(report['items'], 'item')}", highlight=False)
     for key, words in (
-        ("items_without_metadata", "items have no title of their own and are called by their id"),
-        ("items_described_but_not_rated", "described items were rated by nobody and are left out"),
+        ("items_without_metadata", "without a title of their own, called by their id"),
+        ("items_described_but_not_rated", "described but rated by nobody, left out"),
     ):
         if report[key]:
-            out_console.print(f"{report[key]:,} {words}", highlight=False)
+            out_console.print(f"{_count(report[key], 'item')} {words}", highlight=False)
+
+
+def _count(n: int, thing: str) -> str:
+    return f"{n:,} {thing}{'' if n == 1 else 's'}"
 
 
 def _show_trained(done: Mapping[str, Any]) -> None:
@@ -411,6 +415,11 @@ def _show_trained(done: Mapping[str, Any]) -> None:
 
 def _show_list(done: Mapping[str, Any]) -> None:
     note = ": nothing is known of them, so these are the most popular" if done["origin"] == "cold" else ""
+    if not done["recommendations"]:
+        out_console.print(
+            f"For user {done['user']} there is nothing left to recommend: everything is seen", markup=False
+        )
+        return
     table = _table(f"For user {done['user']}{note}", "#", "title", "genres", "score")
     for row in done["recommendations"]:
         table.add_row(str(row["rank"]), escape(row["title"]), escape(", ".join(row["genres"])), f"{row['score']:.3f}")
