@@ -20,6 +20,7 @@ from recsys import datasets, etl, store
 from recsys.confidence import Confidence
 from recsys.embeddings import Metric
 from recsys.errors import InputError
+from recsys.etl.rules import REJECTED
 from recsys.etl.users import read_user_ids
 from recsys.item_map import MapMethod
 from recsys.latent.map import make_map
@@ -139,7 +140,7 @@ def recommend(
         raise InputError(f"{out}: is a folder; name a file to write to")
     model = store.load_model(model_folder)
     stored = store.load_prepared(data)
-    rejected = pa.Table.from_pylist([], etl.ratings.REJECTED)
+    rejected = pa.Table.from_pylist([], REJECTED)
     wanted = None
     if users is not None:
         wanted, rejected = _listed_users(users, stored)
@@ -243,9 +244,7 @@ def _listed_users(path: Path, stored: store.StoredData) -> tuple[np.ndarray, pa.
     repeated = pd.Series(places).duplicated().to_numpy() & (places >= 0)
     bad = np.flatnonzero((places < 0) | repeated)
     reasons = ["user is listed twice" if repeated[row] else "user is not in the data" for row in bad]
-    rejected = pa.table(
-        [[path.name] * len(bad), lines[bad], reasons, [str(ids[row]) for row in bad]], schema=etl.ratings.REJECTED
-    )
+    rejected = pa.table([[path.name] * len(bad), lines[bad], reasons, [str(ids[row]) for row in bad]], schema=REJECTED)
     used = (places >= 0) & ~repeated
     if not used.any():
         raise InputError(

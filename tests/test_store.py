@@ -16,7 +16,7 @@ from recsys.catalog import Catalog
 from recsys.confidence import Confidence
 from recsys.errors import InputError
 from recsys.etl import Prepared
-from recsys.etl.ratings import REJECTED
+from recsys.etl.rules import REJECTED
 from recsys.interactions import NO_TIME, Interactions
 from recsys.latent.map import make_map
 from recsys.models import ALS, BPR, Popular, TrainedModel, train_model

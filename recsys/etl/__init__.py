@@ -1,6 +1,11 @@
-"""Rating files → Interactions, Catalog and the rows set aside: `ratings` reads, `titles` names, `prepare` orders."""
+"""Rating files → Interactions, Catalog and the rows set aside.
 
+`form` finds out how a file is laid out, `rules` says which rows are usable, `ratings` reads, `titles` names the items,
+`users` reads a list of users, and `prepare` puts it all in order.
+"""
+
+from recsys.etl.form import Columns
 from recsys.etl.prepare import Prepared, Source, find_source, prepare_ratings
-from recsys.etl.ratings import Columns, Rules
+from recsys.etl.rules import Rules
 
 __all__ = ["Columns", "Prepared", "Rules", "Source", "find_source", "prepare_ratings"]

@@ -21,7 +21,9 @@ import scipy.sparse as sp
 
 from recsys.catalog import Catalog
 from recsys.errors import InputError
-from recsys.etl.ratings import REJECTED, Columns, Rules, read_ratings
+from recsys.etl.form import Columns
+from recsys.etl.ratings import read_ratings
+from recsys.etl.rules import REJECTED, Rules
 from recsys.etl.titles import read_titles
 from recsys.interactions import NO_TIME, Interactions
 

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from recsys.errors import InputError
-from recsys.etl.ratings import KNOWN_NAMES
+from recsys.etl.form import KNOWN_NAMES
 from recsys.interactions import as_ids
 
 

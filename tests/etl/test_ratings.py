@@ -283,6 +283,12 @@ def test_parquet_of_any_usual_types(tmp_path: Path) -> None:
     )
     pq.write_table(table, tmp_path / "s.parquet")
     assert read(tmp_path / "s.parquet")[0] == [("a", "x", 1.0, 1, 1), ("b", "y", 2.0, -1, 2), ("a", "z", 3.0, 3, 3)]
+    empty_times = table.set_column(3, "timestamp", pa.nulls(3, pa.int64()))
+    pq.write_table(empty_times, tmp_path / "n.parquet")
+    assert [row[3] for row in read(tmp_path / "n.parquet")[0]] == [-1, -1, -1]
+    worded = table.set_column(3, "timestamp", pa.array(["1970-01-01T00:00:09", None, "5"]))
+    pq.write_table(worded, tmp_path / "w.parquet")
+    assert [row[3] for row in read(tmp_path / "w.parquet")[0]] == [9, -1, 5]
     pq.write_table(pa.table({"user": [[1], [2]], "item": [1, 2]}), tmp_path / "l.parquet")
     with pytest.raises(InputError, match=r"column 'user' holds list<.*>, not ids"):
         read(tmp_path / "l.parquet")
