@@ -84,7 +84,7 @@ def _someone(loaded: Loaded) -> tuple[Audience, dict[Any, float], str]:
 
 def _rate(loaded: Loaded) -> dict[Any, float]:
     """Search and rate; returns item id → stars of the movies that this model knows."""
-    catalog, ratings = loaded.model.catalog, st.session_state.setdefault("ratings", {})
+    catalog, ratings = loaded.model.catalog, _memory(loaded)["ratings"]
     order = np.argsort(-loaded.model.n_ratings, kind="stable")
     options = [int(row) for row in order[:MOST_OPTIONS]]
     found = st.selectbox(
@@ -136,8 +136,8 @@ def _starters(loaded: Loaded, order: np.ndarray) -> list[int]:
 def _stars(loaded: Loaded, row: int, where: str) -> None:
     """A title with five stars to click; taking the stars back takes the rating back."""
     item = loaded.model.item_ids.tolist()[row]
-    key = f"{where}-{item}"
-    ratings = st.session_state["ratings"]
+    key = f"{where}-{loaded.data_name}-{item}"
+    ratings = _memory(loaded)["ratings"]
     if where == "mine" or key not in st.session_state:
         st.session_state[key] = int(ratings[item]) - 1 if item in ratings else None
 
@@ -188,7 +188,7 @@ def _list(loaded: Loaded, audience: Audience, table: pd.DataFrame) -> None:
                 icon=":material/hub:",
                 help="Show what is most like it",
                 on_click=_focus_on,
-                args=(item,),
+                args=(loaded, item),
             )
 
 
@@ -215,7 +215,7 @@ def _map(loaded: Loaded, audience: Audience, ratings: dict[Any, float], table: p
         )
     item_map = loaded.maps[str(method)]
     known = [item for item in sorted(ratings, key=lambda i: -ratings[i])][:MOST_MARKED]
-    marked = _row_of(loaded, st.session_state.get("marked"))
+    marked = _row_of(loaded, "marked")
     alike: list[Any] = []
     if marked is not None:
         alike = similar(model, model.item_ids[marked], N_ALIKE)["item_id"].tolist()
@@ -249,7 +249,7 @@ def _clicked(loaded: Loaded) -> None:
     points = st.session_state["map"]["selection"]["points"]
     row = clicked_row(points, len(loaded.model.item_ids))
     if row is not None:
-        _focus_on(loaded.model.item_ids.tolist()[row], mark=False)
+        _focus_on(loaded, loaded.model.item_ids.tolist()[row], mark=False)
 
 
 def clicked_row(points: list[dict[str, Any]], n_items: int) -> int | None:
@@ -262,21 +262,29 @@ def clicked_row(points: list[dict[str, Any]], n_items: int) -> int | None:
     return None
 
 
-def _focus_on(item: Any, mark: bool = True) -> None:
+def _focus_on(loaded: Loaded, item: Any, mark: bool = True) -> None:
     """Choose a movie, or none; `mark` also draws it and what is like it on the map.
 
     Streamlit draws a changed figure anew and so forgets where the map was moved to; a click on the map therefore
     changes nothing on it but the dot that was clicked, which Plotly enlarges by itself.
     """
-    st.session_state["focus"] = item
+    memory = _memory(loaded)
+    memory["focus"] = item
     if mark:
-        st.session_state["marked"] = item
+        memory["marked"] = item
 
 
-def _row_of(loaded: Loaded, item: Any) -> int | None:
-    """Row of a movie, if there is one and this model knows it."""
+def _row_of(loaded: Loaded, what: str) -> int | None:
+    """Row of the movie that is remembered as `focus` or `marked`, if there is one and this model knows it."""
+    item = _memory(loaded)[what]
     rows = loaded.model.catalog.index.get_indexer(pd.Index([item])) if item is not None else [-1]
     return int(rows[0]) if rows[0] >= 0 else None
+
+
+def _memory(loaded: Loaded) -> dict[str, Any]:
+    """What this session has rated and chosen, for each data set apart: 183 is another movie in another one."""
+    blank: dict[str, Any] = {"ratings": {}, "focus": None, "marked": None}
+    return st.session_state.setdefault(f"memory-{loaded.data_name}", blank)
 
 
 def _rows(loaded: Loaded, items: Any) -> np.ndarray:
@@ -285,14 +293,14 @@ def _rows(loaded: Loaded, items: Any) -> np.ndarray:
 
 def _alike(loaded: Loaded) -> None:
     """What is most like the chosen movie."""
-    focus = _row_of(loaded, st.session_state.get("focus"))
+    focus = _row_of(loaded, "focus")
     if focus is None or not loaded.model.has_space:
         return
     model = loaded.model
     with st.container(border=True):
         with st.container(horizontal=True, vertical_alignment="center"):
             st.markdown(f"**Like {plain(model.catalog.labels[focus])}**", width="stretch")
-            st.button("Close", type="tertiary", icon=":material/close:", on_click=_focus_on, args=(None,))
+            st.button("Close", type="tertiary", icon=":material/close:", on_click=_focus_on, args=(loaded, None))
         if model.catalog.items["genres"][focus]:
             st.caption(plain(", ".join(model.catalog.items["genres"][focus])))
         table = similar(model, model.item_ids[focus], N_ALIKE)

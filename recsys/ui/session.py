@@ -30,6 +30,11 @@ class Loaded:
     interactions: Interactions | None
     maps: dict[str, ItemMap]
 
+    @property
+    def data_name(self) -> str:
+        """What the data are called: models of the same data speak of the same movies."""
+        return str(self.model.data.get("name", self.name))
+
 
 def models_root() -> Path:
     """Where the models lie: `RECSYS_MODELS`, or `models` in the data folder."""

@@ -197,6 +197,29 @@ def test_a_broken_model_gives_a_page_that_says_what_to_run(playwright, tmp_path:
         whole_page(page, PICTURES / "broken-model-1280.png")
 
 
+def test_another_data_set_does_not_take_ratings_for_its_own(playwright, tmp_path: Path) -> None:
+    ids = list(range(1, 13))
+    for name in ("films", "other"):
+        data = Interactions(np.random.default_rng(5).random((30, 12)) < 0.5, list(range(30)), ids)
+        catalog = Catalog.of(ids, [f"{name.title()} {i}" for i in ids])
+        model = train_model(data, catalog, ALS(n_factors=4, regularization=0.1), data={"name": name})
+        store.save_model(tmp_path / name, model)
+    with serving(tmp_path, tmp_path / "app.log") as where, browsing(playwright) as page:
+        open_app(page, where)
+        rate(page, "Films 3", 5)
+        assert "Films 3" not in recommended(page)
+        page.get_by_role("combobox", name="Model").click()
+        page.get_by_role("option", name="other").click()
+        page.get_by_text("Nothing is known of you yet").wait_for()
+        settle(page)
+        assert page.get_by_text("You rated").count() == 0
+        page.get_by_role("combobox", name="Model").click()
+        page.get_by_role("option", name="films").click()
+        page.get_by_text("You rated 1").wait_for()
+        settle(page)
+        assert "Films 3" not in recommended(page)
+
+
 HOSTILE = [
     "<script>window.hacked = 1</script>",
     "<img src=x onerror='window.hacked = 1'>",
