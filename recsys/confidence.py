@@ -40,6 +40,8 @@ class Confidence:
     def __post_init__(self) -> None:
         if self.weighting not in get_args(Weighting):
             raise SettingError(f"unknown weighting {self.weighting!r}: use {', '.join(get_args(Weighting))}")
+        if self.min_rating is not None and not isinstance(self.min_rating, int | float):
+            raise SettingError(f"min_rating must be a number, not {self.min_rating!r}")
 
     def fit(self, interactions: Interactions) -> Weigher:
         """Learn what the weights of any user's ratings are relative to. Raises InputError if none are left."""

@@ -16,7 +16,7 @@ import scipy.sparse as sp
 from recsys.embeddings import EmbeddingSpace, Metric
 from recsys.errors import InputError
 from recsys.interactions import Interactions, as_ids, index_of, rows_of
-from recsys.models import TrainedModel
+from recsys.models import ItemScores, ItemWeights, TrainedModel
 from recsys.topk import NONE, top_k
 
 STORED, FOLDED_IN, COLD = "stored", "folded in", "cold"
@@ -79,7 +79,10 @@ def audience_of_ratings(model: TrainedModel, ratings: Mapping[Any, float], user_
 def _audience(model: TrainedModel, ids: np.ndarray, ratings: sp.csr_matrix, places: np.ndarray) -> Audience:
     """Stored vectors for users who have a place among the model's users, folded-in ones for the rest (−1)."""
     if not isinstance(model.fitted, EmbeddingSpace):
-        return Audience(ids, ratings, None, np.full(len(ids), STORED, dtype=object))
+        origin = np.full(len(ids), STORED, dtype=object)
+        if isinstance(model.fitted, ItemWeights):
+            origin[model.weigher.weigh(ratings).getnnz(axis=1) == 0] = COLD
+        return Audience(ids, ratings, None, origin)
     space = model.fitted
     vectors = np.empty((len(ids), space.item_factors.shape[1]), dtype=np.float32)
     known = places >= 0
@@ -132,9 +135,13 @@ def recommend(
 
 def score(model: TrainedModel, audience: Audience) -> np.ndarray:
     """Scores of every item for each user, (n, n_items) float32; popularity for those of whom nothing is known."""
-    if audience.vectors is None or not isinstance(model.fitted, EmbeddingSpace):
-        return model.fitted.score(len(audience))  # type: ignore[arg-type]
-    scores = model.fitted.score(audience.vectors)
+    if isinstance(model.fitted, ItemScores):
+        return model.fitted.score(len(audience))
+    if isinstance(model.fitted, ItemWeights):
+        scores = model.fitted.score(model.weigher.weigh(audience.ratings))
+    else:
+        assert audience.vectors is not None
+        scores = model.fitted.score(audience.vectors)
     cold = audience.origin == COLD
     if cold.any():
         scores[cold] = model.n_ratings / max(int(model.n_ratings.sum()), 1)
@@ -147,15 +154,15 @@ def explain(
     """Why each item is recommended to the one user of `audience`: the rated items that add most to its score.
 
     Returns, for each of `item_ids`, up to `top` pairs (rated item id, share added to the score), greatest first, only
-    those that add something. How exact the split is, each model's `contributions` says. A model without vectors has
-    no reasons of this kind: the lists are empty. Raises UnknownId.
+    those that add something. How exact the split is, each model's `contributions` says. A model that does not look at a
+    user's ratings has no reasons of this kind: the lists are empty. Raises UnknownId.
     """
     if len(audience) != 1:
         raise InputError(f"an explanation is for one user, not {len(audience)}")
-    if not isinstance(model.fitted, EmbeddingSpace) or audience.origin[0] == COLD:
+    if isinstance(model.fitted, ItemScores) or audience.origin[0] == COLD:
         return [[] for _ in item_ids]
     weights = model.weigher.weigh(audience.ratings)
-    shares = model.learner.contributions(model.fitted, weights, model.fitted.item_rows(item_ids))
+    shares = model.learner.contributions(model.fitted, weights, rows_of(index_of(model.item_ids), item_ids, "item"))
     rated = model.item_ids[weights.indices]
     reasons = []
     for column in shares.T:

@@ -33,7 +33,7 @@ from recsys.errors import InputError, RecsysError
 from recsys.etl import Prepared
 from recsys.interactions import NO_TIME, Interactions
 from recsys.item_map import ItemMap
-from recsys.models import MODELS, Fitted, ItemScores, TrainedModel, with_settings
+from recsys.models import MODELS, Fitted, ItemScores, ItemWeights, TrainedModel, with_settings
 
 FORMAT_VERSION = 1
 LIBRARIES = ("recsys", "implicit", "numpy", "scipy", "pandas", "pyarrow", "numba", "scikit-learn")
@@ -41,6 +41,7 @@ LIBRARIES = ("recsys", "implicit", "numpy", "scipy", "pandas", "pyarrow", "numba
 INTERACTIONS, ITEMS, USERS = "interactions.parquet", "items.parquet", "users.parquet"
 REJECTED, REPORT, MANIFEST = "rejected.parquet", "report.json", "manifest.json"
 USER_FACTORS, ITEM_FACTORS, ITEM_SCORES = "user_factors.parquet", "item_factors.parquet", "item_scores.parquet"
+ITEM_WEIGHTS = "item_weights.parquet"
 MAP = "map-{}.parquet"
 
 
@@ -106,14 +107,17 @@ def load_prepared(folder: Path) -> StoredData:
             catalog.item_ids,
             None if (times == NO_TIME).all() else times,
         )
-        return StoredData(interactions, catalog, _load(folder / REPORT), folder)
+        return StoredData(interactions, catalog, read_json(folder / REPORT), folder)
 
 
 # --- models -----------------------------------------------------------------------------------------------------
 
 
-def save_model(folder: Path, model: TrainedModel) -> None:
-    """Write manifest, factors (or item scores) and items. Raises InputError if `folder` is not ours to replace."""
+def save_model(folder: Path, model: TrainedModel) -> dict[str, Any]:
+    """Write manifest, items, and factors (or item weights, or item scores); returns the manifest.
+
+    Raises InputError if `folder` is not ours to replace.
+    """
     learner, weigher = model.learner, model.weigher
     items = _catalog_table(model.catalog)
     items = items.append_column("n_ratings", pa.array(model.n_ratings, pa.int64()))
@@ -142,11 +146,14 @@ def save_model(folder: Path, model: TrainedModel) -> None:
             ):
                 vectors = pa.FixedSizeListArray.from_arrays(pa.array(factors.ravel()), factors.shape[1])
                 pq.write_table(pa.table({kind: pa.array(ids), "factors": vectors}), temporary / name)
+        elif isinstance(model.fitted, ItemWeights):
+            pq.write_table(_weights_table(model.fitted), temporary / ITEM_WEIGHTS)
         else:
             scores = pa.table({"item_id": pa.array(model.item_ids), "score": pa.array(model.fitted.scores)})
             pq.write_table(scores, temporary / ITEM_SCORES)
         pq.write_table(items, temporary / ITEMS)
         _dump(temporary / MANIFEST, manifest)
+    return manifest
 
 
 def load_model(folder: Path) -> TrainedModel:
@@ -160,6 +167,8 @@ def load_model(folder: Path) -> TrainedModel:
         if (folder / ITEM_SCORES).is_file():
             scores = pq.read_table(folder / ITEM_SCORES)
             fitted = ItemScores(scores["score"].to_numpy(), scores["item_id"].to_numpy())
+        elif (folder / ITEM_WEIGHTS).is_file():
+            fitted = _weights_of(pq.read_table(folder / ITEM_WEIGHTS), catalog.item_ids)
         else:
             user_ids, user_factors = _read_factors(folder / USER_FACTORS, "user_id")
             item_ids, item_factors = _read_factors(folder / ITEM_FACTORS, "item_id")
@@ -179,7 +188,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     """The manifest of a model folder, its format and model known. Raises InputError."""
     if not (folder / MANIFEST).is_file():
         raise InputError(f"{folder}: is not a model ({MANIFEST} is missing); make it with recsys train")
-    manifest = _load(folder / MANIFEST)
+    manifest = read_json(folder / MANIFEST)
     if manifest.get("format_version") != FORMAT_VERSION:
         found = manifest.get("format_version")
         raise InputError(f"{folder}: has format {found!r}, this recsys reads {FORMAT_VERSION}; train it again")
@@ -204,7 +213,7 @@ def fingerprint_of(folder: Path) -> str:
     """A fingerprint of a model folder: the digest of its manifest and factors, for telling whether it changed."""
 
     digest = hashlib.sha256()
-    for name in (MANIFEST, USER_FACTORS, ITEM_FACTORS, ITEM_SCORES):
+    for name in (MANIFEST, USER_FACTORS, ITEM_FACTORS, ITEM_SCORES, ITEM_WEIGHTS):
         if (folder / name).is_file():
             with (folder / name).open("rb") as file:
                 digest.update(hashlib.file_digest(file, "sha256").digest())
@@ -274,7 +283,7 @@ class Parts:
         self.out = out
         self.folder = out.with_name(f".{out.name}.parts")
         plan_file = self.folder / "plan.json"
-        if not (resume and plan_file.is_file() and _load(plan_file) == dict(plan)):
+        if not (resume and plan_file.is_file() and read_json(plan_file) == dict(plan)):
             check_replaceable(self.folder, plan_file.name)
             shutil.rmtree(self.folder, ignore_errors=True)
             write_json(plan_file, dict(plan))
@@ -396,7 +405,8 @@ def _dump(path: Path, value: Any) -> None:
     path.write_text(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
 
 
-def _load(path: Path) -> dict[str, Any]:
+def read_json(path: Path) -> dict[str, Any]:
+    """The JSON object in a file. Raises InputError when there is none."""
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
@@ -444,6 +454,32 @@ def _catalog_of(table: pa.Table) -> Catalog:
         [g or () for g in columns["genres"]],
         [t or () for t in columns["tags"]],
     )
+
+
+def _weights_table(fitted: ItemWeights) -> pa.Table:
+    """Dense: item_id and its weights as a list, in the order of the items; sparse: item_id, other_id, weight."""
+    ids = pa.array(fitted.item_ids)
+    if not sp.issparse(fitted.weights):
+        lists = pa.FixedSizeListArray.from_arrays(pa.array(fitted.weights.ravel()), max(len(ids), 1))
+        return pa.table({"item_id": ids, "weights": lists})
+    found = fitted.weights.tocoo()
+    return pa.table(
+        {
+            "item_id": ids.take(pa.array(found.row)),
+            "other_id": ids.take(pa.array(found.col)),
+            "weight": pa.array(found.data),
+        }
+    )
+
+
+def _weights_of(table: pa.Table, item_ids: np.ndarray) -> ItemWeights:
+    if "weights" in table.column_names:
+        flat = table["weights"].combine_chunks().flatten().to_numpy()
+        return ItemWeights(flat.reshape(len(table), -1), table["item_id"].to_numpy())
+    known = pa.array(item_ids)
+    rows, columns = _places(table["item_id"], known, "item"), _places(table["other_id"], known, "item")
+    shape = (len(item_ids), len(item_ids))
+    return ItemWeights(sp.csr_matrix((table["weight"].to_numpy(), (rows, columns)), shape=shape), item_ids)
 
 
 def _places(ids: pa.ChunkedArray, known: pa.Array, kind: str) -> np.ndarray:

@@ -11,18 +11,19 @@ comparable between the items of one user, less so between users. There is no bia
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
-import scipy.linalg
 import scipy.sparse as sp
 from implicit.cpu.als import AlternatingLeastSquares
 from threadpoolctl import threadpool_limits
 
 from recsys.embeddings import EmbeddingSpace
 from recsys.interactions import Interactions
-from recsys.models.learner import Fitted, Progress, check_settings, setting, vectors_of
+from recsys.models.learner import Fitted, Progress, Watch, check_settings, setting, vectors_of
+from recsys.models.least_squares import NormalEquations
 
 
 @dataclass(frozen=True)
@@ -37,15 +38,18 @@ class ALS:
         30.0,
         "λ: pulls all vectors towards 0; between what validation favours on latest-small (20) and on 100K, 1M (60)",
         0,
+        search=(1.0, 300.0),
     )
-    alpha: float = setting(2.0, "α: what an interaction of weight 1 adds to the confidence of 1", 0)
+    alpha: float = setting(2.0, "α: what an interaction of weight 1 adds to the confidence of 1", 0, search=(0.3, 30.0))
     epochs: int = setting(15, "sweeps over users and items; quality has settled by then", 1)
     seed: int = setting(42, "of the initial vectors", 0)
 
     def __post_init__(self) -> None:
         check_settings(self)
 
-    def fit(self, interactions: Interactions, progress: Progress | None = None) -> EmbeddingSpace:
+    def fit(
+        self, interactions: Interactions, progress: Progress | None = None, watch: Watch | None = None
+    ) -> EmbeddingSpace:
         """Learn from weights (users × items). Ends with exact user half-step, so that `fold_in` agrees with it."""
         confidence = self._confidence(interactions.matrix)
         with threadpool_limits(1, "blas"):  # implicit has threads of its own, and its constructor warns of others
@@ -56,44 +60,46 @@ class ALS:
                 iterations=self.epochs,
                 random_state=self.seed,
             )
-            model.fit(
-                confidence,
-                show_progress=False,
-                callback=None if progress is None else lambda epoch, *_: progress(epoch + 1, self.epochs),
-            )
-            user_factors = model.recalculate_user(np.arange(interactions.n_users), confidence)
-        return EmbeddingSpace(user_factors, model.item_factors, interactions.user_ids, interactions.item_ids)
+
+            def space() -> EmbeddingSpace:
+                user_factors = model.recalculate_user(np.arange(interactions.n_users), confidence)
+                return EmbeddingSpace(
+                    user_factors, model.item_factors.copy(), interactions.user_ids, interactions.item_ids
+                )
+
+            def after_epoch(epoch: int, *_: float) -> None:
+                if progress is not None:
+                    progress(epoch + 1, self.epochs)
+                if watch is not None and watch(epoch + 1, space()):
+                    raise _Stop
+
+            with suppress(_Stop):
+                model.fit(confidence, show_progress=False, callback=after_epoch)
+            return space()
 
     def fold_in(self, space: Fitted, ratings: sp.csr_matrix) -> np.ndarray:
         """One exact least-squares step with the item factors fixed: x = (YᵀY + Σ (c−1) yyᵀ + λI)⁻¹ Σ c y."""
         space = vectors_of(space, self.name)
-        confidence = self._confidence(ratings)
-        vectors = np.zeros((confidence.shape[0], space.item_factors.shape[1]), dtype=np.float32)
-        for row in np.flatnonzero(np.diff(confidence.indptr)):
-            normal, pull = self._normal_equations(space, confidence[row])
-            vectors[row] = scipy.linalg.solve(normal, pull.sum(axis=0), assume_a="pos")
+        ratings = sp.csr_matrix(ratings)
+        vectors = np.zeros((ratings.shape[0], space.item_factors.shape[1]), dtype=np.float32)
+        for row in np.flatnonzero(np.diff(ratings.indptr)):
+            vectors[row] = self._equations(space, ratings[row]).solve()
         return vectors
 
     def contributions(self, space: Fitted, ratings: sp.csr_matrix, item_rows: np.ndarray) -> np.ndarray:
-        """The exact split of a folded-in user's scores over the rated items: columns sum to the scores.
-
-        With A the user's normal matrix, x = A⁻¹ Σ_j c_j y_j, so score_i = Σ_j c_j · y_iᵀ A⁻¹ y_j (Hu et al. 2008,
-        section 5).
-        """
+        """The exact split of a folded-in user's scores over the rated items: columns sum to the scores."""
         space = vectors_of(space, self.name)
-        normal, pull = self._normal_equations(space, self._confidence(ratings))
-        solved = scipy.linalg.solve(normal, space.item_factors[item_rows].T.astype(np.float64), assume_a="pos")
-        return (pull @ solved).astype(np.float32)
+        return self._equations(space, sp.csr_matrix(ratings)).contributions(space, item_rows)
 
-    def _normal_equations(self, space: EmbeddingSpace, confidence: sp.csr_matrix) -> tuple[np.ndarray, np.ndarray]:
-        """One user's matrix A (d, d), and for each rated item its part c·y of the right-hand side (nnz, d); float64."""
-        rated = space.item_factors[confidence.indices].astype(np.float64)
-        c = confidence.data.astype(np.float64)
-        normal = space.item_gram + (rated.T * (c - 1)) @ rated
-        normal[np.diag_indices_from(normal)] += self.regularization
-        return normal, c[:, None] * rated
+    def _equations(self, space: EmbeddingSpace, ratings: sp.csr_matrix) -> NormalEquations:
+        c = self._confidence(ratings).data
+        return NormalEquations.of(space, ratings.indices, 1.0, c - 1, c, self.regularization)
 
     def _confidence(self, weights: sp.csr_matrix) -> sp.csr_matrix:
         weights = sp.csr_matrix(weights, dtype=np.float32)
         data = (1 + self.alpha * weights.data).astype(np.float32)
         return sp.csr_matrix((data, weights.indices, weights.indptr), shape=weights.shape)
+
+
+class _Stop(Exception):
+    """Ends `implicit`'s training early: its callback has no other way."""

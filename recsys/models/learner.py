@@ -15,11 +15,14 @@ import numpy as np
 import scipy.sparse as sp
 
 from recsys.embeddings import EmbeddingSpace
-from recsys.errors import SettingError, Unsupported
+from recsys.errors import InputError, SettingError, Unsupported
 from recsys.interactions import Interactions, as_ids
 
 Progress = Callable[[int, int], None]
 """Called with (steps done, steps in all)."""
+
+Watch = Callable[[int, EmbeddingSpace], bool]
+"""Called after each epoch with its number and what was learned so far; returns True to stop training there."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,7 +45,43 @@ class ItemScores:
         return np.broadcast_to(self.scores, (n_users, len(self.scores)))
 
 
-Fitted = EmbeddingSpace | ItemScores
+@dataclass(frozen=True, eq=False)
+class ItemWeights:
+    """What each item says about each other one: a user's scores are the sum over what they rated.
+
+    weights   (n_items, n_items) float32, from the rated item (row) to the scored one (column): a CSR matrix, or an
+              array where more than a quarter of it is filled
+    item_ids  (n_items,) int64 or str objects
+    """
+
+    weights: Any
+    item_ids: np.ndarray
+
+    def __post_init__(self) -> None:
+        ids, weights = as_ids(self.item_ids), self.weights
+        if weights.shape != (len(ids), len(ids)):
+            raise InputError(f"item weights of shape {weights.shape} do not fit {len(ids)} item ids")
+        if sp.issparse(weights) and weights.nnz > len(ids) ** 2 / 4:
+            weights = weights.toarray()
+        weights = sp.csr_matrix(weights, dtype=np.float32) if sp.issparse(weights) else np.asarray(weights, np.float32)
+        if not np.isfinite(weights.data if sp.issparse(weights) else weights).all():
+            raise InputError("item weights hold values that are not finite")
+        object.__setattr__(self, "weights", weights)
+        object.__setattr__(self, "item_ids", ids)
+
+    def score(self, ratings: sp.csr_matrix) -> np.ndarray:
+        """Scores of every item, (n, n_items) float32, from the users' weights (n, n_items)."""
+        scores = sp.csr_matrix(ratings, dtype=np.float32) @ self.weights
+        return scores.toarray() if sp.issparse(scores) else np.asarray(scores)
+
+    def contributions(self, ratings: sp.csr_matrix, item_rows: np.ndarray) -> np.ndarray:
+        """The exact split of one user's scores over the rated items: (nnz, len(item_rows)) float32."""
+        ratings = sp.csr_matrix(ratings, dtype=np.float32)
+        part = self.weights[ratings.indices][:, item_rows]
+        return ratings.data[:, None] * (part.toarray() if sp.issparse(part) else part)
+
+
+Fitted = EmbeddingSpace | ItemScores | ItemWeights
 
 
 class Learner(Protocol):
@@ -54,8 +93,11 @@ class Learner(Protocol):
     @property
     def seed(self) -> int: ...
 
-    def fit(self, interactions: Interactions, progress: Progress | None = None) -> Fitted:
-        """Learn from the weighted interactions. Same data, seed and thread count: same bytes."""
+    def fit(self, interactions: Interactions, progress: Progress | None = None, watch: Watch | None = None) -> Fitted:
+        """Learn from the weighted interactions. Same data, seed and thread count: same bytes.
+
+        A model that is solved in one go has no epochs, and never calls `watch`.
+        """
         ...
 
     def fold_in(self, space: Fitted, ratings: sp.csr_matrix) -> np.ndarray:
@@ -75,9 +117,20 @@ class Learner(Protocol):
         ...
 
 
-def setting(default: Any, reason: str, low: float | None = None, high: float | None = None) -> Any:
-    """A dataclass field with its default, its inclusive range and the reason for the default."""
-    return dataclasses.field(default=default, metadata={"reason": reason, "low": low, "high": high})
+def setting(
+    default: Any,
+    reason: str,
+    low: float | None = None,
+    high: float | None = None,
+    *,
+    search: tuple[float, float] | None = None,
+) -> Any:
+    """A dataclass field with its default, its inclusive range and the reason for the default.
+
+    search  where tuning looks for a better value, on a logarithmic scale; None: it is not tuned
+    """
+    metadata = {"reason": reason, "low": low, "high": high, "search": search}
+    return dataclasses.field(default=default, metadata=metadata)
 
 
 def check_settings(learner: Any) -> None:
@@ -124,10 +177,17 @@ def with_settings(learner: type[L], settings: Mapping[str, Any]) -> L:
     return learner(**values)
 
 
+def item_weights_of(fitted: Fitted, name: str) -> ItemWeights:
+    """The item weights, if the model has them; raises Unsupported naming the model otherwise."""
+    if not isinstance(fitted, ItemWeights):
+        raise Unsupported(f"{name!r} has no item weights")
+    return fitted
+
+
 def vectors_of(space: Fitted, name: str) -> EmbeddingSpace:
     """The space, if the model has one; raises Unsupported naming the model otherwise."""
     if not isinstance(space, EmbeddingSpace):
-        raise Unsupported(f"{name!r} has no user and item vectors; train als or bpr for that")
+        raise Unsupported(f"{name!r} has no user and item vectors; train ials, als or bpr for that")
     return space
 
 

@@ -10,7 +10,7 @@ import scipy.sparse as sp
 
 from recsys.errors import Unsupported
 from recsys.interactions import Interactions
-from recsys.models.learner import Fitted, ItemScores, Progress, check_settings, setting
+from recsys.models.learner import Fitted, ItemScores, Progress, Watch, check_settings, setting
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,9 @@ class Popular:
     def __post_init__(self) -> None:
         check_settings(self)
 
-    def fit(self, interactions: Interactions, progress: Progress | None = None) -> ItemScores:
+    def fit(
+        self, interactions: Interactions, progress: Progress | None = None, watch: Watch | None = None
+    ) -> ItemScores:
         """Sum each item's weights."""
         totals = np.asarray(interactions.matrix.sum(axis=0), dtype=np.float32).ravel()
         if progress is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,7 +13,7 @@ from recsys.confidence import Confidence, Weigher
 from recsys.embeddings import EmbeddingSpace
 from recsys.errors import InputError
 from recsys.interactions import Interactions
-from recsys.models.learner import Fitted, Learner, Progress, vectors_of
+from recsys.models.learner import Fitted, Learner, Progress, Watch, vectors_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,7 +21,7 @@ class TrainedModel:
     """What a learner found, with what it takes to use it.
 
     learner    the settings it was trained with
-    fitted     vectors, or scores for a model without vectors
+    fitted     vectors, or item weights or scores for a model without vectors
     weigher    turns anybody's ratings into weights as in training
     catalog    what the items are called, in the order of the vectors
     n_ratings  (n_items,) int64, how often each item was rated in training: its popularity
@@ -63,16 +64,29 @@ def train_model(
     *,
     data: dict[str, Any] | None = None,
     progress: Progress | None = None,
+    watch: Watch | None = None,
 ) -> TrainedModel:
     """Weigh the ratings, learn from them, and keep together what is needed later.
 
-    Raises InputError when no rating counts or training diverges.
+    A model that ended before its last epoch (stopped by `watch`, or by an interrupt where the learner takes it) is kept
+    with the number of epochs it really had. Raises InputError when no rating counts or training diverges.
     """
+    epochs_done = 0
+
+    def count(done: int, total: int) -> None:
+        nonlocal epochs_done
+        epochs_done = done
+        if progress is not None:
+            progress(done, total)
+
     weigher = (confidence or Confidence()).fit(interactions)
     weighted = Interactions(weigher.weigh(interactions.matrix), interactions.user_ids, interactions.item_ids)
+    fitted = learner.fit(weighted, count, watch)
+    if 0 < epochs_done < getattr(learner, "epochs", 0):
+        learner = dataclasses.replace(learner, epochs=epochs_done)  # type: ignore[type-var]
     return TrainedModel(
         learner,
-        learner.fit(weighted, progress),
+        fitted,
         weigher,
         catalog,
         np.bincount(interactions.matrix.indices, minlength=interactions.n_items).astype(np.int64),

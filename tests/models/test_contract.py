@@ -33,7 +33,10 @@ class Case:
 
 CASES = {
     "als": Case("als", {"n_factors": 4, "regularization": 1.0, "alpha": 5.0}),  # one factor a group: no room for noise
-    "bpr": Case("bpr", {"n_factors": 8, "learning_rate": 0.05, "regularization": 0.01, "epochs": 300}),
+    "ials": Case("ials", {"n_factors": 4, "regularization": 0.01}),
+    "bpr": Case("bpr", {"n_factors": 8}),
+    "ease": Case("ease", {"regularization": 1.0}, is_random=False),
+    "itemknn": Case("itemknn", {"shrinkage": 0.1}, is_random=False),
     "popular": Case("popular", {}, is_personal=False, is_random=False),
 }
 
@@ -141,7 +144,8 @@ def test_one_rating_is_enough_to_find_the_group(case: Case, model: TrainedModel)
 def test_the_same_seed_gives_the_same_bytes_and_another_seed_others(case: Case, model: TrainedModel) -> None:
     again, other = train(case), train(case, seed=7)
     if not model.has_space:
-        assert again.fitted.scores.tobytes() == model.fitted.scores.tobytes()
+        everyone = audience_of(model, DATA)
+        assert score(again, everyone).tobytes() == score(model, everyone).tobytes()
         return
     for factors in ("user_factors", "item_factors"):
         assert getattr(again.space, factors).tobytes() == getattr(model.space, factors).tobytes()
@@ -162,11 +166,13 @@ def test_folding_in_a_known_user_leads_to_their_list(case: Case, model: TrainedM
     if not model.has_space:
         with pytest.raises(Unsupported, match="no vectors"):
             model.learner.fold_in(model.fitted, DATA.matrix)
+        with pytest.raises(Unsupported, match=f"'{case.name}' has no user and item vectors"):
+            _ = model.space
         return
     vectors = model.learner.fold_in(model.fitted, model.weigher.weigh(DATA.matrix))
     assert vectors.shape == model.space.user_factors.shape
     assert vectors.dtype == np.float32
-    if case.name == "als":
+    if case.name in ("als", "ials"):
         np.testing.assert_allclose(vectors, model.space.user_factors, atol=1e-4)
     strangers = Interactions(DATA.matrix, [f"new {u}" for u in range(N_USERS)], DATA.item_ids)
     audience = audience_of(model, strangers)

@@ -1,0 +1,358 @@
+"""One half of an epoch of iALS: all rows of one side solved, the other side fixed. Compiled; knows no ids and no
+settings.
+
+Row u, with its interactions S_u and the fixed factors Y, is to minimise
+
+    Σ_{i∈S_u} w_ui (1 − x·y_i)²  +  α₀ Σ_i (x·y_i)²  +  ridge_u |x|²
+
+whose normal equations are A_u x = b_u with A_u = Σ w_ui y_i y_iᵀ + α₀ YᵀY + ridge_u I and b_u = Σ w_ui y_i.
+
+Every row is solved by itself, so the result depends neither on the number of threads nor on their timing.
+"""
+
+from __future__ import annotations
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
+
+import numba
+import numpy as np
+import scipy.sparse as sp
+from threadpoolctl import threadpool_limits
+
+from recsys.models.simd import add_four_rows, add_one_row, aligned_zeros, padded, prefetch_row
+
+AHEAD = 16
+"""How many rows before its use a row is asked for: long enough for memory to answer."""
+TILE_BYTES = 2**19
+"""Fixed rows that one thread works on at a time, half of a usual second-level cache."""
+CHUNKS_PER_THREAD = 32
+"""Pieces of work; many, so that a thread that drew short rows takes more of them."""
+ROW_COST = 40
+"""What a row costs by itself, counted in interactions: for balancing the pieces."""
+GATHERED = 256
+"""Rows copied together before they are multiplied, for the direct solver."""
+
+
+@dataclass(frozen=True, eq=False)
+class Side:
+    """One orientation of the weights: whose rows are solved, and how its work is divided.
+
+    weights    CSR float32 (n_rows, n_fixed)
+    ridge      (n_rows,) float32
+    """
+
+    weights: sp.csr_matrix
+    ridge: np.ndarray
+
+    @cached_property
+    def counts(self) -> np.ndarray:
+        """(n_rows,) float32: interactions of each row."""
+        return np.diff(self.weights.indptr).astype(np.float32)
+
+    def long_rows(self, tile_rows: int) -> np.ndarray:
+        """Rows that touch more fixed rows than a cache holds: they are worth going through tile by tile."""
+        return np.flatnonzero(self.counts > 2 * tile_rows)
+
+
+class SingularMatrix(Exception):
+    """The normal equations of a row have no single solution: nothing holds its vector back."""
+
+
+def n_threads() -> int:
+    """One thread a core that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def conjugate_gradient(
+    side: Side, rows: np.ndarray, fixed: np.ndarray, popularity: np.ndarray, alpha0: float, steps: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """A few steps of preconditioned conjugate gradient for every row, from where it stands.
+
+    rows, fixed  factors (n, d) float32 of the side to solve and of the other
+    popularity   (n_fixed,) float32, interactions of each fixed row
+    steps        each costs one pass over the row's interactions; the starting residual costs one more
+
+    Returns new (rows, fixed), both turned by the same rotation, which changes no score: in the principal axes of
+    the fixed side YᵀY is diagonal, so its product costs d instead of d², and a diagonal preconditioner, α₀ g + ridge +
+    (Σ w) · E[y²] with E the mean over interactions, comes close to A_u⁻¹.
+    """
+    d = fixed.shape[1]
+    values, axes = np.linalg.eigh((fixed.T @ fixed).astype(np.float64))
+    axes = axes[:, ::-1].astype(np.float32)
+    x, y = _turned(rows, axes), _turned(fixed, axes)
+    gram = np.zeros(y.shape[1], np.float32)
+    gram[:d] = np.maximum(values[::-1], 0)
+    spread = (popularity @ (y * y) / max(popularity.sum(), 1)).astype(np.float32)
+
+    matrix, tile_rows = side.weights, max(1, TILE_BYTES // (4 * y.shape[1]))
+    long = side.long_rows(tile_rows)
+    short = np.ones(len(x), dtype=bool)
+    short[long] = False
+    a0 = np.float32(alpha0)
+
+    def solve_short(piece: slice) -> None:
+        _solve_rows(
+            piece.start, piece.stop, short, matrix.indptr, matrix.indices, matrix.data,
+            x, y, gram, spread, side.ridge, a0, steps,
+        )  # fmt: skip
+
+    def solve_long(piece: slice) -> None:
+        which = long[piece]
+        x[which] = _solve_tiled(matrix, which, x[which], y, gram, spread, side.ridge[which], a0, steps, tile_rows)
+
+    threads = n_threads()
+    with threadpool_limits(1, "blas"), ThreadPoolExecutor(threads) as pool:
+        list(pool.map(solve_long, _pieces(side.counts[long], threads)))
+        list(pool.map(solve_short, _pieces(side.counts * short, threads * CHUNKS_PER_THREAD)))
+    return x[:, :d], y[:, :d]
+
+
+def newton(side: Side, rows: np.ndarray, fixed: np.ndarray, alpha0: float, block_size: int) -> np.ndarray:
+    """Solve every row exactly, `block_size` dimensions at a time, by Cholesky; returns new rows (n, d) float32.
+
+    With block_size ≥ d the whole row is solved at once, wherever it starts. Smaller blocks, one after the other from
+    where the row stands, cost d · block_size instead of d² an interaction: iALS++, Rendle et al. 2021, "iALS++:
+    Speeding up Matrix Factorization with Subspace Optimization".
+    """
+    x, y = np.array(rows, dtype=np.float32, order="C"), np.ascontiguousarray(fixed, dtype=np.float32)
+    gram = np.float32(alpha0) * (y.T @ y)
+    matrix = side.weights
+    longest = int(side.counts.max(initial=0))
+
+    def solve(piece: slice) -> None:
+        _newton_rows(
+            piece.start, piece.stop, matrix.indptr, matrix.indices, matrix.data,
+            x, y, gram, side.ridge, min(block_size, y.shape[1]), longest,
+        )  # fmt: skip
+
+    threads = n_threads()
+    try:
+        with threadpool_limits(1, "blas"), ThreadPoolExecutor(threads) as pool:
+            list(pool.map(solve, _pieces(side.counts, threads * CHUNKS_PER_THREAD)))
+    except np.linalg.LinAlgError:
+        raise SingularMatrix from None
+    return x
+
+
+def observed_loss(weights: sp.csr_matrix, rows: np.ndarray, fixed: np.ndarray) -> float:
+    """Σ w_ui (1 − x_u·y_i)² over the interactions, added up in double precision."""
+    return float(_observed_loss(weights.indptr, weights.indices, weights.data, rows, fixed))
+
+
+def _turned(factors: np.ndarray, axes: np.ndarray) -> np.ndarray:
+    """factors · axes, its rows padded with zeros and aligned."""
+    turned = aligned_zeros(len(factors), padded(factors.shape[1]))
+    np.matmul(factors, axes, out=turned[:, : factors.shape[1]])
+    return turned
+
+
+def _pieces(counts: np.ndarray, n: int) -> list[slice]:
+    """Up to n slices of rows that cost about the same, empty ones left out."""
+    cost = np.concatenate([[0.0], np.cumsum(counts + ROW_COST, dtype=np.float64)])
+    cuts = np.searchsorted(cost, np.linspace(0, cost[-1], n + 1))
+    cuts[0], cuts[-1] = 0, len(counts)
+    return [slice(a, b) for a, b in pairwise(cuts.tolist()) if b > a]
+
+
+def _solve_tiled(
+    matrix: sp.csr_matrix,
+    which: np.ndarray,
+    x: np.ndarray,
+    y: np.ndarray,
+    gram: np.ndarray,
+    spread: np.ndarray,
+    ridge: np.ndarray,
+    a0: np.float32,
+    steps: int,
+    tile_rows: int,
+) -> np.ndarray:
+    """`_solve_rows` for long rows, in step with each other: every tile of `y` is read from memory once a pass for all.
+
+    x (n_which, d) is where they stand; returns where they get to.
+    """
+    n_tiles = -(-len(y) // tile_rows)
+    starts = np.empty((n_tiles + 1, len(which)), dtype=np.int64)
+    for at, row in enumerate(which):
+        begin, end = matrix.indptr[row], matrix.indptr[row + 1]
+        edges = np.arange(n_tiles + 1, dtype=matrix.indices.dtype) * tile_rows
+        starts[:, at] = begin + np.searchsorted(matrix.indices[begin:end], edges)
+    totals = np.array([matrix.data[starts[0, at] : starts[-1, at]].sum() for at in range(len(which))], np.float32)
+    shared = a0 * gram + ridge[:, None]
+    x = np.ascontiguousarray(x)
+    residual = -shared * x
+    _sweep_tiles(starts, y, matrix.indices, matrix.data, np.float32(1), np.float32(-1), x, residual)
+    inverse = _inverse(shared + totals[:, None] * spread)
+    direction = residual * inverse
+    slope = np.einsum("nd,nd->n", residual, direction)
+    for step in range(steps):
+        product = shared * direction
+        _sweep_tiles(starts, y, matrix.indices, matrix.data, np.float32(0), np.float32(1), direction, product)
+        curvature = np.einsum("nd,nd->n", direction, product)
+        length = np.divide(slope, curvature, out=np.zeros_like(slope), where=curvature > 0)[:, None]
+        x += length * direction
+        if step + 1 < steps:
+            residual -= length * product
+            before, conditioned = slope, residual * inverse
+            slope = np.einsum("nd,nd->n", residual, conditioned)
+            again = np.divide(slope, before, out=np.zeros_like(slope), where=before > 0)[:, None]
+            direction = conditioned + again * direction
+    return x
+
+
+def _inverse(values: np.ndarray) -> np.ndarray:
+    return np.divide(np.float32(1), values, out=np.zeros_like(values), where=values > 0)
+
+
+@numba.njit(nogil=True, cache=True)
+def _sweep(begin, end, last, y, indices, weights, base, sign, x, out):  # type: ignore[no-untyped-def]
+    """out += Σ w · (base + sign · y·x) · y over the interactions begin … end; asks for rows up to `last` in time."""
+    position = begin
+    while position + 4 <= end:
+        if position + AHEAD + 4 <= last:
+            for k in range(4):
+                prefetch_row(y, indices[position + AHEAD + k])  # type: ignore[call-arg]
+        add_four_rows(y, indices, weights, position, base, sign, x, out)
+        position += 4
+    while position < end:
+        add_one_row(y, indices, weights, position, base, sign, x, out)
+        position += 1
+
+
+@numba.njit(nogil=True, cache=True)
+def _sweep_tiles(starts, y, indices, weights, base, sign, x, out):  # type: ignore[no-untyped-def]
+    """`_sweep` for rows in step: all of them over the first tile of y, then over the second, …"""
+    for tile in range(starts.shape[0] - 1):
+        for row in range(starts.shape[1]):
+            begin, end = starts[tile, row], starts[tile + 1, row]
+            _sweep(begin, end, end, y, indices, weights, base, sign, x[row], out[row])
+
+
+@numba.njit(nogil=True, cache=True, fastmath={"reassoc", "contract"})
+def _solve_rows(start, stop, chosen, indptr, indices, weights, x_all, y, gram, spread, ridge, a0, steps):  # type: ignore[no-untyped-def]
+    """Conjugate gradient for the chosen rows start … stop, each by itself; a row without interactions becomes 0."""
+    d = y.shape[1]
+    one, zero = np.float32(1), np.float32(0)
+    scratch = np.empty((5, d), np.float32)
+    residual, direction, product, inverse, shared = scratch[0], scratch[1], scratch[2], scratch[3], scratch[4]
+    last = np.int64(indptr[stop])
+    for row in range(start, stop):
+        if not chosen[row]:
+            continue
+        begin, end = np.int64(indptr[row]), np.int64(indptr[row + 1])
+        x = x_all[row]
+        if begin == end:
+            x[:] = zero
+            continue
+        total = zero
+        for position in range(begin, end):
+            total += weights[position]
+        for f in range(d):
+            shared[f] = a0 * gram[f] + ridge[row]
+            residual[f] = -shared[f] * x[f]
+        _sweep(begin, end, last, y, indices, weights, one, -one, x, residual)
+        slope = zero
+        for f in range(d):
+            diagonal = shared[f] + total * spread[f]
+            inverse[f] = one / diagonal if diagonal > zero else zero
+            direction[f] = residual[f] * inverse[f]
+            slope += residual[f] * direction[f]
+        for _ in range(steps):
+            for f in range(d):
+                product[f] = shared[f] * direction[f]
+            _sweep(begin, end, end, y, indices, weights, zero, one, direction, product)
+            curvature = zero
+            for f in range(d):
+                curvature += direction[f] * product[f]
+            if not (curvature > zero and slope > zero):  # nothing left to gain: the row is solved
+                break
+            length = slope / curvature
+            before, slope = slope, zero
+            for f in range(d):
+                x[f] += length * direction[f]
+                residual[f] -= length * product[f]
+                slope += residual[f] * residual[f] * inverse[f]
+            for f in range(d):
+                direction[f] = residual[f] * inverse[f] + slope / before * direction[f]
+
+
+@numba.njit(nogil=True, cache=True, fastmath={"reassoc", "contract"})
+def _newton_rows(start, stop, indptr, indices, weights, x_all, y, gram, ridge, block, longest):  # type: ignore[no-untyped-def]
+    """Exact solution of block after block of the dimensions, for the rows start … stop."""
+    d = y.shape[1]
+    zero = np.float32(0)
+    scores = np.empty(longest, np.float32)
+    near = np.empty((GATHERED, block), np.float32)
+    near_weighted = np.empty((GATHERED, block), np.float32)
+    for row in range(start, stop):
+        begin, end = indptr[row], indptr[row + 1]
+        x = x_all[row]
+        if begin == end:
+            x[:] = zero
+            continue
+        for k in range(end - begin):
+            score = zero
+            for f in range(d):
+                score += y[indices[begin + k], f] * x[f]
+            scores[k] = score
+        for low in range(0, d, block):
+            width = min(block, d - low)
+            matrix = np.empty((width, width), np.float32)
+            pull = np.empty(width, np.float32)
+            for a in range(width):
+                pull[a] = -ridge[row] * x[low + a]
+                for f in range(d):
+                    pull[a] -= gram[low + a, f] * x[f]
+                for b in range(width):
+                    matrix[a, b] = gram[low + a, low + b]
+                matrix[a, a] += ridge[row]
+            for first in range(begin, end, GATHERED):
+                n = min(GATHERED, end - first)
+                for k in range(n):
+                    weight = weights[first + k]
+                    miss = weight * (np.float32(1) - scores[first - begin + k])
+                    for a in range(width):
+                        value = y[indices[first + k], low + a]
+                        near[k, a] = value
+                        near_weighted[k, a] = weight * value
+                        pull[a] += miss * value
+                if width == block:
+                    matrix += np.dot(near_weighted[:n].T, near[:n])
+                else:
+                    matrix += np.dot(
+                        np.ascontiguousarray(near_weighted[:n, :width]).T, np.ascontiguousarray(near[:n, :width])
+                    )
+            root = np.linalg.cholesky(matrix)
+            for a in range(width):
+                value = pull[a]
+                for b in range(a):
+                    value -= root[a, b] * pull[b]
+                pull[a] = value / root[a, a]
+            for a in range(width - 1, -1, -1):
+                value = pull[a] / root[a, a]
+                pull[a] = value
+                for b in range(a):
+                    pull[b] -= root[a, b] * value
+            for a in range(width):
+                x[low + a] += pull[a]
+            if low + width < d:
+                for k in range(end - begin):
+                    change = zero
+                    for a in range(width):
+                        change += y[indices[begin + k], low + a] * pull[a]
+                    scores[k] += change
+
+
+@numba.njit(nogil=True, cache=True)
+def _observed_loss(indptr, indices, weights, x_all, y):  # type: ignore[no-untyped-def]
+    loss = 0.0
+    for row in range(len(indptr) - 1):
+        for position in range(indptr[row], indptr[row + 1]):
+            score = 0.0
+            for f in range(y.shape[1]):
+                score += x_all[row, f] * y[indices[position], f]
+            loss += weights[position] * (1.0 - score) ** 2
+    return loss

@@ -1,0 +1,142 @@
+"""iALS: what it minimises, that it gets there, and that it does not overfit with more factors."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+
+from recsys import etl
+from recsys.embeddings import EmbeddingSpace
+from recsys.errors import SettingError
+from recsys.evaluate.ranking import rank_quality
+from recsys.interactions import Interactions
+from recsys.models import ALS, IALS, train_model
+from recsys.split import HoldOut, hold_out
+
+
+def plain_objective(model: IALS, space: EmbeddingSpace, data: Interactions) -> float:
+    """The formula of the module, over all pairs, in double precision."""
+    w = data.matrix.toarray().astype(np.float64)
+    x, y = space.user_factors.astype(np.float64), space.item_factors.astype(np.float64)
+    scores = x @ y.T
+    by_user = ((w > 0).sum(1) + model.alpha0 * data.n_items) ** model.nu
+    by_item = ((w > 0).sum(0) + model.alpha0 * data.n_users) ** model.nu
+    penalty = by_user @ (x**2).sum(1) + by_item @ (y**2).sum(1)
+    return (w * (1 - scores) ** 2).sum() + model.alpha0 * (scores**2).sum() + model.regularization * penalty
+
+
+@pytest.fixture(scope="module")
+def data() -> Interactions:
+    rng = np.random.default_rng(1)
+    dense = (rng.random((50, 35)) < 0.25) * rng.uniform(0.3, 2, (50, 35))
+    return Interactions(sp.csr_matrix(dense), [f"u{i}" for i in range(50)], [f"i{i}" for i in range(35)])
+
+
+@pytest.mark.parametrize("nu", [0.0, 0.5, 1.0])
+@pytest.mark.parametrize("solver", ["cg", "cholesky", "blocks"])
+def test_training_goes_down_to_the_objective_of_the_plain_solution(data: Interactions, solver: str, nu: float) -> None:
+    model = IALS(n_factors=6, regularization=0.05, nu=nu, epochs=60, solver=solver, block_size=4)  # type: ignore[arg-type]
+    seen: list[float] = []
+    space = model.fit(data, watch=lambda _, space: bool(seen.append(plain_objective(model, space, data))))
+    assert all(later <= earlier * (1 + 1e-6) for earlier, later in itertools.pairwise(seen))
+    assert model.objective(space, data) == pytest.approx(plain_objective(model, space, data), rel=1e-5)
+
+    w = data.matrix.toarray().astype(np.float64)
+    rng = np.random.default_rng(model.seed)
+    x, y = (rng.standard_normal((n, 6), dtype=np.float32).astype(float) * 0.1 / np.sqrt(6) for n in w.shape)
+    for _ in range(model.epochs + 1):
+        x = plain_half_step(model, w, y)
+        y = plain_half_step(model, w.T, x)
+    plain = EmbeddingSpace(x, y, data.user_ids, data.item_ids)
+    assert seen[-1] == pytest.approx(plain_objective(model, plain, data), rel=5e-3)  # other ways, other valleys
+
+
+def plain_half_step(model: IALS, w: np.ndarray, y: np.ndarray) -> np.ndarray:
+    ridge = model.regularization * ((w > 0).sum(1) + model.alpha0 * len(y)) ** model.nu
+    shared = model.alpha0 * y.T @ y
+    return np.array(
+        [
+            np.linalg.solve((y.T * row) @ y + shared + r * np.eye(y.shape[1]), y.T @ row)
+            for row, r in zip(w, ridge, strict=True)
+        ]
+    )
+
+
+def test_exact_epochs_agree_with_plain_numpy_vector_by_vector(data: Interactions) -> None:
+    model = IALS(n_factors=6, regularization=0.05, epochs=4, solver="cholesky")
+    space = model.fit(data)
+    w = data.matrix.toarray().astype(np.float64)
+    rng = np.random.default_rng(model.seed)
+    _, y = (rng.standard_normal((n, 6), dtype=np.float32).astype(float) * 0.1 / np.sqrt(6) for n in w.shape)
+    for _ in range(4):
+        x = plain_half_step(model, w, y)
+        y = plain_half_step(model, w.T, x)
+    np.testing.assert_allclose(space.item_factors, y, atol=1e-4)
+    np.testing.assert_allclose(space.user_factors, plain_half_step(model, w, y), atol=1e-4)
+
+
+def test_contributions_add_up_to_the_score(data: Interactions) -> None:
+    model = IALS(n_factors=6, regularization=0.05, epochs=5)
+    space = model.fit(data)
+    ratings = data.matrix[3]
+    parts = model.contributions(space, ratings, np.arange(data.n_items))
+    assert parts.shape == (ratings.nnz, data.n_items)
+    np.testing.assert_allclose(parts.sum(axis=0), space.score(model.fold_in(space, ratings))[0], atol=1e-4)
+
+
+def test_a_stored_zero_is_no_interaction(data: Interactions) -> None:
+    with_zeros = data.matrix.copy()
+    with_zeros.data[::3] = 0
+    without = with_zeros.copy()
+    without.eliminate_zeros()
+    model = IALS(n_factors=6)
+    spaces = [model.fit(Interactions(m, data.user_ids, data.item_ids)) for m in (with_zeros, without)]
+    assert spaces[0].item_factors.tobytes() == spaces[1].item_factors.tobytes()
+
+
+def test_users_without_ratings_get_the_zero_vector_and_no_nan(data: Interactions) -> None:
+    dense = data.matrix.toarray()
+    dense[4] = 0
+    dense[:, 7] = 0
+    space = IALS(n_factors=6).fit(Interactions(sp.csr_matrix(dense), data.user_ids, data.item_ids))
+    assert not space.user_factors[4].any() and not space.item_factors[7].any()
+
+
+def test_no_regularization_at_all_is_told_not_crashed(data: Interactions) -> None:
+    with pytest.raises(SettingError, match="regularization 0 is too small for these data"):
+        IALS(n_factors=40, regularization=0.0, alpha0=0.0).fit(data)
+
+
+@pytest.fixture(scope="module")
+def split(ml100k: etl.Prepared) -> HoldOut:
+    return hold_out(ml100k.interactions, "random", part="validation")
+
+
+def quality(learner: object, ml100k: etl.Prepared, split: HoldOut) -> float:
+    return rank_quality(train_model(split.train, ml100k.catalog, learner), split, auc=False)["ndcg@10"]  # type: ignore[arg-type]
+
+
+def test_quality_does_not_fall_as_factors_are_added(ml100k: etl.Prepared, split: HoldOut) -> None:
+    ours = [quality(IALS(n_factors=d), ml100k, split) for d in (2, 16, 64, 192)]
+    assert ours[0] < ours[1] < ours[2]
+    assert ours[3] > ours[2] - 0.005
+    weak = [quality(ALS(n_factors=d, regularization=1.0, alpha=1.0), ml100k, split) for d in (16, 192)]
+    assert weak[1] < weak[0] - 0.01  # the control: a model that is held back too little does fall
+
+
+def test_all_solvers_are_equally_good(ml100k: etl.Prepared, split: HoldOut) -> None:
+    found = {
+        solver: quality(IALS(n_factors=32, solver=solver, block_size=8), ml100k, split)  # type: ignore[arg-type]
+        for solver in ("cg", "cholesky", "blocks")
+    }
+    assert max(found.values()) - min(found.values()) < 0.01, found
+
+
+def test_watching_can_stop_it(data: Interactions) -> None:
+    whole = dataclasses.replace(IALS(n_factors=4), epochs=3).fit(data)
+    stopped = IALS(n_factors=4, epochs=9).fit(data, watch=lambda epoch, _: epoch == 3)
+    assert stopped.item_factors.tobytes() == whole.item_factors.tobytes()
