@@ -20,8 +20,8 @@ MODULES = sorted((ROOT / "recsys").rglob("*.py"))
 LAYERS = (
     ("errors", "topk"),
     ("interactions", "catalog", "confidence", "embeddings", "item_map"),
-    ("datasets", "etl", "models", "store"),
-    ("recommend", "latent"),
+    ("datasets", "etl", "split", "models", "store"),
+    ("recommend", "latent", "evaluate"),
     ("stages",),
     ("cli", "ui"),
 )

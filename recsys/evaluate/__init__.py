@@ -1,0 +1,1 @@
+"""How good a model is: at ranking what people really chose."""
