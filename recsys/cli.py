@@ -20,14 +20,15 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from recsys import stages
+from recsys import stages, store
 from recsys.confidence import Confidence, Weighting
 from recsys.datasets import DATASETS, data_root
 from recsys.embeddings import Metric
 from recsys.errors import InputError, RecsysError, SettingError
 from recsys.etl import Columns
 from recsys.item_map import MapMethod
-from recsys.models import MODELS
+from recsys.models import DEFAULT_MODEL, MODELS
+from recsys.split import Part, Protocol
 
 app = typer.Typer(
     help="A movie recommender whose embedding space can be seen, named, measured and steered.",
@@ -47,6 +48,12 @@ Model = Annotated[Path, typer.Option("--model", help="Folder made by `recsys tra
 Count = Annotated[int, typer.Option("-k", min=1, help="How many.")]
 
 MODEL_NAMES = ", ".join(MODELS)
+PROTOCOLS = get_args(Protocol)
+PARAMS_HELP = "JSON file of settings, as recsys tune writes it."
+MinRating = Annotated[float | None, typer.Option(help="Ratings below it don't count as interest.")]
+WeightingName = Annotated[
+    str | None, typer.Option(help=f"One of {', '.join(get_args(Weighting))}; default: {Confidence().weighting}.")
+]
 FIELDS_HELP = "; ".join(
     f"{name}: " + ", ".join(f"{field.name}={field.default}" for field in dataclasses.fields(learner))
     for name, learner in MODELS.items()
@@ -122,25 +129,114 @@ def prepare(
 def train(
     data: Data,
     out: Annotated[Path, typer.Option(help="Folder to write.")],
-    model: Annotated[str, typer.Option(help=f"One of {MODEL_NAMES}.")] = stages.DEMO_MODEL,
+    model: Annotated[str, typer.Option(help=f"One of {MODEL_NAMES}.")] = DEFAULT_MODEL,
     factors: Annotated[int | None, typer.Option(help="Dimensions of the vectors.")] = None,
     seed: Annotated[int | None, typer.Option(help="Same data, seed and threads: same bytes.")] = None,
     set_: Annotated[list[str] | None, typer.Option("--set", help=f"field=value. {FIELDS_HELP}")] = None,
-    params: Annotated[Path | None, typer.Option(help="JSON file of settings.")] = None,
-    min_rating: Annotated[float | None, typer.Option(help="Ratings below it don't count as interest.")] = None,
-    weighting: Annotated[str, typer.Option(help=f"One of {', '.join(get_args(Weighting))}.")] = "binary",
+    params: Annotated[Path | None, typer.Option(help=PARAMS_HELP)] = None,
+    min_rating: MinRating = None,
+    weighting: WeightingName = None,
+    validate: Annotated[
+        str | None,
+        typer.Option(help=f"Find the number of epochs on a validation part first: one of {', '.join(PROTOCOLS)}."),
+    ] = None,
+    patience: Annotated[int, typer.Option(min=1, help="Epochs without gain after which --validate stops.")] = 3,
     as_json: AsJson = False,
 ) -> None:
     """Learn user and item vectors from prepared data."""
-    settings = _settings(params, set_ or [])
+    settings, confidence = _settings(params, set_ or [], min_rating, weighting)
     if factors is not None:
         settings["n_factors"] = factors
     if seed is not None:
         settings["seed"] = seed
-    confidence = Confidence(min_rating, weighting)  # type: ignore[arg-type]
+    if validate is not None:
+        _one_of("--validate", validate, PROTOCOLS)
     with Screen() as screen:
-        done = stages.train(data, out, model=model, settings=settings, confidence=confidence, report=screen.report)
+        done = stages.train(
+            data,
+            out,
+            model=model,
+            settings=settings,
+            confidence=confidence,
+            validate=validate,  # type: ignore[arg-type]
+            patience=patience,
+            report=screen.report,
+        )
     _show(done, as_json, lambda: _show_trained(done))
+
+
+@app.command()
+def evaluate(
+    data: Data,
+    model: Annotated[
+        list[str] | None, typer.Option(help=f"Of {MODEL_NAMES}; may be repeated. Default: {DEFAULT_MODEL}, popular.")
+    ] = None,
+    protocol: Annotated[str, typer.Option(help=f"One of {', '.join(PROTOCOLS)}.")] = "random",
+    part: Annotated[str, typer.Option(help=f"One of {', '.join(get_args(Part))}.")] = "test",
+    k: Annotated[list[int] | None, typer.Option("-k", min=1, help="Length of the lists; may be repeated.")] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Of the split.")] = 42,
+    set_: Annotated[list[str] | None, typer.Option("--set", help="field=value, for a single model.")] = None,
+    params: Annotated[Path | None, typer.Option(help=PARAMS_HELP)] = None,
+    min_rating: MinRating = None,
+    weighting: WeightingName = None,
+    as_json: AsJson = False,
+) -> None:
+    """Train on a part of the data and judge by what was hidden, with 95 % intervals."""
+    _one_of("--protocol", protocol, PROTOCOLS)
+    _one_of("--part", part, get_args(Part))
+    settings, confidence = _settings(params, set_ or [], min_rating, weighting)
+    with Screen() as screen:
+        done = stages.evaluate(
+            data,
+            models=model or ([DEFAULT_MODEL] if settings else [DEFAULT_MODEL, "popular"]),
+            protocol=protocol,  # type: ignore[arg-type]
+            part=part,  # type: ignore[arg-type]
+            k=k or [10],
+            settings=settings,
+            confidence=confidence,
+            seed=seed,
+            report=screen.report,
+        )
+    _show(done, as_json, lambda: _show_evaluation(done))
+
+
+@app.command()
+def tune(
+    data: Data,
+    out: Annotated[Path, typer.Option(help="JSON file of settings to write, for train --params.")],
+    model: Annotated[str, typer.Option(help=f"One of {MODEL_NAMES}.")] = DEFAULT_MODEL,
+    protocol: Annotated[str, typer.Option(help=f"One of {', '.join(PROTOCOLS)}; its validation part.")] = "random",
+    metric: Annotated[str, typer.Option(help="auc, or ndcg, recall, hr, precision, map, mrr with @k.")] = "ndcg@10",
+    trials: Annotated[int, typer.Option(min=1, help="Settings to try, those of a search that goes on included.")] = 50,
+    minutes: Annotated[float | None, typer.Option(min=0, help="Stop after this time even if trials are left.")] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Of the split and of the search.")] = 42,
+    set_: Annotated[list[str] | None, typer.Option("--set", help="field=value that stays as it is.")] = None,
+    min_rating: MinRating = None,
+    weighting: Annotated[
+        str | None, typer.Option(help=f"One of {', '.join(get_args(Weighting))}, or search: try them all.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Search for better settings on a validation part; what it tries is kept, so it can go on later."""
+    _one_of("--protocol", protocol, PROTOCOLS)
+    search = weighting == "search"
+    settings, confidence = _settings(None, set_ or [], min_rating, None if search else weighting)
+    with Screen() as screen:
+        done = stages.tune(
+            data,
+            out,
+            model=model,
+            protocol=protocol,  # type: ignore[arg-type]
+            metric=metric,
+            n_trials=trials,
+            minutes=minutes,
+            settings=settings,
+            confidence=confidence,
+            search_weighting=search,
+            seed=seed,
+            report=screen.report,
+        )
+    _show(done, as_json, lambda: _show_tuned(done))
 
 
 @app.command()
@@ -305,23 +401,22 @@ def _serve(port: int, models: Path | None) -> None:
     os.execv(sys.executable, command)
 
 
-def _settings(params: Path | None, pairs: list[str]) -> dict[str, Any]:
-    """Settings of a file, then of --set, which wins."""
-    settings: dict[str, Any] = {}
-    if params is not None:
-        try:
-            loaded = json.loads(params.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise InputError(f"{params}: cannot be read as JSON: {error}") from None
-        if not isinstance(loaded, dict):
-            raise InputError(f"{params}: does not hold an object of settings")
-        settings.update(loaded)
+def _settings(
+    params: Path | None, pairs: list[str], min_rating: float | None, weighting: str | None
+) -> tuple[dict[str, Any], Confidence]:
+    """Settings and confidence: of a file, then of the options, which win."""
+    settings = store.read_json(params) if params is not None else {}
     for pair in pairs:
         name, equals, value = pair.partition("=")
         if not equals:
             raise SettingError(f"--set {pair!r} is not field=value")
         settings[name.strip()] = value.strip()
-    return settings
+    of_file = settings.pop("min_rating", None), settings.pop("weighting", None)
+    confidence = Confidence(
+        of_file[0] if min_rating is None else min_rating,
+        weighting or of_file[1] or Confidence().weighting,  # type: ignore[arg-type]
+    )
+    return settings, confidence
 
 
 def _rated(pairs: list[str]) -> dict[str, float]:
@@ -410,7 +505,56 @@ def _show_trained(done: Mapping[str, Any]) -> None:
     confidence = done["confidence"]
     counts = "all" if confidence["min_rating"] is None else f"{confidence['min_rating']:g} or more"
     ratings = f"{counts} count as interest, weighed {confidence['weighting']}"
-    _print_pairs({"model": done["model"], "settings": settings, "ratings": ratings, "out": done["out"]})
+    if "validation" in done:
+        table = _table("On the validation part", *done["validation"][0])
+        for row in done["validation"]:
+            table.add_row(*(f"{value:,.4f}" if isinstance(value, float) else str(value) for value in row.values()))
+        out_console.print(table)
+    shown = {"model": done["model"], "settings": settings, "ratings": ratings, "out": done["out"]}
+    if "interrupted" in done:
+        shown["interrupted"] = f"{done['interrupted']}; what was learned until then is kept"
+    _print_pairs(shown)
+
+
+def _show_evaluation(done: Mapping[str, Any]) -> None:
+    head = done["results"][0]
+    title = (
+        f"{done['protocol']}, {done['part']} part: {done['train_ratings']:,} ratings to learn from, "
+        f"{done['hidden_ratings']:,} hidden from {_count(head['judged'], 'user')}"
+    )
+    table = _table(title, "metric", *(result["model"] for result in done["results"]))
+    for column in table.columns[1:]:
+        column.justify = "right"
+    for metric in head["metrics"]:
+        cells = [_interval(result["metrics"][metric]) for result in done["results"]]
+        table.add_row(metric, *cells)
+    table.add_row("seconds to train", *(f"{result['seconds_to_train']:.1f}" for result in done["results"]))
+    out_console.print(table)
+    if head["not_judged"]:
+        out_console.print(f"{_count(head['not_judged'], 'user')} without hidden ratings not judged", highlight=False)
+
+
+def _interval(value: Mapping[str, float | None]) -> str:
+    if value["mean"] is None:
+        return "–"
+    if value["low"] is None or value["high"] is None:
+        return f"{value['mean']:.4f}"
+    return f"{value['mean']:.4f} ({value['low']:.4f} … {value['high']:.4f})"
+
+
+def _show_tuned(done: Mapping[str, Any]) -> None:
+    params = ", ".join(
+        f"{name}={value:.4g}" if isinstance(value, float) else f"{name}={value}"
+        for name, value in done["params"].items()
+    )
+    found = {
+        f"{done['metric']} by default": f"{done['default']:.4f}",
+        f"{done['metric']} at best": f"{done['best']:.4f}",
+        "settings": params,
+        "trials": done["trials"],
+        "out": done["out"],
+    }
+    _print_pairs(found)
 
 
 def _show_list(done: Mapping[str, Any]) -> None:

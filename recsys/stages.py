@@ -6,9 +6,11 @@ or as JSON. It knows nothing of the screen: progress goes to a `Report` that som
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import os
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,16 +20,20 @@ import pyarrow as pa
 
 from recsys import datasets, etl, store
 from recsys.confidence import Confidence
-from recsys.embeddings import Metric
+from recsys.embeddings import EmbeddingSpace, Metric
 from recsys.errors import InputError
 from recsys.etl.rules import REJECTED
 from recsys.etl.users import read_user_ids
+from recsys.evaluate.ranking import check_metric, rank_quality
+from recsys.evaluate.tune import tune as find_settings
+from recsys.interactions import Interactions
 from recsys.item_map import MapMethod
 from recsys.latent.map import make_map
-from recsys.models import MODELS, TrainedModel, train_model, with_settings
+from recsys.models import DEFAULT_MODEL, IALS, MODELS, TrainedModel, train_model, with_settings
 from recsys.recommend import Audience, audience_of, audience_of_ratings
 from recsys.recommend import recommend as recommend_to
 from recsys.recommend import similar as similar_items
+from recsys.split import Part, Protocol, hold_out
 from recsys.topk import row_blocks
 
 Progress = Callable[[int, int], None]
@@ -38,7 +44,6 @@ Say = Callable[[str], None]
 """Takes one line for a person, such as a licence notice."""
 
 DEMO_DATASET = "ml-100k"
-DEMO_MODEL = "als"
 DEMO_USER = 1
 DEMO_CONFIDENCE = Confidence(min_rating=3.0)
 """Whoever rates in the app means one or two stars as a dislike, so these must not draw their like to the list."""
@@ -93,17 +98,25 @@ def train(
     data: Path,
     out: Path,
     *,
-    model: str = "als",
+    model: str = DEFAULT_MODEL,
     settings: Mapping[str, Any] | None = None,
     confidence: Confidence | None = None,
+    validate: Protocol | None = None,
+    patience: int = 3,
     report: Report = _quiet,
 ) -> dict[str, Any]:
-    """Train a model on a prepared folder."""
-    if model not in MODELS:
-        raise InputError(f"there is no model {model!r}; there are {', '.join(MODELS)}")
-    learner = with_settings(MODELS[model], settings or {})
+    """Train a model on a prepared folder.
+
+    With `validate`, a first training on that protocol's validation part finds after which epoch quality no longer
+    grows (for `patience` epochs); the model is then trained on everything for that many.
+    """
+    learner = with_settings(_learner(model), settings or {})
     store.check_replaceable(out, store.MANIFEST)
     stored = store.load_prepared(data)
+    curve: list[dict[str, Any]] = []
+    if validate is not None:
+        curve = _quality_by_epoch(stored, learner, confidence, validate, patience, report)
+        learner = dataclasses.replace(learner, epochs=max(curve, key=lambda row: row["ndcg@10"])["epoch"])
     trained = train_model(
         stored.interactions,
         stored.catalog,
@@ -112,9 +125,128 @@ def train(
         data={"name": data.resolve().name, "path": str(data)},
         progress=report(f"training {model}"),
     )
-    store.save_model(out, trained)
-    manifest = store.read_manifest(out)
-    return {key: manifest[key] for key in ("model", "hyperparameters", "confidence", "data")} | {"out": str(out)}
+    manifest = store.save_model(out, trained)
+    done = {key: manifest[key] for key in ("model", "hyperparameters", "confidence", "data")} | {"out": str(out)}
+    if getattr(trained.learner, "epochs", None) != getattr(learner, "epochs", None):
+        done["interrupted"] = f"after epoch {trained.learner.epochs} of {learner.epochs}"  # type: ignore[attr-defined]
+    return done | ({"validation": curve} if curve else {})
+
+
+def evaluate(
+    data: Path,
+    *,
+    models: Sequence[str] = (DEFAULT_MODEL,),
+    protocol: Protocol = "random",
+    part: Part = "test",
+    k: Sequence[int] = (10,),
+    settings: Mapping[str, Any] | None = None,
+    confidence: Confidence | None = None,
+    seed: int = 42,
+    report: Report = _quiet,
+) -> dict[str, Any]:
+    """Train each model on the training part of a protocol and judge it by what was hidden; nothing is stored.
+
+    `settings` are for a single model. `seed` is that of the split.
+    """
+    learners = [with_settings(_learner(name), (settings or {}) if len(models) == 1 else {}) for name in models]
+    if settings and len(models) > 1:
+        raise InputError("settings are for one model; evaluate the models one by one, or all with their defaults")
+    stored = store.load_prepared(data)
+    split = hold_out(stored.interactions, protocol, part=part, seed=seed)
+    results = []
+    for learner in learners:
+        started = time.perf_counter()
+        model = train_model(
+            split.train, stored.catalog, learner, confidence, progress=report(f"training {learner.name}")
+        )
+        seconds = time.perf_counter() - started
+        found = rank_quality(model, split, k, n_threads=os.cpu_count() or 1, progress=report(f"judging {learner.name}"))
+        summary = found.summary.set_index("metric")
+        metrics = {
+            str(name): {bound: None if np.isnan(value) else float(value) for bound, value in row.items()}
+            for name, row in summary.iterrows()
+        }
+        results.append(
+            {
+                "model": learner.name,
+                "hyperparameters": dataclasses.asdict(learner),
+                "seconds_to_train": round(seconds, 3),
+                "judged": len(found.users),
+                "not_judged": found.not_judged,
+                "cold": found.cold,
+                "metrics": metrics,
+            }
+        )
+    return {
+        "data": str(data),
+        "protocol": protocol,
+        "part": part,
+        "seed": seed,
+        "confidence": dataclasses.asdict(confidence or Confidence()),
+        "train_ratings": split.train.n_ratings,
+        "hidden_ratings": int(split.truth.nnz),
+        "results": results,
+    }
+
+
+def tune(
+    data: Path,
+    out: Path,
+    *,
+    model: str = DEFAULT_MODEL,
+    protocol: Protocol = "random",
+    metric: str = "ndcg@10",
+    n_trials: int = 50,
+    minutes: float | None = None,
+    settings: Mapping[str, Any] | None = None,
+    confidence: Confidence | None = None,
+    search_weighting: bool = False,
+    seed: int = 42,
+    report: Report = _quiet,
+) -> dict[str, Any]:
+    """Search settings on the validation part of a protocol; write the best as JSON for `train --params`.
+
+    The trials are kept beside `out` in `<out>.study.sqlite`; a search that was broken off goes on from there.
+    """
+    learner = _learner(model)
+    if out.is_dir():
+        raise InputError(f"{out}: is a folder; name a file to write to")
+    check_metric(metric)
+    stored = store.load_prepared(data)
+    split = hold_out(stored.interactions, protocol, part="validation", seed=seed)
+    study = out.with_name(f"{out.name}.study.sqlite")
+    found = find_settings(
+        learner,
+        split,
+        stored.catalog,
+        metric=metric,
+        n_trials=n_trials,
+        minutes=minutes,
+        fixed={name: getattr(with_settings(learner, settings), name) for name in settings} if settings else None,
+        confidence=confidence,
+        search_weighting=search_weighting,
+        study=study,
+        seed=seed,
+        n_threads=os.cpu_count() or 1,
+        progress=report(f"tuning {model}"),
+    )
+    params = dict(found.params)
+    if confidence is not None and confidence.min_rating is not None:
+        params["min_rating"] = confidence.min_rating
+    if "weighting" not in params and confidence is not None:
+        params["weighting"] = confidence.weighting
+    store.write_json(out, params)
+    return {
+        "model": model,
+        "protocol": protocol,
+        "metric": metric,
+        "trials": len(found.trials),
+        "default": found.default,
+        "best": found.value,
+        "params": params,
+        "out": str(out),
+        "study": str(study),
+    }
 
 
 def recommend(
@@ -222,15 +354,51 @@ def map_items(
 def demo(*, report: Report = _quiet, say: Say = lambda _: None) -> dict[str, Any]:
     """The whole way on MovieLens 100K, short of the app: fetch, prepare, train, recommend, map."""
     root = datasets.data_root()
-    data, model = root / "prepared" / DEMO_DATASET, root / "models" / f"{DEMO_DATASET}-{DEMO_MODEL}"
+    data, model = root / "prepared" / DEMO_DATASET, root / "models" / f"{DEMO_DATASET}-{DEFAULT_MODEL}"
     prepared = prepare(DEMO_DATASET, data, report=report, say=say)
-    trained = train(data, model, model=DEMO_MODEL, confidence=DEMO_CONFIDENCE, report=report)
+    trained = train(data, model, confidence=DEMO_CONFIDENCE, report=report)
     listed = recommend_user(model, data, DEMO_USER)
     progress = report("drawing the map")
     progress(0, 1)
     mapped = map_items(model)
     progress(1, 1)
     return {"prepare": prepared, "train": trained, "recommend": listed, "map": mapped}
+
+
+def _learner(name: str) -> type[Any]:
+    if name not in MODELS:
+        raise InputError(f"there is no model {name!r}; there are {', '.join(MODELS)}")
+    return MODELS[name]
+
+
+def _quality_by_epoch(
+    stored: store.StoredData,
+    learner: Any,
+    confidence: Confidence | None,
+    protocol: Protocol,
+    patience: int,
+    report: Report,
+) -> list[dict[str, Any]]:
+    """One row an epoch, until `patience` epochs have brought nothing: epoch, ndcg@10 and, of ials, the objective."""
+    if not hasattr(learner, "epochs"):
+        raise InputError(f"{learner.name!r} is solved in one go: there are no epochs to choose from")
+    split = hold_out(stored.interactions, protocol, part="validation", seed=learner.seed)
+    weigher = (confidence or Confidence()).fit(split.train)
+    weights = Interactions(weigher.weigh(split.train.matrix), split.train.user_ids, split.train.item_ids)
+    n_ratings = np.bincount(split.train.matrix.indices, minlength=split.train.n_items).astype(np.int64)
+    rows: list[dict[str, Any]] = []
+
+    def watch(epoch: int, space: EmbeddingSpace) -> bool:
+        model = TrainedModel(learner, space, weigher, stored.catalog, n_ratings)
+        quality = rank_quality(model, split, (10,), auc=False, n_threads=os.cpu_count() or 1)
+        rows.append({"epoch": epoch, "ndcg@10": quality["ndcg@10"]})
+        if isinstance(learner, IALS):
+            rows[-1]["objective"] = learner.objective(space, weights)
+        best = max(rows, key=lambda row: row["ndcg@10"])
+        return epoch - best["epoch"] >= patience
+
+    learner.fit(weights, report(f"validating {learner.name}"), watch)
+    return rows
 
 
 def _listed_users(path: Path, stored: store.StoredData) -> tuple[np.ndarray, pa.Table]:

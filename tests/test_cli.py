@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import subprocess
@@ -50,7 +51,7 @@ ITEMS = "item_id,title,genres\n" + "".join(
 
 @pytest.fixture(scope="module")
 def work(tmp_path_factory) -> Path:
-    """A folder with ratings of one's own, prepared, and an als model of it."""
+    """A folder with ratings of one's own, prepared, and a model of it."""
     folder = tmp_path_factory.mktemp("cli")
     (folder / "ratings.csv").write_text(RATINGS)
     (folder / "items.csv").write_text(ITEMS)
@@ -61,9 +62,9 @@ def work(tmp_path_factory) -> Path:
         "train", "--data", "data", "--out", "model", "--factors", 4, "--set", "regularization=0.1", "--json", cwd=folder
     )
     assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout)["hyperparameters"] == {
-        "n_factors": 4, "regularization": 0.1, "alpha": 2.0, "epochs": 15, "seed": 42,
-    }  # fmt: skip
+    done = json.loads(done.stdout)
+    assert done["model"] == "ials"
+    assert (done["hyperparameters"]["n_factors"], done["hyperparameters"]["regularization"]) == (4, 0.1)
     return folder
 
 
@@ -165,7 +166,7 @@ def test_the_same_seed_gives_the_same_bytes_and_another_seed_others(work: Path) 
 
 
 def test_settings_come_from_a_file_and_from_the_line_which_wins(work: Path) -> None:
-    (work / "params.json").write_text('{"n_factors": 8, "epochs": 3}')
+    (work / "params.json").write_text('{"n_factors": 8, "epochs": 3, "weighting": "log", "min_rating": 2}')
     done = recsys(
         "train", "--data", "data", "--out", "p", "--params", "params.json", "--set", "epochs=2", "--model", "bpr",
         "--json", cwd=work,
@@ -173,6 +174,8 @@ def test_settings_come_from_a_file_and_from_the_line_which_wins(work: Path) -> N
     assert done.returncode == 0, done.stderr
     settings = json.loads(done.stdout)["hyperparameters"]
     assert (settings["n_factors"], settings["epochs"]) == (8, 2)
+    confidence = json.loads(done.stdout)["confidence"]
+    assert (confidence["weighting"], confidence["min_rating"]) == ("log", 2)
 
 
 @pytest.mark.parametrize(
@@ -182,14 +185,25 @@ def test_settings_come_from_a_file_and_from_the_line_which_wins(work: Path) -> N
         (("train", "--data", "data", "--out", "x", "--nope"), "No such option"),
         (("train", "--data", "data"), "Missing option '--out'"),
         (("train", "--data", "nowhere", "--out", "x"), "nowhere: is not prepared data"),
-        (("train", "--data", "data", "--out", "x", "--model", "magic"), "there is no model 'magic'; there are als"),
-        (("train", "--data", "data", "--out", "x", "--set", "n_factors"), "is not field=value"),
-        (("train", "--data", "data", "--out", "x", "--set", "depth=3"), "als has no setting 'depth'"),
+        (("train", "--data", "data", "--out", "x", "--model", "magic"), "there is no model 'magic'; there are"),
+        (("train", "--data", "data", "--out", "x", "--set", "depth=3"), "ials has no setting 'depth'"),
         (("train", "--data", "data", "--out", "x", "--set", "n_factors=0"), "n_factors is 0, outside 1 … 4096"),
         (("train", "--data", "data", "--out", "x", "--factors", "many"), "'--factors'"),
         (("train", "--data", "data", "--out", "x", "--weighting", "gut"), "unknown weighting 'gut'"),
         (("train", "--data", "data", "--out", "x", "--min-rating", "9"), "no ratings of 9 or more"),
-        (("train", "--data", "data", "--out", "x", "--params", "ratings.csv"), "cannot be read as JSON"),
+        (("train", "--data", "data", "--out", "x", "--params", "ratings.csv"), "ratings.csv: cannot be read"),
+        (("train", "--data", "data", "--out", "x", "--validate", "guess"), "--validate 'guess' is not one of"),
+        (("train", "--data", "data", "--out", "x", "--validate", "random", "--model", "ease"), "there are no epochs"),
+        (("evaluate", "--data", "nowhere"), "nowhere: is not prepared data"),
+        (("evaluate", "--data", "data", "--protocol", "luck"), "--protocol 'luck' is not one of leave-last-out"),
+        (("evaluate", "--data", "data", "--part", "rest"), "--part 'rest' is not one of test, validation"),
+        (("evaluate", "--data", "data", "--model", "magic"), "there is no model 'magic'"),
+        (("evaluate", "--data", "data", "-k", "0"), "'-k'"),
+        (("evaluate", "--data", "data", "--model", "als", "--model", "bpr", "--set", "seed=1"), "one by one"),
+        (("tune", "--data", "data", "--out", "model"), "model: is a folder"),
+        (("tune", "--data", "data", "--out", "x.json", "--metric", "joy@3"), "unknown metric 'joy@3': use auc or"),
+        (("tune", "--data", "data", "--out", "x.json", "--model", "popular"), "'popular' has nothing to tune"),
+        (("tune", "--data", "data", "--out", "x.json", "--set", "nope=3"), "ials has no setting 'nope'"),
         (("train", "--data", "data", "--out", "data"), "data: holds other files and will not be replaced"),
         (("prepare", "nowhere.csv", "--out", "x"), "nowhere.csv: no such file or folder"),
         (("prepare", "ratings.csv", "--out", "x", "--user-col", "who"), "there is no column 'who'"),
@@ -229,6 +243,112 @@ def test_a_model_without_vectors_recommends_but_has_no_neighbours_or_map(work: P
     assert done.returncode == 0, done.stderr
     assert "no user and item vectors" in complaint(recsys("similar", "Film 3", "--model", "pop", cwd=work))
     assert "no user and item vectors" in complaint(recsys("map", "--model", "pop", cwd=work))
+
+
+def test_item_weights_recommend_explain_and_come_back_from_disk(work: Path) -> None:
+    for model in ("ease", "itemknn"):
+        assert recsys("train", "--data", "data", "--out", model, "--model", model, cwd=work).returncode == 0
+        done = recsys("recommend", "--model", model, "--data", "data", "--user", "u5", "-k", 2, cwd=work)
+        assert done.returncode == 0 and "The Film" in done.stdout
+        assert "no user and item vectors" in complaint(recsys("map", "--model", model, cwd=work))
+
+
+def test_evaluate_shows_models_side_by_side_with_intervals(work: Path) -> None:
+    options = (
+        "--data",
+        "data",
+        "--model",
+        "ials",
+        "--model",
+        "popular",
+        "--protocol",
+        "leave-last-out",
+        "-k",
+        3,
+        "-k",
+        5,
+    )
+    done = recsys("evaluate", *options, "--json", cwd=work)
+    assert done.returncode == 0, done.stderr
+    result = json.loads(done.stdout)
+    assert [r["model"] for r in result["results"]] == ["ials", "popular"]
+    assert (result["protocol"], result["part"], result["hidden_ratings"]) == ("leave-last-out", "test", 30)
+    for metrics in (r["metrics"] for r in result["results"]):
+        assert {"hr@3", "ndcg@5", "auc", "coverage@3", "gini@5", "diversity@3", "novelty@3"} <= set(metrics)
+        assert metrics["hr@3"]["low"] <= metrics["hr@3"]["mean"] <= metrics["hr@3"]["high"]
+        assert metrics["hr@3"]["mean"] == metrics["recall@3"]["mean"]  # one item is hidden from each
+        assert metrics["coverage@3"]["low"] is None
+    shown = recsys("evaluate", *options, cwd=work)
+    assert shown.returncode == 0 and "ndcg@3" in shown.stdout and "popular" in shown.stdout
+    again = json.loads(recsys("evaluate", *options, "--json", cwd=work).stdout)
+    assert [r["metrics"] for r in again["results"]] == [r["metrics"] for r in result["results"]]
+
+
+def test_tune_goes_on_where_it_was_and_train_takes_what_it_found(work: Path) -> None:
+    options = ("--data", "data", "--out", "tuned.json", "--weighting", "search", "--set", "n_factors=3", "--json")
+    first = recsys("tune", *options, "--trials", 2, cwd=work)
+    assert first.returncode == 0, first.stderr
+    assert json.loads(first.stdout)["trials"] == 2
+    more = json.loads(recsys("tune", *options, "--trials", 5, cwd=work).stdout)
+    assert more["trials"] == 5
+    assert more["default"] == json.loads(first.stdout)["default"] <= more["best"]
+    trained = recsys("train", "--data", "data", "--out", "t", "--params", "tuned.json", "--json", cwd=work)
+    assert trained.returncode == 0, trained.stderr
+    used = json.loads(trained.stdout)
+    params = json.loads((work / "tuned.json").read_text())
+    assert used["confidence"]["weighting"] == params.pop("weighting")
+    assert params.items() <= used["hyperparameters"].items() and params["n_factors"] == 3
+    line = complaint(recsys("tune", *options, "--seed", 7, cwd=work))
+    assert "belongs to another search" in line
+    (work / "bad.json.study.sqlite").write_text("this is no database, is it?")
+    assert "is not a study" in complaint(recsys("tune", "--data", "data", "--out", "bad.json", cwd=work))
+
+
+def test_validation_chooses_the_number_of_epochs(work: Path) -> None:
+    options = ("--data", "data", "--out", "early", "--validate", "random", "--patience", 2, "--factors", 4)
+    done = recsys("train", *options, "--json", cwd=work)
+    assert done.returncode == 0, done.stderr
+    result = json.loads(done.stdout)
+    curve = result["validation"]
+    assert [row["epoch"] for row in curve] == list(range(1, len(curve) + 1))
+    best = max(curve, key=lambda row: row["ndcg@10"])["epoch"]
+    assert result["hyperparameters"]["epochs"] == best
+    assert len(curve) == min(15, best + 2)
+    assert all(later["objective"] < earlier["objective"] for earlier, later in itertools.pairwise(curve))
+
+
+def test_an_interrupted_training_keeps_its_last_whole_epoch(work: Path) -> None:
+    script = (
+        "from recsys import cli\n"
+        "from recsys.models.ials import IALS\n"
+        "import os, signal, sys\n"
+        "epoch = IALS._epoch\n"
+        "count = 0\n"
+        "def stop(self, *args):\n"
+        "    global count\n"
+        "    count += 1\n"
+        "    if count == int(os.environ['STOP']): os.kill(os.getpid(), signal.SIGINT)\n"
+        "    return epoch(self, *args)\n"
+        "IALS._epoch = stop\n"
+        "sys.argv = ['recsys', *sys.argv[1:]]\n"
+        "cli.main()\n"
+    )
+
+    def train(out: str, stop: int) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-c", script, "train", "--data", "data", "--out", out, "--json"]
+        return subprocess.run(command, cwd=work, capture_output=True, text=True, env={**os.environ, "STOP": str(stop)})
+
+    kept = train("kept", 4)
+    assert kept.returncode == 0, kept.stderr
+    assert json.loads(kept.stdout)["interrupted"] == "after epoch 3 of 15"
+    assert json.loads(kept.stdout)["hyperparameters"]["epochs"] == 3
+    three = recsys("train", "--data", "data", "--out", "three", "--set", "epochs=3", cwd=work)
+    assert three.returncode == 0
+    for name in ("user_factors.parquet", "item_factors.parquet"):
+        assert (work / "kept" / name).read_bytes() == (work / "three" / name).read_bytes()
+    nothing = train("nothing", 1)
+    assert nothing.returncode == 130
+    assert not (work / "nothing").exists()
 
 
 def test_a_broken_model_is_named_with_what_to_run(work: Path, tmp_path: Path) -> None:
@@ -278,7 +398,7 @@ def test_a_reader_that_goes_away_is_no_error(work: Path) -> None:
 def test_help_is_there_for_every_command() -> None:
     listed = recsys("--help")
     assert listed.returncode == 0
-    for command in ("demo", "fetch", "prepare", "train", "recommend", "similar", "map", "app"):
+    for command in ("demo", "fetch", "prepare", "train", "evaluate", "tune", "recommend", "similar", "map", "app"):
         assert command in listed.stdout
         done = recsys(command, "--help")
         assert done.returncode == 0 and "Usage" in done.stdout
@@ -293,6 +413,6 @@ def test_the_demo_goes_all_the_way_on_movielens_100k(ml100k_folder: Path, tmp_pa
     assert (result["prepare"]["kept"], result["prepare"]["users"], result["prepare"]["items"]) == (100_000, 943, 1682)
     assert len(result["recommend"]["recommendations"]) == 10
     assert all(row["title"] for row in result["recommend"]["recommendations"])
-    model = tmp_path / "models" / "ml-100k-als"
+    model = tmp_path / "models" / "ml-100k-ials"
     assert store.list_maps(model) == ["tsne"]
     assert pa.types.is_fixed_size_list(pq.read_schema(model / "item_factors.parquet").field("factors").type)
