@@ -207,6 +207,7 @@ def tune(
     model: Annotated[str, typer.Option(help=f"One of {MODEL_NAMES}.")] = DEFAULT_MODEL,
     protocol: Annotated[str, typer.Option(help=f"One of {', '.join(PROTOCOLS)}; its validation part.")] = "random",
     metric: Annotated[str, typer.Option(help="auc, or ndcg, recall, hr, precision, map, mrr with @k.")] = "ndcg@10",
+    repeats: Annotated[int, typer.Option(min=1, help="Validation parts to draw and take the mean over.")] = 1,
     trials: Annotated[int, typer.Option(min=1, help="Settings to try, those of a search that goes on included.")] = 50,
     minutes: Annotated[float | None, typer.Option(min=0, help="Stop after this time even if trials are left.")] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of the split and of the search.")] = 42,
@@ -228,6 +229,7 @@ def tune(
             model=model,
             protocol=protocol,  # type: ignore[arg-type]
             metric=metric,
+            repeats=repeats,
             n_trials=trials,
             minutes=minutes,
             settings=settings,

@@ -58,7 +58,7 @@ class Confidence:
 
     def choose(self, ratings: sp.csr_matrix) -> sp.csr_matrix:
         """The ratings that count, as given. Raises InputError where the weighting can't take a value."""
-        chosen = sp.csr_matrix(ratings, dtype=np.float32, copy=True)
+        chosen = sp.csr_matrix(ratings, dtype=np.float32)
         if self.min_rating is not None:
             keep = chosen.data >= self.min_rating
             kept_before = np.concatenate([[0], np.cumsum(keep)])
@@ -88,18 +88,19 @@ class Weigher:
     def weigh(self, ratings: sp.csr_matrix) -> sp.csr_matrix:
         """Ratings (users × items) → weights of those that count, float32; mean 1 over the training ratings."""
         chosen = self.confidence.choose(ratings)
-        values = chosen.data.astype(np.float64)
+        values = chosen.data
         if self.confidence.weighting == "binary":
             weights = np.ones_like(values)
         elif self.confidence.weighting == "rating":
-            weights = values
+            weights = values.copy()
         elif self.confidence.weighting == "log":
             weights = np.log1p(values)
         else:
             per_user = np.diff(chosen.indptr)
             idf = np.maximum(np.log(chosen.shape[1]) - np.log1p(per_user), 0.0)
             length = 1 - BM25_B + BM25_B * self.item_totals / self.item_totals.mean()
+            length = length.astype(np.float32)
             weights = values * (BM25_K1 + 1) / (BM25_K1 * length[chosen.indices] + values)
-            weights *= np.repeat(idf, per_user)
-        weights /= self.mean_weight
-        return sp.csr_matrix((weights.astype(np.float32), chosen.indices, chosen.indptr), shape=chosen.shape)
+            weights *= np.repeat(idf.astype(np.float32), per_user)
+        weights /= np.float32(self.mean_weight)
+        return sp.csr_matrix((weights, chosen.indices, chosen.indptr), shape=chosen.shape)

@@ -18,6 +18,8 @@ from recsys.interactions import NO_TIME, Interactions
 Protocol = Literal["leave-last-out", "random", "time", "new-users"]
 Part = Literal["test", "validation"]
 
+DRAWN = ("random", "new-users")
+"""Protocols that leave something to chance."""
 HIDDEN_SHARE = 0.2
 """Of each user's ratings (random), of all ratings (time), of the users (new-users)."""
 QUERY_SHARE = 0.5
@@ -39,8 +41,12 @@ class HoldOut:
     truth: sp.csr_matrix
 
 
-def hold_out(interactions: Interactions, protocol: Protocol, *, part: Part = "test", seed: int = 42) -> HoldOut:
+def hold_out(
+    interactions: Interactions, protocol: Protocol, *, part: Part = "test", seed: int = 42, draw: int = 0
+) -> HoldOut:
     """Split by a protocol; `part` "validation" splits the training part of the test split by the same protocol again.
+
+    Several validation parts of the same training part come with other numbers of `draw`.
 
     leave-last-out  each user's latest rating is hidden (of equal times the last in item order); one who has only one
                     keeps it
@@ -56,7 +62,11 @@ def hold_out(interactions: Interactions, protocol: Protocol, *, part: Part = "te
         raise SettingError(f"unknown protocol {protocol!r}: use {', '.join(get_args(Protocol))}")
     if part not in get_args(Part):
         raise SettingError(f"unknown part {part!r}: use {', '.join(get_args(Part))}")
-    rng = np.random.default_rng([seed, get_args(Part).index(part)])
+    if draw and (part == "test" or protocol not in DRAWN):
+        raise SettingError(
+            f"protocol {protocol!r} has one {part} part only; {' and '.join(DRAWN)} can draw several to tune on"
+        )
+    rng = np.random.default_rng([seed, get_args(Part).index(part), draw])
     if part == "validation":
         interactions = hold_out(interactions, protocol, seed=seed).train
     split = _new_users(interactions, rng) if protocol == "new-users" else _ratings(interactions, protocol, rng)

@@ -196,6 +196,7 @@ def tune(
     model: str = DEFAULT_MODEL,
     protocol: Protocol = "random",
     metric: str = "ndcg@10",
+    repeats: int = 1,
     n_trials: int = 50,
     minutes: float | None = None,
     settings: Mapping[str, Any] | None = None,
@@ -206,18 +207,21 @@ def tune(
 ) -> dict[str, Any]:
     """Search settings on the validation part of a protocol; write the best as JSON for `train --params`.
 
-    The trials are kept beside `out` in `<out>.study.sqlite`; a search that was broken off goes on from there.
+    With `repeats`, the mean over so many draws of the validation part counts. The trials are kept beside `out` in
+    `<out>.study.sqlite`; a search that was broken off goes on from there.
     """
     learner = _learner(model)
     if out.is_dir():
         raise InputError(f"{out}: is a folder; name a file to write to")
     check_metric(metric)
     stored = store.load_prepared(data)
-    split = hold_out(stored.interactions, protocol, part="validation", seed=seed)
+    splits = [
+        hold_out(stored.interactions, protocol, part="validation", seed=seed, draw=draw) for draw in range(repeats)
+    ]
     study = out.with_name(f"{out.name}.study.sqlite")
     found = find_settings(
         learner,
-        split,
+        splits,
         stored.catalog,
         metric=metric,
         n_trials=n_trials,

@@ -82,6 +82,17 @@ def test_random_hides_a_share_of_each_user_and_another_seed_others(ml100k: etl.P
     assert (hold_out(data, "random", seed=2).truth != split.truth).nnz > 1000
 
 
+def test_other_draws_validate_on_other_ratings_of_the_same_training_part(ml100k: etl.Prepared) -> None:
+    for protocol in ("random", "new-users"):
+        test = hold_out(ml100k.interactions, protocol)  # type: ignore[arg-type]
+        one, two = (hold_out(ml100k.interactions, protocol, part="validation", draw=draw) for draw in (0, 1))  # type: ignore[arg-type]
+        hidden = [pairs(split.truth, split.known.user_ids) for split in (one, two)]
+        assert hidden[0] != hidden[1]
+        assert not (hidden[0] | hidden[1]) & pairs(test.truth, test.known.user_ids)
+    with pytest.raises(SettingError, match="has one validation part only; random and new-users can draw several"):
+        hold_out(ml100k.interactions, "time", part="validation", draw=1)
+
+
 def test_a_user_with_one_rating_keeps_it() -> None:
     matrix = sp.csr_matrix(np.array([[1.0, 0, 0], [1, 1, 1], [0, 1, 1]]))
     data = Interactions(matrix, ["a", "b", "c"], ["x", "y", "z"], np.array([5, 1, 9, 9, 3, 2]))

@@ -10,7 +10,7 @@ import dataclasses
 import json
 import sqlite3
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
@@ -54,7 +54,7 @@ def search_space(learner: type[Any], fixed: Mapping[str, Any] | None = None) -> 
 
 def tune(
     learner: type[Any],
-    split: HoldOut,
+    splits: Sequence[HoldOut],
     catalog: Catalog,
     *,
     metric: str = "ndcg@10",
@@ -68,8 +68,9 @@ def tune(
     n_threads: int = 1,
     progress: Callable[[int, int], None] | None = None,
 ) -> Tuned:
-    """Find settings for which a model learned from `split.train` ranks best what `split` hides.
+    """Find settings for which a model learned from a split's training part ranks best what the split hides.
 
+    splits             the metric is the mean over them: several are less at the mercy of chance
     n_trials, minutes  whichever is reached first ends the search; trials of a continued study count
     fixed              settings that stay as they are given
     confidence         which ratings count, and how; with `search_weighting` the weighting is searched too
@@ -95,7 +96,7 @@ def tune(
         "confidence": dataclasses.asdict(confidence),
         "search": space | ({"weighting": get_args(Weighting)} if search_weighting else {}),
         "metric": metric,
-        "train": split.train.fingerprint,
+        "train": [split.train.fingerprint for split in splits],
         "seed": seed,
     }
     plan_text = json.dumps(plan, sort_keys=True, default=list)
@@ -107,12 +108,15 @@ def tune(
             chosen[name] = draw(name, low, high, log=True)
         weighting = trial.suggest_categorical("weighting", get_args(Weighting)) if search_weighting else None
         trust = dataclasses.replace(confidence, weighting=weighting) if weighting else confidence
-        try:
-            model = train_model(split.train, catalog, with_settings(learner, fixed | chosen), trust)
-        except RecsysError as error:
-            trial.set_user_attr("failed", str(error))
-            return 0.0
-        return rank_quality(model, split, (at_k,), auc=metric == "auc", n_threads=n_threads)[metric]
+        found = []
+        for split in splits:
+            try:
+                model = train_model(split.train, catalog, with_settings(learner, fixed | chosen), trust)
+            except RecsysError as error:
+                trial.set_user_attr("failed", str(error))
+                return 0.0
+            found.append(rank_quality(model, split, (at_k,), auc=metric == "auc", n_threads=n_threads)[metric])
+        return sum(found) / len(found)
 
     found = _open(study, plan_text, seed)
     if not found.trials:

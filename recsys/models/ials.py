@@ -62,15 +62,8 @@ class IALS:
         An interrupt (Ctrl-C) during an epoch after the first ends training with the last whole one.
         """
         by_user = _positive(interactions.matrix)
-        by_item = by_user.T.tocsr()
-        users = Side(by_user, self._ridge(by_user))
-        items = Side(by_item, self._ridge(by_item))
-        rng = np.random.default_rng(self.seed)
-        scale = self.init_std / np.sqrt(self.n_factors)
-        x, y = (
-            (rng.standard_normal((n, self.n_factors), dtype=np.float32) * np.float32(scale))
-            for n in (interactions.n_users, interactions.n_items)
-        )
+        users, items = self.sides(by_user, by_user.T.tocsr())
+        x, y = self.first_vectors(interactions.n_users, interactions.n_items)
 
         def space() -> EmbeddingSpace:
             exact = self._newton(users, np.zeros_like(x), y, self.n_factors)
@@ -78,7 +71,7 @@ class IALS:
 
         for epoch in range(1, self.epochs + 1):
             try:
-                x, y = self._epoch(users, items, x, y)
+                x, y = self.epoch(users, items, x, y)
             except KeyboardInterrupt:
                 if epoch == 1:
                     raise
@@ -88,6 +81,17 @@ class IALS:
             if watch is not None and watch(epoch, space()):
                 break
         return space()
+
+    def sides(self, by_user: sp.csr_matrix, by_item: sp.csr_matrix) -> tuple[Side, Side]:
+        """Both orientations of the same positive weights, CSR float32, with their regularization."""
+        return Side(by_user, self._ridge(by_user)), Side(by_item, self._ridge(by_item))
+
+    def first_vectors(self, n_users: int, n_items: int) -> tuple[np.ndarray, np.ndarray]:
+        """Where training begins: N(0, (init_std / √n_factors)²), float32, by the seed."""
+        rng = np.random.default_rng(self.seed)
+        scale = np.float32(self.init_std / np.sqrt(self.n_factors))
+        x, y = (rng.standard_normal((n, self.n_factors), dtype=np.float32) * scale for n in (n_users, n_items))
+        return x, y
 
     def objective(self, space: EmbeddingSpace, interactions: Interactions) -> float:
         """What training minimises, at these vectors, for these weights (users × items)."""
@@ -116,7 +120,8 @@ class IALS:
         equations = NormalEquations.of(space, ratings.indices, self.alpha0, weights, weights, ridge)
         return equations.contributions(space, item_rows)
 
-    def _epoch(self, users: Side, items: Side, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def epoch(self, users: Side, items: Side, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """One sweep over users and items; returns new vectors and leaves the old ones as they were."""
         if self.solver == "cg":
             x, y = conjugate_gradient(users, x, y, items.counts, self.alpha0, self.cg_steps)
             y, x = conjugate_gradient(items, y, x, users.counts, self.alpha0, self.cg_steps)

@@ -6,8 +6,11 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
+from recsys import etl
+from recsys.evaluate.ranking import rank_quality
 from recsys.interactions import Interactions
-from recsys.models import BPR
+from recsys.models import BPR, Popular, train_model
+from recsys.split import hold_out
 
 RNG = np.random.default_rng(2)
 LIKES = sp.csr_matrix((RNG.random((60, 40)) < 0.2).astype(np.float32))
@@ -78,3 +81,19 @@ def test_stored_zeros_and_negatives_are_no_likes() -> None:
     same = LEARNER.fit(Interactions(noisy, range(60), range(40)))
     assert same.item_factors.tobytes() == plain.item_factors.tobytes()
     assert LEARNER.fold_in(plain, noisy[3]).tobytes() == LEARNER.fold_in(plain, LIKES[3]).tobytes()
+
+
+def test_it_ranks_the_whole_catalogue_far_better_than_popularity(ml100k: etl.Prepared) -> None:
+    split = hold_out(ml100k.interactions, "random", part="validation")
+    found = {
+        name: rank_quality(train_model(split.train, ml100k.catalog, learner), split, auc=False)["ndcg@10"]
+        for name, learner in (("four", BPR()), ("one", BPR(candidates=1)), ("popular", Popular()))
+    }
+    assert found["four"] > found["one"] + 0.01 > found["popular"] + 0.06, found
+
+
+def test_someone_who_rated_everything_is_no_trouble() -> None:
+    everything = LIKES.toarray()
+    everything[5] = 1
+    space = LEARNER.fit(Interactions(sp.csr_matrix(everything), range(60), range(40)))
+    assert np.isfinite(space.user_factors).all()

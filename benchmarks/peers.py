@@ -1,0 +1,165 @@
+"""Other libraries behind the same promise as our models, so that one search and one judge serve all. Needs
+`.[bench]`."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+import scipy.sparse as sp
+from implicit.cpu.bpr import BayesianPersonalizedRanking
+from irspack.recommenders import IALSRecommender, RP3betaRecommender, SLIMRecommender
+from threadpoolctl import threadpool_limits
+
+from recsys.embeddings import EmbeddingSpace
+from recsys.errors import Unsupported
+from recsys.interactions import Interactions
+from recsys.models.learner import Fitted, ItemWeights, Progress, Watch, setting, vectors_of
+
+THREADS = os.cpu_count() or 1
+
+
+@dataclass(frozen=True)
+class IrspackIALS:
+    """irspack's iALS, conjugate gradient, loss as in Rendle et al. 2022."""
+
+    name: ClassVar[str] = "irspack iALS"
+    summary: ClassVar[str] = ""
+
+    n_factors: int = setting(64, "")
+    regularization: float = setting(0.003, "", search=(3e-4, 1.0))
+    alpha0: float = setting(0.1, "", search=(0.003, 1.0))
+    nu: float = setting(1.0, "", search=(0.3, 1.0))
+    epochs: int = setting(16, "irspack's own default")
+    seed: int = setting(42, "")
+
+    def trainer(self, matrix: sp.csr_matrix) -> IALSRecommender:
+        """The library's object, not yet trained."""
+        return IALSRecommender(
+            matrix,
+            n_components=self.n_factors,
+            reg=self.regularization,
+            alpha0=self.alpha0,
+            nu=self.nu,
+            train_epochs=self.epochs,
+            random_seed=self.seed,
+            n_threads=THREADS,
+        )
+
+    def fit(
+        self, interactions: Interactions, progress: Progress | None = None, watch: Watch | None = None
+    ) -> EmbeddingSpace:
+        """Train; the object is kept for folding in."""
+        model = self.trainer(interactions.matrix)
+        model.start_learning()
+        for _ in range(self.epochs):  # `learn` would print a bar
+            model.run_epoch()
+        object.__setattr__(self, "_model", model)
+        return EmbeddingSpace(
+            model.get_user_embedding(), model.get_item_embedding(), interactions.user_ids, interactions.item_ids
+        )
+
+    def fold_in(self, space: Fitted, ratings: sp.csr_matrix) -> np.ndarray:
+        """Vectors of new users as the library computes them."""
+        return self._model.compute_user_embedding(sp.csr_matrix(ratings))  # type: ignore[attr-defined]
+
+    def contributions(self, space: Fitted, ratings: sp.csr_matrix, item_rows: np.ndarray) -> np.ndarray:
+        """Not offered."""
+        raise Unsupported(self.name)
+
+
+@dataclass(frozen=True)
+class ImplicitBPR:
+    """implicit's BPR; it draws negatives as often as they were rated."""
+
+    name: ClassVar[str] = "implicit BPR"
+    summary: ClassVar[str] = ""
+
+    n_factors: int = setting(64, "")
+    learning_rate: float = setting(0.01, "", search=(0.001, 0.1))
+    regularization: float = setting(0.01, "", search=(1e-4, 0.1))
+    epochs: int = setting(100, "", search=(10, 200))
+    seed: int = setting(42, "")
+
+    def fit(
+        self, interactions: Interactions, progress: Progress | None = None, watch: Watch | None = None
+    ) -> EmbeddingSpace:
+        """Train on one thread, so that it can be repeated."""
+        model = BayesianPersonalizedRanking(
+            factors=self.n_factors,
+            learning_rate=self.learning_rate,
+            regularization=self.regularization,
+            iterations=self.epochs,
+            num_threads=1,
+            random_state=self.seed,
+        )
+        with threadpool_limits(1, "blas"):
+            model.fit(interactions.matrix, show_progress=False)
+        return EmbeddingSpace(
+            model.user_factors, model.item_factors, interactions.user_ids, interactions.item_ids, has_bias=True
+        )
+
+    def fold_in(self, space: Fitted, ratings: sp.csr_matrix) -> np.ndarray:
+        """Not offered by the library; users without ratings have a zero vector."""
+        return np.zeros((ratings.shape[0], vectors_of(space, self.name).item_factors.shape[1]), np.float32)
+
+    def contributions(self, space: Fitted, ratings: sp.csr_matrix, item_rows: np.ndarray) -> np.ndarray:
+        """Not offered."""
+        raise Unsupported(self.name)
+
+
+class _ItemModel:
+    """What irspack's item-item models share."""
+
+    name: ClassVar[str]
+
+    def recommender(self, matrix: sp.csr_matrix) -> SLIMRecommender | RP3betaRecommender:
+        """The library's object, not yet trained."""
+        raise NotImplementedError
+
+    def fit(
+        self, interactions: Interactions, progress: Progress | None = None, watch: Watch | None = None
+    ) -> ItemWeights:
+        """Train and take the weights."""
+        return ItemWeights(sp.csr_matrix(self.recommender(interactions.matrix).learn().W), interactions.item_ids)
+
+    def fold_in(self, space: Fitted, ratings: sp.csr_matrix) -> np.ndarray:
+        """Not needed."""
+        raise Unsupported(self.name)
+
+    contributions = fold_in  # type: ignore[assignment]
+
+
+@dataclass(frozen=True)
+class IrspackSLIM(_ItemModel):
+    """Sparse linear weights by elastic net."""
+
+    name: ClassVar[str] = "irspack SLIM"
+    summary: ClassVar[str] = ""
+
+    alpha: float = setting(0.05, "", search=(1e-4, 0.3))
+    l1_ratio: float = setting(0.01, "", search=(1e-4, 0.5))
+    seed: int = setting(42, "")
+
+    def recommender(self, matrix: sp.csr_matrix) -> SLIMRecommender:
+        """With the library's own other settings."""
+        return SLIMRecommender(matrix, alpha=self.alpha, l1_ratio=self.l1_ratio, n_threads=THREADS)
+
+
+@dataclass(frozen=True)
+class IrspackRP3beta(_ItemModel):
+    """Random walks of three steps, popularity held down."""
+
+    name: ClassVar[str] = "irspack RP3beta"
+    summary: ClassVar[str] = ""
+
+    alpha: float = setting(1.0, "", search=(0.3, 2.0))
+    beta: float = setting(0.6, "", search=(0.1, 1.2))
+    top_k: int = setting(200, "", search=(10, 1000))
+    seed: int = setting(42, "")
+
+    def recommender(self, matrix: sp.csr_matrix) -> RP3betaRecommender:
+        """With the library's own other settings."""
+        return RP3betaRecommender(matrix, alpha=self.alpha, beta=self.beta, top_k=self.top_k, n_threads=THREADS)
