@@ -172,7 +172,7 @@ def ials_section(matrix: sp.csr_matrix) -> list[str]:
         "## One epoch of ALS on an input of MovieLens 25M's shape",
         "",
         f"{matrix.shape[0]:,} users × {matrix.shape[1]:,} movies, {matrix.nnz:,} interactions "
-        f"(`benchmarks/expand.py`); median of {EPOCHS} epochs that took turns with the others'. The objective is that of "
+        f"(`benchmarks/expand.py`); median of {EPOCHS} epochs, taken in turns. The objective is that of "
         f"`ials` after {EPOCHS} "
         "epochs, lower is better; implicit minimises another one.",
         "",
