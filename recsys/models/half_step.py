@@ -33,6 +33,8 @@ CHUNKS_PER_THREAD = 32
 """Pieces of work; many, so that a thread that drew short rows takes more of them."""
 ROW_COST = 40
 """What a row costs by itself, counted in interactions: for balancing the pieces."""
+FEW_ROWS = 16
+"""Rows that are solved without calling other threads."""
 GATHERED = 256
 """Rows copied together before they are multiplied, for the direct solver."""
 
@@ -111,15 +113,24 @@ def conjugate_gradient(
     return x[:, :d], y[:, :d]
 
 
-def newton(side: Side, rows: np.ndarray, fixed: np.ndarray, alpha0: float, block_size: int) -> np.ndarray:
+def newton(
+    side: Side,
+    rows: np.ndarray,
+    fixed: np.ndarray,
+    alpha0: float,
+    block_size: int,
+    gram: np.ndarray | None = None,
+) -> np.ndarray:
     """Solve every row exactly, `block_size` dimensions at a time, by Cholesky; returns new rows (n, d) float32.
 
     With block_size ≥ d the whole row is solved at once, wherever it starts. Smaller blocks, one after the other from
     where the row stands, cost d · block_size instead of d² an interaction: iALS++, Rendle et al. 2021, "iALS++:
     Speeding up Matrix Factorization with Subspace Optimization".
+
+    `gram` is YᵀY, where the caller has it. Raises SingularMatrix.
     """
     x, y = np.array(rows, dtype=np.float32, order="C"), np.ascontiguousarray(fixed, dtype=np.float32)
-    gram = np.float32(alpha0) * (y.T @ y)
+    gram = np.float32(alpha0) * (y.T @ y if gram is None else gram.astype(np.float32))
     matrix = side.weights
     longest = int(side.counts.max(initial=0))
 
@@ -131,6 +142,9 @@ def newton(side: Side, rows: np.ndarray, fixed: np.ndarray, alpha0: float, block
 
     threads = n_threads()
     try:
+        if len(x) <= FEW_ROWS:  # somebody waits for them, and threads take longer to call than to do it
+            solve(slice(0, len(x)))
+            return x
         with threadpool_limits(1, "blas"), ThreadPoolExecutor(threads) as pool:
             list(pool.map(solve, _pieces(side.counts, threads * CHUNKS_PER_THREAD)))
     except np.linalg.LinAlgError:

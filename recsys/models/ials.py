@@ -109,7 +109,8 @@ class IALS:
         space = vectors_of(space, self.name)
         weights = _positive(ratings)
         start = np.zeros((weights.shape[0], space.item_factors.shape[1]), dtype=np.float32)
-        return self._newton(Side(weights, self._ridge(weights)), start, space.item_factors, start.shape[1])
+        side = Side(weights, self._ridge(weights))
+        return self._newton(side, start, space.item_factors, start.shape[1], space.item_gram)
 
     def contributions(self, space: Fitted, ratings: sp.csr_matrix, item_rows: np.ndarray) -> np.ndarray:
         """The exact split of a folded-in user's scores over the rated items: columns sum to the scores."""
@@ -130,9 +131,11 @@ class IALS:
         x = self._newton(users, x, y, block)
         return x, self._newton(items, y, x, block)
 
-    def _newton(self, side: Side, rows: np.ndarray, fixed: np.ndarray, block: int) -> np.ndarray:
+    def _newton(
+        self, side: Side, rows: np.ndarray, fixed: np.ndarray, block: int, gram: np.ndarray | None = None
+    ) -> np.ndarray:
         try:
-            return newton(side, rows, fixed, self.alpha0, block)
+            return newton(side, rows, fixed, self.alpha0, block, gram)
         except SingularMatrix:
             raise SettingError(f"regularization {self.regularization:g} is too small for these data") from None
 

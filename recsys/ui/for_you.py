@@ -135,7 +135,7 @@ def _starters(loaded: Loaded, order: np.ndarray) -> list[int]:
 
 def _stars(loaded: Loaded, row: int, where: str) -> None:
     """A title with five stars to click; taking the stars back takes the rating back."""
-    item = loaded.model.item_ids.tolist()[row]
+    (item,) = loaded.model.item_ids[row : row + 1].tolist()
     key = f"{where}-{loaded.data_name}-{item}"
     ratings = _memory(loaded)["ratings"]
     if where == "mine" or key not in st.session_state:
@@ -143,10 +143,8 @@ def _stars(loaded: Loaded, row: int, where: str) -> None:
 
     def rate() -> None:
         stars = st.session_state[key]
-        if stars is None:
-            ratings.pop(item, None)
-        else:
-            ratings.pop(item, None)
+        ratings.pop(item, None)  # rated anew, it goes to the end
+        if stars is not None:
             ratings[item] = stars + 1
         if where == "found":  # an answered search is empty again
             st.session_state["searches"] = st.session_state.get("searches", 0) + 1
