@@ -109,7 +109,7 @@ weights[position + r], x and out (d,) float32, contiguous. For use in compiled c
 
 
 @intrinsic
-def prefetch_row(_, factors, index):  # type: ignore[no-untyped-def]
+def prefetch_row(_, factors, index) -> Any:  # type: ignore[no-untyped-def]
     """Ask for row `index` of `factors` (n, d) float32 to be brought into the cache; it must be a row that exists."""
 
     def generate(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
