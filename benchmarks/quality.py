@@ -25,7 +25,6 @@ from results import prepared, write_section
 
 from recsys import datasets, etl, store
 from recsys.catalog import Catalog
-from recsys.confidence import Confidence
 from recsys.errors import RecsysError
 from recsys.evaluate.ranking import rank_quality
 from recsys.evaluate.tune import tune
@@ -35,8 +34,8 @@ from recsys.split import HoldOut, hold_out
 
 THREADS = os.cpu_count() or 1
 DIMENSIONS = (1, 2, 4, 8, 16, 32, 64, 128)
-Contender = tuple[str, type[Any], dict[str, Any], bool]
-"""Shown name, learner, fixed settings, whether the weighting of ratings is searched too."""
+Contender = tuple[str, type[Any], dict[str, Any]]
+"""Shown name, learner, fixed settings."""
 
 
 def compete(
@@ -50,18 +49,15 @@ def compete(
     """A table row for each contender, by default and tuned: metrics with interval of the first, and what was chosen."""
     rows = []
     at = tuple(sorted({int(metric.partition("@")[2]) for metric in metrics}))
-    for name, learner, fixed, weighting in contenders:
-        variants: list[tuple[str, Any, Confidence]] = [("default", learner(**fixed), Confidence())]
+    for name, learner, fixed in contenders:
+        variants = [("default", learner(**fixed))]
         if trials and any(field.metadata["search"] for field in dataclasses.fields(learner)):
             found = tune(
-                learner, validations, catalog, metric=metrics[0], n_trials=trials, fixed=fixed,
-                search_weighting=weighting, n_threads=THREADS,
-            )  # fmt: skip
-            params = dict(found.params)
-            confidence = Confidence(weighting=params.pop("weighting", "binary"))
-            variants.append(("tuned", learner(**params), confidence))
-        for kind, made, confidence in variants:
-            model = train_model(test.train, catalog, made, confidence)
+                learner, validations, catalog, metric=metrics[0], n_trials=trials, fixed=fixed, n_threads=THREADS
+            )
+            variants.append(("tuned", learner(**found.params)))
+        for kind, made in variants:
+            model = train_model(test.train, catalog, made)
             found_quality = rank_quality(model, test, at, auc=False, n_threads=THREADS)
             row = found_quality.summary.set_index("metric").loc[metrics[0]]
             cells = [f"{row['mean']:.4f} ({row['low']:.4f} … {row['high']:.4f})"]
@@ -70,7 +66,6 @@ def compete(
                 name: value for name, value in dataclasses.asdict(made).items() if value != getattr(learner(), name)
             }
             words = ", ".join(f"{k} {v:.3g}" if isinstance(v, float) else f"{k} {v}" for k, v in settings.items())
-            words += f", weighting {confidence.weighting}" if confidence.weighting != "binary" else ""
             rows.append(f"| {name} | {kind} | {' | '.join(cells)} | {words} |")
             print(rows[-1], file=sys.stderr, flush=True)
     return rows
@@ -102,14 +97,14 @@ def ml_100k(trials: int) -> list[str]:
     ]  # nearly as much to learn from as at the end
     judged = held(train, test)
     contenders: list[Contender] = [
-        ("recsys `ials`", IALS, {"n_factors": 128}, True),
-        ("recsys `als` (implicit's kernel)", ALS, {}, True),
-        ("recsys `ease`", EASE, {}, True),
-        ("recsys `itemknn`", ItemKNN, {}, False),
-        ("recsys `popular`", Popular, {}, False),
-        ("irspack iALS", IrspackIALS, {"n_factors": 128}, True),
-        ("recsys `bpr`", BPR, {}, False),
-        ("implicit BPR", ImplicitBPR, {}, False),
+        ("recsys `ials`", IALS, {"n_factors": 128}),
+        ("recsys `als` (implicit's kernel)", ALS, {}),
+        ("recsys `ease`", EASE, {}),
+        ("recsys `itemknn`", ItemKNN, {}),
+        ("recsys `popular`", Popular, {}),
+        ("irspack iALS", IrspackIALS, {"n_factors": 128}),
+        ("recsys `bpr`", BPR, {}),
+        ("implicit BPR", ImplicitBPR, {}),
     ]
     rows = compete(contenders, validations, judged, data.catalog, ["ndcg@10", "map@10", "recall_all@10"], trials)
     model = train_model(judged.train, data.catalog, IALS())
@@ -170,14 +165,14 @@ def ml_1m(trials: int) -> list[str]:
     test = hold_out(data.interactions, "new-users")
     validation = hold_out(data.interactions, "new-users", part="validation")
     contenders: list[Contender] = [
-        ("recsys `ials`", IALS, {"n_factors": 128}, False),
-        ("recsys `als` (implicit's kernel)", ALS, {}, False),
-        ("recsys `ease`", EASE, {}, False),
-        ("recsys `itemknn`", ItemKNN, {}, False),
-        ("recsys `popular`", Popular, {}, False),
-        ("irspack iALS", IrspackIALS, {"n_factors": 128}, False),
-        ("irspack SLIM", IrspackSLIM, {}, False),
-        ("irspack RP3beta", IrspackRP3beta, {}, False),
+        ("recsys `ials`", IALS, {"n_factors": 128}),
+        ("recsys `als` (implicit's kernel)", ALS, {}),
+        ("recsys `ease`", EASE, {}),
+        ("recsys `itemknn`", ItemKNN, {}),
+        ("recsys `popular`", Popular, {}),
+        ("irspack iALS", IrspackIALS, {"n_factors": 128}),
+        ("irspack SLIM", IrspackSLIM, {}),
+        ("irspack RP3beta", IrspackRP3beta, {}),
     ]
     rows = compete(contenders, [validation], test, data.catalog, ["ndcg@20", "ndcg@10", "recall@20"], trials)
     return [
@@ -273,9 +268,9 @@ def ml_20m(name: str, n_held: int, trials: int) -> list[str]:
     data = prepared(name)
     validation, test = liang(data, n_held)
     catalog = data.catalog.take(test.train.item_ids)
-    contenders: list[Contender] = [("recsys `ials`", IALS, {"n_factors": 256}, False)]
+    contenders: list[Contender] = [("recsys `ials`", IALS, {"n_factors": 256})]
     if test.train.n_items <= 25_000:
-        contenders.append(("recsys `ease`", EASE, {}, False))
+        contenders.append(("recsys `ease`", EASE, {}))
     rows = compete(contenders, [validation], test, catalog, ["ndcg@100", "recall@20", "recall@50"], trials)
     return [
         f"## {name}, Liang et al. 2018",

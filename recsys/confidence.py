@@ -26,16 +26,17 @@ class Confidence:
 
     min_rating  ratings below it are left out; None (the default) lets all count: that somebody chose to watch
                 and rate a movie at all is the strongest signal in MovieLens
-    weighting   binary  every rating weighs the same
+    weighting   log     log(1 + rating): the first star says more than the fifth. The default: on validation parts of
+                        ML-100K and latest-small it ranks better than binary for every model that takes weights
+                binary  every rating weighs the same
                 rating  in proportion to the rating
-                log     log(1 + rating): the first star says more than the fifth
                 bm25    Robertson & Zaragoza 2009 with items as documents and users as terms: rating · (K₁ + 1) /
                         (K₁ · (1 − B + B · item total / mean item total) + rating) · idf(user); popular items and
                         users who rate everything weigh less. K₁ = 100, B = 0.8 as in `implicit`
     """
 
     min_rating: float | None = None
-    weighting: Weighting = "binary"
+    weighting: Weighting = "log"
 
     def __post_init__(self) -> None:
         if self.weighting not in get_args(Weighting):

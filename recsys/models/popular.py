@@ -1,4 +1,4 @@
-"""popular: the items with the greatest total weight, for everyone alike. The baseline and the cold start."""
+"""popular: the items that most people chose, for everyone alike. The baseline and the cold start."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from recsys.models.learner import Fitted, ItemScores, Progress, Watch, check_set
 
 @dataclass(frozen=True)
 class Popular:
-    """It has no vectors: `fit` returns ItemScores, whose scores are the summed weights of each item."""
+    """It has no vectors: `fit` returns ItemScores, which count each item's interactions, whatever their weight."""
 
     name: ClassVar[str] = "popular"
     summary: ClassVar[str] = "the most watched, for everyone alike"
@@ -28,8 +28,10 @@ class Popular:
     def fit(
         self, interactions: Interactions, progress: Progress | None = None, watch: Watch | None = None
     ) -> ItemScores:
-        """Sum each item's weights."""
-        totals = np.asarray(interactions.matrix.sum(axis=0), dtype=np.float32).ravel()
+        """Count each item's interactions with a weight above 0."""
+        totals = np.bincount(
+            interactions.matrix.indices[interactions.matrix.data > 0], minlength=interactions.n_items
+        ).astype(np.float32)
         if progress is not None:
             progress(1, 1)
         return ItemScores(totals, interactions.item_ids)

@@ -90,7 +90,7 @@ def test_a_study_of_another_search_is_refused(small: tuple[list[HoldOut], Catalo
 
 def test_the_weighting_is_searched_on_demand(small: tuple[list[HoldOut], Catalog]) -> None:
     found = tune(ItemKNN, *small, n_trials=12, search_weighting=True, seed=1)
-    assert found.trials[0]["weighting"] == "binary"
+    assert found.trials[0]["weighting"] == Confidence().weighting
     assert len({trial["weighting"] for trial in found.trials}) > 1
 
 
