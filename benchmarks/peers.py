@@ -16,7 +16,8 @@ from threadpoolctl import threadpool_limits
 from recsys.embeddings import EmbeddingSpace
 from recsys.errors import Unsupported
 from recsys.interactions import Interactions
-from recsys.models.learner import Fitted, ItemWeights, Progress, Watch, setting, vectors_of
+from recsys.models.fitted import Fitted, ItemWeights, vectors_of
+from recsys.models.learner import Progress, Watch, setting
 
 THREADS = os.cpu_count() or 1
 

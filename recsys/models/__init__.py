@@ -5,9 +5,10 @@ from typing import Any
 from recsys.models.als import ALS
 from recsys.models.bpr import BPR
 from recsys.models.ease import EASE
+from recsys.models.fitted import Fitted, ItemScores, ItemWeights
 from recsys.models.ials import IALS
 from recsys.models.itemknn import ItemKNN
-from recsys.models.learner import Fitted, ItemScores, ItemWeights, Learner, Watch, with_settings
+from recsys.models.learner import Learner, Watch, with_settings
 from recsys.models.popular import Popular
 from recsys.models.trained import TrainedModel, train_model
 

@@ -22,7 +22,8 @@ from threadpoolctl import threadpool_limits
 
 from recsys.embeddings import EmbeddingSpace
 from recsys.interactions import Interactions
-from recsys.models.learner import Fitted, Progress, Watch, check_settings, setting, vectors_of
+from recsys.models.fitted import Fitted, vectors_of
+from recsys.models.learner import Progress, Watch, check_settings, setting
 from recsys.models.least_squares import NormalEquations
 
 

@@ -24,7 +24,8 @@ from scipy.special import expit
 
 from recsys.embeddings import EmbeddingSpace
 from recsys.interactions import Interactions
-from recsys.models.learner import Fitted, Progress, Watch, check_settings, setting, vectors_of
+from recsys.models.fitted import Fitted, vectors_of
+from recsys.models.learner import Progress, Watch, check_settings, setting
 
 FOLD_IN_NEGATIVES = 1000
 """Unrated items a new user's ratings are held against; a fixed sample, so that folding in is repeatable."""

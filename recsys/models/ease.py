@@ -16,15 +16,8 @@ import scipy.sparse as sp
 
 from recsys.errors import InputError, SettingError, Unsupported
 from recsys.interactions import Interactions
-from recsys.models.learner import (
-    Fitted,
-    ItemWeights,
-    Progress,
-    Watch,
-    check_settings,
-    item_weights_of,
-    setting,
-)
+from recsys.models.fitted import Fitted, ItemWeights, item_weights_of
+from recsys.models.learner import Progress, Watch, check_settings, setting
 
 MOST_ITEMS = 25_000
 """Items × items in double precision: 5 GB at this size. Beyond it a model with vectors is the better choice."""

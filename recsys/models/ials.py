@@ -22,8 +22,9 @@ import scipy.sparse as sp
 from recsys.embeddings import EmbeddingSpace
 from recsys.errors import SettingError
 from recsys.interactions import Interactions
+from recsys.models.fitted import Fitted, vectors_of
 from recsys.models.half_step import Side, SingularMatrix, conjugate_gradient, newton, observed_loss
-from recsys.models.learner import Fitted, Progress, Watch, check_settings, setting, vectors_of
+from recsys.models.learner import Progress, Watch, check_settings, setting
 from recsys.models.least_squares import NormalEquations
 
 Solver = Literal["cg", "cholesky", "blocks"]

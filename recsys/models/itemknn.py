@@ -17,15 +17,8 @@ import scipy.sparse as sp
 from recsys.confidence import Confidence
 from recsys.errors import Unsupported
 from recsys.interactions import Interactions
-from recsys.models.learner import (
-    Fitted,
-    ItemWeights,
-    Progress,
-    Watch,
-    check_settings,
-    item_weights_of,
-    setting,
-)
+from recsys.models.fitted import Fitted, ItemWeights, item_weights_of
+from recsys.models.learner import Progress, Watch, check_settings, setting
 from recsys.topk import NONE, top_k
 
 Likeness = Literal["cosine", "bm25"]

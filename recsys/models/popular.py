@@ -10,7 +10,8 @@ import scipy.sparse as sp
 
 from recsys.errors import Unsupported
 from recsys.interactions import Interactions
-from recsys.models.learner import Fitted, ItemScores, Progress, Watch, check_settings, setting
+from recsys.models.fitted import Fitted, ItemScores
+from recsys.models.learner import Progress, Watch, check_settings, setting
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,8 @@ from recsys.confidence import Confidence, Weigher
 from recsys.embeddings import EmbeddingSpace
 from recsys.errors import InputError
 from recsys.interactions import Interactions
-from recsys.models.learner import Fitted, Learner, Progress, Watch, vectors_of
+from recsys.models.fitted import Fitted, vectors_of
+from recsys.models.learner import Learner, Progress, Watch
 
 
 @dataclass(frozen=True, eq=False)
