@@ -322,6 +322,7 @@ def test_an_interrupted_training_keeps_its_last_whole_epoch(work: Path) -> None:
         "from recsys import cli\n"
         "from recsys.models.ials import IALS\n"
         "import os, signal, sys\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "epoch = IALS.epoch\n"
         "count = 0\n"
         "def stop(self, *args):\n"
@@ -365,6 +366,7 @@ def test_a_batch_that_was_broken_off_is_taken_up_again(work: Path) -> None:
     script = (
         "from recsys import stages, cli\n"
         "import sys, os, signal\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "stages.PART_ROWS = 40\n"
         "import recsys.store as store\n"
         "write = store.Parts.write\n"
