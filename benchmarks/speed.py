@@ -241,7 +241,7 @@ def _side_by_side(
             started = time.perf_counter()
             spaces[at] = next(epochs)
             seconds[at].append(time.perf_counter() - started)
-    objectives = [None if space is None else ours.objective(space, data) for space in spaces]
+    objectives = [None if space is None else ours.objective(space, data.matrix) for space in spaces]
     return [statistics.median(taken) for taken in seconds], objectives
 
 

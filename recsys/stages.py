@@ -20,13 +20,12 @@ import pyarrow as pa
 
 from recsys import datasets, etl, store
 from recsys.confidence import Confidence
-from recsys.embeddings import EmbeddingSpace, Metric
+from recsys.embeddings import Metric
 from recsys.errors import InputError
 from recsys.etl.rules import REJECTED
 from recsys.etl.users import read_user_ids
 from recsys.evaluate.ranking import check_metric, rank_quality
 from recsys.evaluate.tune import tune as find_settings
-from recsys.interactions import Interactions
 from recsys.item_map import MapMethod
 from recsys.latent.map import make_map
 from recsys.models import DEFAULT_MODEL, IALS, MODELS, TrainedModel, train_model, with_settings
@@ -387,21 +386,19 @@ def _quality_by_epoch(
     if not hasattr(learner, "epochs"):
         raise InputError(f"{learner.name!r} is solved in one go: there are no epochs to choose from")
     split = hold_out(stored.interactions, protocol, part="validation", seed=learner.seed)
-    weigher = (confidence or Confidence()).fit(split.train)
-    weights = Interactions(weigher.weigh(split.train.matrix), split.train.user_ids, split.train.item_ids)
-    n_ratings = np.bincount(split.train.matrix.indices, minlength=split.train.n_items).astype(np.int64)
     rows: list[dict[str, Any]] = []
 
-    def watch(epoch: int, space: EmbeddingSpace) -> bool:
-        model = TrainedModel(learner, space, weigher, stored.catalog, n_ratings)
+    def watch(epoch: int, model: TrainedModel) -> bool:
         quality = rank_quality(model, split, (10,), auc=False, n_threads=os.cpu_count() or 1)
         rows.append({"epoch": epoch, "ndcg@10": quality["ndcg@10"]})
         if isinstance(learner, IALS):
-            rows[-1]["objective"] = learner.objective(space, weights)
+            weights = model.weigher.weigh(split.train.matrix)
+            rows[-1]["objective"] = learner.objective(model.space, weights)
         best = max(rows, key=lambda row: row["ndcg@10"])
         return epoch - best["epoch"] >= patience
 
-    learner.fit(weights, report(f"validating {learner.name}"), watch)
+    progress = report(f"validating {learner.name}")
+    train_model(split.train, stored.catalog, learner, confidence, progress=progress, watch=watch)
     return rows
 
 

@@ -122,10 +122,7 @@ def top_k(
     else:
         if exclude.shape != (n_rows, n_columns):
             raise ValueError(f"exclude has shape {exclude.shape}, not ({n_rows}, {n_columns})")
-        exclude = sp.csr_matrix(exclude)
-        if not exclude.has_canonical_format:  # the kernel walks along each row's columns in rising order
-            exclude = exclude.copy()
-            exclude.sum_duplicates()
+        exclude = canonical(exclude)  # the kernel walks along each row's columns in rising order
         starts, excluded = exclude.indptr.astype(np.int64), exclude.indices.astype(np.int32, copy=False)
 
     def select(rows: slice) -> None:
@@ -140,6 +137,15 @@ def top_k(
         with _blas().limit(limits=1, user_api="blas"), ThreadPoolExecutor(n_threads) as pool:
             list(pool.map(select, blocks))  # the list makes a worker's exception ours
     return columns, scores
+
+
+def canonical(matrix: sp.csr_matrix) -> sp.csr_matrix:
+    """As CSR with each row's columns in rising order, none twice; a copy only where it is not so already."""
+    matrix = sp.csr_matrix(matrix)
+    if not matrix.has_canonical_format:
+        matrix = matrix.copy()
+        matrix.sum_duplicates()
+    return matrix
 
 
 def row_blocks(n_rows: int, size: int) -> Iterator[slice]:

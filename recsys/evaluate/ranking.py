@@ -24,6 +24,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numba
 import numpy as np
@@ -35,7 +36,7 @@ from recsys.errors import InputError, SettingError
 from recsys.models import TrainedModel
 from recsys.recommend import COLD, Audience, audience_of, score
 from recsys.split import HoldOut
-from recsys.topk import NONE, top_k
+from recsys.topk import NONE, canonical, top_k
 
 AT_K = ("hr", "recall", "recall_all", "precision", "map", "mrr", "ndcg")
 OF_LISTS = ("novelty", "popularity", "diversity")
@@ -48,21 +49,34 @@ USERS_AT_ONCE = 16_384
 class Ranking:
     """What an evaluation found.
 
-    users    one row a judged user: user_id, n_known, n_hidden, then `metric@k` and auc as float64; NaN where undefined
-    summary  one row a metric: metric, mean, low, high: the mean over users with its 95 % bootstrap interval; low and
-             high are NaN for coverage and gini, which are no means over users
+    users       one row a judged user: user_id, n_known, n_hidden, then `metric@k` and auc, float64; NaN: undefined
+    of_all      coverage@k and gini@k, which are no means over users
     not_judged  users without hidden items
     cold        judged users of whom nothing was known; they got the most popular items
+    seed        of the bootstrap
     """
 
     users: pd.DataFrame
-    summary: pd.DataFrame
+    of_all: dict[str, float]
     not_judged: int
     cold: int
+    seed: int
+
+    @cached_property
+    def summary(self) -> pd.DataFrame:
+        """One row a metric: metric, mean, low, high: the mean over users with its 95 % bootstrap interval.
+
+        low and high are NaN for what is no mean over users. Drawn when first asked for: a search needs means alone.
+        """
+        means = bootstrap(self.users.drop(columns=["user_id", "n_known", "n_hidden"]), self.seed)
+        extra = pd.DataFrame(
+            {"metric": list(self.of_all), "mean": list(self.of_all.values()), "low": np.nan, "high": np.nan}
+        )
+        return pd.concat([means, extra], ignore_index=True)
 
     def __getitem__(self, metric: str) -> float:
         """The mean of a metric, such as `ranking["ndcg@10"]`."""
-        return float(self.summary.set_index("metric")["mean"].loc[metric])
+        return self.of_all[metric] if metric in self.of_all else float(self.users[metric].mean())
 
 
 def check_metric(metric: str) -> None:
@@ -104,7 +118,7 @@ def rank_quality(
     for start in range(0, len(judged), USERS_AT_ONCE):
         rows = judged[start : start + USERS_AT_ONCE]
         audience = audience_of(model, split.known, split.known.user_ids[rows])
-        truth = _sorted(split.truth[rows])
+        truth = canonical(split.truth[rows])
         lists, areas = _rank(model, audience, truth, longest, auc, n_threads)
         columns = {
             "user_id": audience.user_ids,
@@ -124,13 +138,9 @@ def rank_quality(
         if progress is not None:
             progress(start + len(rows), len(judged))
     users = pd.concat(tables, ignore_index=True)
-    summary = bootstrap(users.drop(columns=["user_id", "n_known", "n_hidden"]), seed)
-    whole = [(f"coverage@{at}", float((counts > 0).mean())) for at, counts in listed.items()]
-    whole += [(f"gini@{at}", gini(counts)) for at, counts in listed.items()]
-    extra = pd.DataFrame(
-        {"metric": [m for m, _ in whole], "mean": [v for _, v in whole], "low": np.nan, "high": np.nan}
-    )
-    return Ranking(users, pd.concat([summary, extra], ignore_index=True), len(hidden) - len(judged), n_cold)
+    of_all = {f"coverage@{at}": float((counts > 0).mean()) for at, counts in listed.items()}
+    of_all |= {f"gini@{at}": gini(counts) for at, counts in listed.items()}
+    return Ranking(users, of_all, len(hidden) - len(judged), n_cold, seed)
 
 
 def bootstrap(values: pd.DataFrame, seed: int = 42, n: int = N_BOOTSTRAP) -> pd.DataFrame:
@@ -171,7 +181,7 @@ def _rank(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Lists (n, k) of item rows, and the AUC of each user (NaN without `auc`), from one pass over the scores."""
     areas = np.full(len(audience), np.nan)
-    known = _sorted(audience.ratings)
+    known = canonical(audience.ratings)
 
     def scored(rows: slice) -> np.ndarray:
         block = np.ascontiguousarray(score(model, audience[rows]), dtype=np.float32)
@@ -245,14 +255,6 @@ def _genre_directions(catalog: Catalog) -> np.ndarray | None:
     for row, genres in enumerate(lists):
         directions[row, [place[name] for name in genres]] = 1 / np.sqrt(max(len(genres), 1))
     return directions
-
-
-def _sorted(matrix: sp.csr_matrix) -> sp.csr_matrix:
-    matrix = sp.csr_matrix(matrix)
-    if not matrix.has_canonical_format:
-        matrix = matrix.copy()
-        matrix.sum_duplicates()
-    return matrix
 
 
 @numba.njit(nogil=True, cache=True)

@@ -94,10 +94,10 @@ class IALS:
         x, y = (rng.standard_normal((n, self.n_factors), dtype=np.float32) * scale for n in (n_users, n_items))
         return x, y
 
-    def objective(self, space: EmbeddingSpace, interactions: Interactions) -> float:
+    def objective(self, space: EmbeddingSpace, weights: sp.csr_matrix) -> float:
         """What training minimises, at these vectors, for these weights (users × items)."""
         x, y = space.user_factors, space.item_factors
-        by_user = _positive(interactions.matrix)
+        by_user = _positive(weights)
         unobserved = ((x.T @ x).astype(np.float64) * (y.T @ y)).sum()
         penalty = sum(
             float(self._ridge(side) @ np.einsum("nd,nd->n", factors, factors, dtype=np.float64))

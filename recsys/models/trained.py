@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,7 +15,7 @@ from recsys.embeddings import EmbeddingSpace
 from recsys.errors import InputError
 from recsys.interactions import Interactions
 from recsys.models.fitted import Fitted, vectors_of
-from recsys.models.learner import Learner, Progress, Watch
+from recsys.models.learner import Learner, Progress
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,12 +66,13 @@ def train_model(
     *,
     data: dict[str, Any] | None = None,
     progress: Progress | None = None,
-    watch: Watch | None = None,
+    watch: Callable[[int, TrainedModel], bool] | None = None,
 ) -> TrainedModel:
     """Weigh the ratings, learn from them, and keep together what is needed later.
 
-    A model that ended before its last epoch (stopped by `watch`, or by an interrupt where the learner takes it) is kept
-    with the number of epochs it really had. Raises InputError when no rating counts or training diverges.
+    `watch` is called after each epoch with its number and the model as it is then; True stops training there. A model
+    that ended before its last epoch (so, or by an interrupt where the learner takes it) is kept with the number of
+    epochs it really had. Raises InputError when no rating counts or training diverges.
     """
     epochs_done = 0
 
@@ -82,7 +84,13 @@ def train_model(
 
     weigher = (confidence or Confidence()).fit(interactions)
     weighted = Interactions(weigher.weigh(interactions.matrix), interactions.user_ids, interactions.item_ids)
-    fitted = learner.fit(weighted, count, watch)
+    n_ratings = np.bincount(interactions.matrix.indices, minlength=interactions.n_items).astype(np.int64)
+
+    def watch_model(epoch: int, space: EmbeddingSpace) -> bool:
+        assert watch is not None
+        return watch(epoch, TrainedModel(learner, space, weigher, catalog, n_ratings))
+
+    fitted = learner.fit(weighted, count, None if watch is None else watch_model)
     if 0 < epochs_done < getattr(learner, "epochs", 0):
         learner = dataclasses.replace(learner, epochs=epochs_done)  # type: ignore[type-var]
     return TrainedModel(
@@ -90,7 +98,7 @@ def train_model(
         fitted,
         weigher,
         catalog,
-        np.bincount(interactions.matrix.indices, minlength=interactions.n_items).astype(np.int64),
+        n_ratings,
         {
             **(data or {}),
             "fingerprint": interactions.fingerprint,

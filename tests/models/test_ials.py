@@ -43,7 +43,7 @@ def test_training_goes_down_to_the_objective_of_the_plain_solution(data: Interac
     seen: list[float] = []
     space = model.fit(data, watch=lambda _, space: bool(seen.append(plain_objective(model, space, data))))
     assert all(later <= earlier * (1 + 1e-6) for earlier, later in itertools.pairwise(seen))
-    assert model.objective(space, data) == pytest.approx(plain_objective(model, space, data), rel=1e-5)
+    assert model.objective(space, data.matrix) == pytest.approx(plain_objective(model, space, data), rel=1e-5)
 
     w = data.matrix.toarray().astype(np.float64)
     rng = np.random.default_rng(model.seed)
