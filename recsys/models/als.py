@@ -52,7 +52,7 @@ class ALS:
         self, interactions: Interactions, progress: Progress | None = None, watch: Watch | None = None
     ) -> EmbeddingSpace:
         """Learn from weights (users × items). Ends with exact user half-step, so that `fold_in` agrees with it."""
-        confidence = self._confidence(interactions.matrix)
+        confidence = self._confidence(interactions.matrix).copy()  # implicit refuses arrays it might not write to
         with threadpool_limits(1, "blas"):  # implicit has threads of its own, and its constructor warns of others
             model = AlternatingLeastSquares(
                 factors=self.n_factors,

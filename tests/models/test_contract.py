@@ -50,7 +50,10 @@ def checkerboard() -> Interactions:
     for user in range(N_USERS):
         own = np.arange(user % N_GROUPS, N_ITEMS, N_GROUPS)
         matrix[user, np.delete(own, (user // N_GROUPS) % len(own))] = 1 + user % 5
-    return Interactions(matrix, [f"user {u}" for u in range(N_USERS)], [f"item {i:02}" for i in range(N_ITEMS)])
+    board = sp.csr_matrix(matrix)
+    for array in (board.data, board.indices, board.indptr):  # as a matrix that was read from a file is
+        array.setflags(write=False)
+    return Interactions(board, [f"user {u}" for u in range(N_USERS)], [f"item {i:02}" for i in range(N_ITEMS)])
 
 
 def missing_item(user: int) -> str:
