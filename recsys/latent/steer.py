@@ -1,0 +1,148 @@
+"""Steering: more of one end of an axis, within limits, and what it costs.
+
+A user's vector x moves to x + |x| Σ_j s_j a_j, a_j the unit directions of axes and s_j the amounts: at 1 the shift is
+as long as the taste itself. A movie y gains |x| Σ_j s_j a_j·y, so what changes its score is told exactly, axis by axis.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from recsys.attributes import Attributes
+from recsys.axis import Axes, Axis
+from recsys.errors import InputError, SettingError, UnknownId
+from recsys.latent.probes import ask, question_of
+from recsys.models import TrainedModel
+from recsys.recommend import COLD, Audience, recommend
+
+FARTHEST = 3.0
+"""The greatest amount along an axis: beyond, nothing of the user's own taste is left in the list."""
+
+
+@dataclass(frozen=True, eq=False)
+class Steered:
+    """What steering did to the list of one user.
+
+    table   user_id, rank, item_id, score (after steering), taste (score before), rank_before (among all that may be
+            listed; 1 = best), and one column `gain: <axis>` for each axis: what it added to the score
+    left    item ids that were on the list of the same length before and are not any more
+    moved   one row an axis: axis, amount, before, after: the list's mean position along it, in standard deviations
+    loss    share of the taste score that the new list gives up: 1 − mean taste of the new list / mean taste of the old
+            one
+    """
+
+    table: pd.DataFrame
+    left: list[object]
+    moved: pd.DataFrame
+    loss: float
+
+
+def shifted(model: TrainedModel, audience: Audience, shifts: Sequence[tuple[Axis, float]]) -> Audience:
+    """The same users, each moved along the axes. Raises SettingError for an amount beyond ±3, InputError for nobody's
+    vector: there is no taste to start from where nothing is known."""
+    for axis, amount in shifts:
+        if not abs(amount) <= FARTHEST:
+            raise SettingError(f"along {axis.name!r} one goes from -{FARTHEST:g} to {FARTHEST:g}, not {amount:g}")
+    space = model.space  # raises Unsupported for a model without vectors
+    assert audience.vectors is not None
+    if (audience.origin == COLD).any():
+        raise InputError("there is nothing to steer: nothing is known of the user's taste yet")
+    vectors = audience.vectors.copy()
+    lengths = np.linalg.norm(vectors[:, : space.n_factors], axis=1, keepdims=True)
+    vectors[:, : space.n_factors] += lengths * _total(shifts, space.n_factors)
+    return Audience(audience.user_ids, audience.ratings, vectors, audience.origin)
+
+
+def steer(
+    model: TrainedModel,
+    audience: Audience,
+    shifts: Sequence[tuple[Axis, float]],
+    k: int = 10,
+    *,
+    exclude_seen: bool = True,
+    allowed: np.ndarray | None = None,
+) -> Steered:
+    """The list of one user, moved along axes, with what moved and why. Raises as `shifted` does."""
+    if len(audience) != 1:
+        raise InputError(f"steering is told of one user, not of {len(audience)}; `shifted` moves many")
+    space = model.space
+    moved_audience = shifted(model, audience, shifts)
+    everything = recommend(model, audience, len(model.item_ids), exclude_seen=exclude_seen, allowed=allowed)
+    table = recommend(model, moved_audience, k, exclude_seen=exclude_seen, allowed=allowed)
+    before = everything.set_index("item_id")
+    rows = space.item_rows(table["item_id"].to_numpy())
+    assert audience.vectors is not None
+    table["taste"] = before["score"].loc[table["item_id"]].to_numpy()
+    table["rank_before"] = before["rank"].loc[table["item_id"]].to_numpy()
+    length = float(np.linalg.norm(audience.vectors[0, : space.n_factors]))
+    old_rows = space.item_rows(everything["item_id"].to_numpy()[:k])
+    moved = []
+    for axis, amount in shifts:
+        table[f"gain: {axis.name}"] = length * amount * (space.item_factors[rows, : space.n_factors] @ axis.direction)
+        positions = axis.positions(space)
+        moved.append((axis.name, amount, _mean(positions[old_rows]), _mean(positions[rows])))
+    old_taste = float(everything["score"].iloc[:k].mean()) if len(everything) else float("nan")
+    return Steered(
+        table,
+        [item for item in everything["item_id"].iloc[:k] if item not in set(table["item_id"])],
+        pd.DataFrame(moved, columns=["axis", "amount", "before", "after"]),
+        float(1 - table["taste"].mean() / old_taste) if old_taste > 0 else float("nan"),
+    )
+
+
+def parse_shift(text: str, model: TrainedModel, axes: Axes | None = None) -> tuple[Axis, float]:
+    """The axis and the amount of "children's=+1", "Horror=-0.5", "axis 3=2" or "Saw, Se7en <-> Babe=1".
+
+    What stands before the last = is, in this order: the name or an end of an asked-for axis (built-in ones are always
+    there; towards its low end the amount changes sign), the name of a discovered axis, a question as `question_of`
+    reads it. Raises InputError for what can't be read, and for an axis that the space does not know.
+    """
+    name, equals, number = text.rpartition("=")
+    name = name.strip()
+    try:
+        amount = float(number)
+    except ValueError:
+        amount = float("nan")
+    if not equals or not name or not np.isfinite(amount):
+        raise InputError(f'{text!r} is not AXIS=AMOUNT, such as "children\'s=+1"')
+    axis, sign = _axis_called(name, model, axes)
+    if not axis.is_valid and "question" in axis.evidence:
+        order = axis.evidence["order"]
+        raise InputError(
+            f"{name!r} is not in this space: held-out movies come in the right order in {order:.0%} of pairs"
+        )
+    return axis, sign * amount
+
+
+def _axis_called(name: str, model: TrainedModel, axes: Axes | None) -> tuple[Axis, float]:
+    wanted = name.casefold().replace("<->", "↔")
+    for axis in axes.asked if axes is not None else ():
+        if wanted in (axis.name.casefold(), axis.high.casefold()):
+            return axis, 1.0
+        if wanted == axis.low.casefold():
+            return axis, -1.0
+    for axis in axes.discovered if axes is not None else ():
+        if wanted == axis.name:
+            return axis, 1.0
+    try:
+        question = question_of(name, model.catalog, Attributes.of(model.catalog, model.n_ratings))
+    except UnknownId as error:
+        ends = [end for axis in (axes.asked if axes is not None else ()) for end in (axis.low, axis.high)]
+        known = f" (ends that are: {', '.join(ends)})" if ends else ""
+        raise UnknownId(f"{name!r} is no axis and no end of one{known}: {error}") from None
+    return ask(model, question), 1.0
+
+
+def _total(shifts: Sequence[tuple[Axis, float]], n_factors: int) -> np.ndarray:
+    total = np.zeros(n_factors, dtype=np.float32)
+    for axis, amount in shifts:
+        total += np.float32(amount) * axis.direction
+    return total
+
+
+def _mean(values: np.ndarray) -> float:
+    return float(np.nanmean(values)) if (~np.isnan(values)).any() else float("nan")
