@@ -6,19 +6,13 @@ Exit status: 0 done, 2 wrong use or bad input (one line on stderr), 130 interrup
 from __future__ import annotations
 
 import dataclasses
-import json
 import os
 import sys
-from collections.abc import Callable, Mapping
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated, Any, get_args
 
 import typer
-from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
-from rich.table import Table
 
 from recsys import stages, store
 from recsys.confidence import Confidence, Weighting
@@ -26,8 +20,28 @@ from recsys.datasets import DATASETS, data_root
 from recsys.embeddings import Metric
 from recsys.errors import InputError, RecsysError, SettingError
 from recsys.etl import Columns
+from recsys.evaluate.report import DIMENSIONS, N_SEEDS
 from recsys.item_map import MapMethod
+from recsys.latent.axes import N_REFITS
+from recsys.latent.rotation import Method
 from recsys.models import DEFAULT_MODEL, MODELS
+from recsys.show import (
+    Screen,
+    err_console,
+    out_console,
+    print_json,
+    print_pairs,
+    show,
+    show_analogy,
+    show_axes,
+    show_evaluation,
+    show_list,
+    show_prepared,
+    show_report,
+    show_similar,
+    show_trained,
+    show_tuned,
+)
 from recsys.split import Part, Protocol
 
 app = typer.Typer(
@@ -39,8 +53,6 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 INTERRUPTED = 130
-out_console = Console()
-err_console = Console(stderr=True)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs instead of tables.")]
 Data = Annotated[Path, typer.Option("--data", help="Folder made by `recsys prepare`.")]
@@ -70,11 +82,11 @@ def demo(
     with Screen() as screen:
         done = stages.demo(report=screen.report, say=screen.say)
     if as_json:
-        _print_json(done)
+        print_json(done)
     else:
-        _show_prepared(done["prepare"])
-        _show_trained(done["train"])
-        _show_list(done["recommend"])
+        show_prepared(done["prepare"])
+        show_trained(done["train"])
+        show_list(done["recommend"])
         out_console.print(f"2D map ({done['map']['method']}): {escape(done['map']['out'])}")
     if app_too:
         _serve(port, None)
@@ -85,7 +97,7 @@ def fetch(name: Annotated[str, typer.Argument(help=f"One of {', '.join(DATASETS)
     """Download a MovieLens dataset (checksum verified, broken downloads resumed)."""
     with Screen() as screen:
         done = stages.fetch(name, report=screen.report, say=screen.say)
-    _show(done, as_json, lambda: out_console.print(f"{name}: {escape(done['folder'])} ({', '.join(done['files'])})"))
+    show(done, as_json, lambda: out_console.print(f"{name}: {escape(done['folder'])} ({', '.join(done['files'])})"))
 
 
 @app.command()
@@ -122,7 +134,7 @@ def prepare(
             report=screen.report,
             say=screen.say,
         )
-    _show(done, as_json, lambda: _show_prepared(done))
+    show(done, as_json, lambda: show_prepared(done))
 
 
 @app.command()
@@ -162,7 +174,7 @@ def train(
             patience=patience,
             report=screen.report,
         )
-    _show(done, as_json, lambda: _show_trained(done))
+    show(done, as_json, lambda: show_trained(done))
 
 
 @app.command()
@@ -197,7 +209,7 @@ def evaluate(
             seed=seed,
             report=screen.report,
         )
-    _show(done, as_json, lambda: _show_evaluation(done))
+    show(done, as_json, lambda: show_evaluation(done))
 
 
 @app.command()
@@ -238,7 +250,7 @@ def tune(
             seed=seed,
             report=screen.report,
         )
-    _show(done, as_json, lambda: _show_tuned(done))
+    show(done, as_json, lambda: show_tuned(done))
 
 
 @app.command()
@@ -255,6 +267,13 @@ def recommend(
     exclude_seen: Annotated[
         bool, typer.Option("--exclude-seen/--include-seen", help="Leave out what is rated.")
     ] = True,
+    steer: Annotated[
+        list[str] | None,
+        typer.Option(help='Towards one end of an axis, for one user: "children\'s=+1", -3 to 3; may be repeated.'),
+    ] = None,
+    why: Annotated[
+        bool, typer.Option("--why", help="For one user: which ratings and axes make up each score.")
+    ] = False,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with a run that was broken off.")] = False,
     threads: Annotated[int | None, typer.Option(min=1, help="Default: one a core.")] = None,
     as_json: AsJson = False,
@@ -262,14 +281,16 @@ def recommend(
     """The best items for every user, into a Parquet file; or for one user, on the screen."""
     if sum(option is not None for option in (out, user, rate)) != 1:
         raise InputError("say one of --out FILE (a batch), --user ID (one user) or --rate TITLE=STARS (somebody new)")
+    if out is not None and (steer or why):
+        raise InputError("--steer and --why tell of one user: say --user ID or --rate TITLE=STARS instead of --out")
     if rate is not None:
-        listed = stages.recommend_ratings(model, _rated(rate), k=k)
-        return _show(listed, as_json, lambda: _show_list(listed))
+        listed = stages.recommend_ratings(model, _rated(rate), k=k, steer=steer or [], why=why)
+        return show(listed, as_json, lambda: show_list(listed))
     if data is None:
         raise InputError("--data is missing: the folder made by recsys prepare")
     if user is not None:
-        listed = stages.recommend_user(model, data, user, k=k, exclude_seen=exclude_seen)
-        return _show(listed, as_json, lambda: _show_list(listed))
+        listed = stages.recommend_user(model, data, user, k=k, exclude_seen=exclude_seen, steer=steer or [], why=why)
+        return show(listed, as_json, lambda: show_list(listed))
     assert out is not None
     with Screen() as screen:
         done = stages.recommend(
@@ -283,7 +304,7 @@ def recommend(
             n_threads=threads,
             report=screen.report,
         )
-    return _show(done, as_json, lambda: _print_pairs({k: v for k, v in done.items() if v or k == "rows"}))
+    return show(done, as_json, lambda: print_pairs({k: v for k, v in done.items() if v or k == "rows"}))
 
 
 @app.command()
@@ -291,20 +312,87 @@ def similar(
     title: Annotated[str, typer.Argument(help="A title; case, article and year may be missing.")],
     model: Model,
     k: Count = 10,
-    metric: Annotated[str, typer.Option(help=f"One of {', '.join(get_args(Metric))}.")] = "cosine",
+    metric: Annotated[
+        str, typer.Option(help=f"One of {', '.join(get_args(Metric))}, or all: side by side.")
+    ] = "cosine",
     as_json: AsJson = False,
 ) -> None:
     """The movies most like one."""
-    _one_of("--metric", metric, get_args(Metric))
-    done = stages.similar(model, title, k=k, metric=metric)  # type: ignore[arg-type]
+    _one_of("--metric", metric, (*get_args(Metric), "all"))
+    done = stages.similar(model, title, k=k, metric=None if metric == "all" else metric)  # type: ignore[arg-type]
+    show(done, as_json, lambda: show_similar(done))
 
-    def show() -> None:
-        table = _table(f"Most like {done['title']} ({metric})", "#", "title", "similarity")
-        for row in done["similar"]:
-            table.add_row(str(row["rank"]), escape(row["title"]), f"{row['similarity']:.3f}")
-        out_console.print(table)
 
-    _show(done, as_json, show)
+@app.command()
+def analogy(
+    a: Annotated[str, typer.Argument(help="A title ...")],
+    b: Annotated[str, typer.Argument(help="... and what it leads to,")],
+    c: Annotated[str, typer.Argument(help="so this title leads to?")],
+    model: Model,
+    k: Count = 10,
+    as_json: AsJson = False,
+) -> None:
+    """A is to B as C is to ?, by vector arithmetic: "Toy Story" "Toy Story 2" "The Terminator"."""
+    done = stages.analogy(model, a, b, c, k=k)
+    show(done, as_json, lambda: show_analogy(done))
+
+
+@app.command()
+def axes(
+    model: Model,
+    data: Data,
+    ask: Annotated[
+        list[str] | None,
+        typer.Option(help='"Horror", "Comedy <-> Horror", "Toy Story, Aladdin <-> Saw, Se7en"; may be repeated.'),
+    ] = None,
+    graded: Annotated[
+        list[Path] | None, typer.Option(help="CSV of item_id, value: a quantity to find; may be repeated.")
+    ] = None,
+    method: Annotated[str, typer.Option(help=f"How factors are turned: {', '.join(get_args(Method))}.")] = "quartimax",
+    refits: Annotated[int, typer.Option(min=0, help="Models trained on other users to see what is stable.")] = N_REFITS,
+    top: Annotated[int, typer.Option(min=1, help="Discovered axes to print; all are stored.")] = 20,
+    examples: Annotated[int, typer.Option(min=1, help="Movies to show at each end.")] = 3,
+    seed: Annotated[int, typer.Option(min=0, help="Of refits and folds.")] = 42,
+    as_json: AsJson = False,
+) -> None:
+    """Find, name and verify the axes of a model; ask for axes of your own. They are stored with the model."""
+    _one_of("--method", method, get_args(Method))
+    with Screen() as screen:
+        done = stages.axes(
+            model,
+            data,
+            method=method,  # type: ignore[arg-type]
+            questions=ask or [],
+            graded=graded or [],
+            n_refits=refits,
+            n_examples=examples,
+            seed=seed,
+            report=screen.report,
+        )
+    show(done, as_json, lambda: show_axes(done, top))
+
+
+@app.command()
+def report(
+    model: Model,
+    data: Data,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Page to write (.html); the numbers go beside it (.json). Default: in the model."),
+    ] = None,
+    dimensions: Annotated[
+        str, typer.Option(help="Numbers of dimensions to train with, to see what each adds.")
+    ] = ",".join(map(str, DIMENSIONS)),
+    seeds: Annotated[int, typer.Option(min=0, help="Models to train with other seeds, to see what stays.")] = N_SEEDS,
+    seed: Annotated[int, typer.Option(min=0, help="Of folds, samples and the first of the other models.")] = 42,
+    as_json: AsJson = False,
+) -> None:
+    """Measure the space beside representations that need no learning: a page that opens without a network, and JSON."""
+    with Screen() as screen:
+        done = stages.report_embedding(
+            model, data, out=out, dimensions=_numbers(dimensions), n_seeds=seeds, seed=seed, report=screen.report
+        )
+    show(done["report"] if as_json else done, as_json, lambda: show_report(done))
 
 
 @app.command(name="map")
@@ -323,7 +411,7 @@ def map_(
         progress(0, 1)
         done = stages.map_items(model, method=method, seed=seed, out=out)  # type: ignore[arg-type]
         progress(1, 1)
-    _show(done, as_json, lambda: _print_pairs(done))
+    show(done, as_json, lambda: print_pairs(done))
 
 
 @app.command(name="app")
@@ -335,36 +423,6 @@ def app_(
 ) -> None:
     """Serve the Streamlit app."""
     _serve(port, models)
-
-
-class Screen:
-    """Progress bars and notices on stderr; bars only where a person is watching."""
-
-    def __init__(self) -> None:
-        self._stack = ExitStack()
-        self._bars = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            TaskProgressColumn(),
-            TimeRemainingColumn(),
-            console=err_console,
-            transient=True,
-            disable=not err_console.is_terminal,
-        )
-
-    def __enter__(self) -> Screen:
-        self._stack.enter_context(self._bars)
-        return self
-
-    def __exit__(self, *exception: Any) -> None:
-        self._stack.close()
-
-    def report(self, what: str) -> Callable[[int, int], None]:
-        task = self._bars.add_task(escape(what), total=None)
-        return lambda done, total: self._bars.update(task, completed=done, total=total or None)
-
-    def say(self, line: str) -> None:
-        self._bars.console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 def main() -> None:
@@ -434,6 +492,16 @@ def _rated(pairs: list[str]) -> dict[str, float]:
     return rated
 
 
+def _numbers(text: str) -> list[int]:
+    try:
+        numbers = sorted({int(part) for part in text.split(",") if part.strip()})
+    except ValueError:
+        numbers = []
+    if not numbers or numbers[0] < 1:
+        raise InputError(f"--dimensions {text!r} is not a list of whole numbers, such as 1,2,4,8")
+    return numbers
+
+
 def _scale(text: str | None) -> tuple[float, float] | None:
     if text is None:
         return None
@@ -450,126 +518,6 @@ def _scale(text: str | None) -> tuple[float, float] | None:
 def _one_of(option: str, value: str, allowed: tuple[str, ...]) -> None:
     if value not in allowed:
         raise SettingError(f"{option} {value!r} is not one of {', '.join(allowed)}")
-
-
-def _show(done: Mapping[str, Any], as_json: bool, table: Callable[[], None]) -> None:
-    if as_json:
-        _print_json(done)
-    else:
-        table()
-
-
-def _print_json(value: Any) -> None:
-    sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
-
-
-def _table(title: str, *columns: str) -> Table:
-    table = Table(title=escape(title), title_justify="left")
-    for column in columns:
-        table.add_column(column, justify="right" if column in ("#", "rows", "score", "similarity") else "left")
-    return table
-
-
-def _print_pairs(pairs: Mapping[str, Any]) -> None:
-    table = Table(show_header=False)
-    for name, value in pairs.items():
-        shown = ", ".join(f"{v:,} {k}" for k, v in value.items()) if isinstance(value, dict) else _number(value)
-        table.add_row(name.replace("_", " "), escape(shown))
-    out_console.print(table)
-
-
-def _number(value: Any) -> str:
-    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
-
-
-def _show_prepared(report: Mapping[str, Any]) -> None:
-    table = _table(f"{report['source']} → {report['out']}", "", "rows")
-    for name in ("read", "kept", "rejected", "duplicates"):
-        table.add_row(name, f"{report[name]:,}", style="bold" if name == "kept" else None)
-    for reason, count in report["reasons"].items():
-        table.add_row(f"  {escape(reason)}", f"{count:,}", style="dim")
-    out_console.print(table)
-    out_console.print(f"{_count(report['users'], 'user')} × {_count(report['items'], 'item')}", highlight=False)
-    for key, words in (
-        ("items_without_metadata", "without a title of their own, called by their id"),
-        ("items_described_but_not_rated", "described but rated by nobody, left out"),
-    ):
-        if report[key]:
-            out_console.print(f"{_count(report[key], 'item')} {words}", highlight=False)
-
-
-def _count(n: int, thing: str) -> str:
-    return f"{n:,} {thing}{'' if n == 1 else 's'}"
-
-
-def _show_trained(done: Mapping[str, Any]) -> None:
-    settings = ", ".join(f"{k}={v}" for k, v in done["hyperparameters"].items())
-    confidence = done["confidence"]
-    counts = "all" if confidence["min_rating"] is None else f"{confidence['min_rating']:g} or more"
-    ratings = f"{counts} count as interest, weighed {confidence['weighting']}"
-    if "validation" in done:
-        table = _table("On the validation part", *done["validation"][0])
-        for row in done["validation"]:
-            table.add_row(*(f"{value:,.4f}" if isinstance(value, float) else str(value) for value in row.values()))
-        out_console.print(table)
-    shown = {"model": done["model"], "settings": settings, "ratings": ratings, "out": done["out"]}
-    if "interrupted" in done:
-        shown["interrupted"] = f"{done['interrupted']}; what was learned until then is kept"
-    _print_pairs(shown)
-
-
-def _show_evaluation(done: Mapping[str, Any]) -> None:
-    head = done["results"][0]
-    title = (
-        f"{done['protocol']}, {done['part']} part: {done['train_ratings']:,} ratings to learn from, "
-        f"{done['hidden_ratings']:,} hidden from {_count(head['judged'], 'user')}"
-    )
-    table = _table(title, "metric", *(result["model"] for result in done["results"]))
-    for column in table.columns[1:]:
-        column.justify = "right"
-    for metric in head["metrics"]:
-        cells = [_interval(result["metrics"][metric]) for result in done["results"]]
-        table.add_row(metric, *cells)
-    table.add_row("seconds to train", *(f"{result['seconds_to_train']:.1f}" for result in done["results"]))
-    out_console.print(table)
-    if head["not_judged"]:
-        out_console.print(f"{_count(head['not_judged'], 'user')} without hidden ratings not judged", highlight=False)
-
-
-def _interval(value: Mapping[str, float | None]) -> str:
-    if value["mean"] is None:
-        return "–"
-    if value["low"] is None or value["high"] is None:
-        return f"{value['mean']:.4f}"
-    return f"{value['mean']:.4f} ({value['low']:.4f} … {value['high']:.4f})"
-
-
-def _show_tuned(done: Mapping[str, Any]) -> None:
-    params = ", ".join(
-        f"{name}={value:.4g}" if isinstance(value, float) else f"{name}={value}"
-        for name, value in done["params"].items()
-    )
-    found = {
-        f"{done['metric']} by default": f"{done['default']:.4f}",
-        f"{done['metric']} at best": f"{done['best']:.4f}",
-        "settings": params,
-        "trials": done["trials"],
-        "out": done["out"],
-    }
-    _print_pairs(found)
-
-
-def _show_list(done: Mapping[str, Any]) -> None:
-    note = ": nothing is known of them, so these are the most popular" if done["origin"] == "cold" else ""
-    if not done["recommendations"]:
-        out_console.print(
-            f"For user {done['user']} there is nothing left to recommend: everything is seen", markup=False
-        )
-        return
-    table = _table(f"For user {done['user']}{note}", "#", "title", "genres", "score")
-    for row in done["recommendations"]:
-        table.add_row(str(row["rank"]), escape(row["title"]), escape(", ".join(row["genres"])), f"{row['score']:.3f}")
-    out_console.print(table)
 
 
 if __name__ == "__main__":

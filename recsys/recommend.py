@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pandas as pd
 import scipy.sparse as sp
+from scipy.stats import spearmanr
 
 from recsys.embeddings import EmbeddingSpace, Metric
 from recsys.errors import InputError
@@ -149,13 +150,14 @@ def score(model: TrainedModel, audience: Audience) -> np.ndarray:
 
 
 def explain(
-    model: TrainedModel, audience: Audience, item_ids: Sequence[Any] | np.ndarray, top: int = 3
+    model: TrainedModel, audience: Audience, item_ids: Sequence[Any] | np.ndarray, top: int | None = 3
 ) -> list[list[tuple[Any, float]]]:
     """Why each item is recommended to the one user of `audience`: the rated items that add most to its score.
 
     Returns, for each of `item_ids`, up to `top` pairs (rated item id, share added to the score), greatest first, only
-    those that add something. How exact the split is, each model's `contributions` says. A model that does not look at a
-    user's ratings has no reasons of this kind: the lists are empty. Raises UnknownId.
+    those that add something; with `top` None all rated items, those that take away too, so that the shares add up to
+    the score. How exact the split is, each model's `contributions` says. A model that does not look at a user's ratings
+    has no reasons of this kind: the lists are empty. Raises UnknownId.
     """
     if len(audience) != 1:
         raise InputError(f"an explanation is for one user, not {len(audience)}")
@@ -167,7 +169,7 @@ def explain(
     reasons = []
     for column in shares.T:
         best = np.argsort(-column, kind="stable")[:top]
-        reasons.append([(rated[row], float(column[row])) for row in best if column[row] > 0])
+        reasons.append([(rated[row], float(column[row])) for row in best if top is None or column[row] > 0])
     return reasons
 
 
@@ -177,3 +179,22 @@ def similar(model: TrainedModel, item_id: Any, k: int = 10, metric: Metric = "co
     return pd.DataFrame(
         {"rank": np.arange(1, ids.shape[1] + 1, dtype=np.int32), "item_id": ids[0], "similarity": likeness[0]}
     )
+
+
+def similar_side_by_side(model: TrainedModel, item_id: Any, k: int = 10) -> tuple[pd.DataFrame, float]:
+    """The k items most like one by each metric, and how far a vector's length goes with popularity.
+
+    Returns one table, columns metric, rank, item_id, similarity, n_ratings; and Spearman's correlation between the
+    items' lengths and their numbers of ratings. Cosine leaves length out; the dot product favours long vectors;
+    Euclidean distance favours those as long as the item's own. Raises UnknownId, Unsupported.
+    """
+    tables = []
+    for metric in get_args(Metric):
+        table = similar(model, item_id, k, metric)
+        table.insert(0, "metric", metric)
+        tables.append(table)
+    found = pd.concat(tables, ignore_index=True)
+    found["n_ratings"] = model.n_ratings[model.space.item_rows(found["item_id"].to_numpy())]
+    lengths = np.linalg.norm(model.space.item_factors[:, : model.space.n_factors], axis=1)
+    is_flat = np.ptp(lengths) == 0 or np.ptp(model.n_ratings) == 0
+    return found, 0.0 if is_flat else float(spearmanr(lengths, model.n_ratings).statistic)

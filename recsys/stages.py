@@ -19,17 +19,26 @@ import pandas as pd
 import pyarrow as pa
 
 from recsys import datasets, etl, store
+from recsys.attributes import Attributes, well_known
+from recsys.axis import Axes, Axis
 from recsys.confidence import Confidence
 from recsys.embeddings import Metric
 from recsys.errors import InputError
 from recsys.etl.rules import REJECTED
 from recsys.etl.users import read_user_ids
 from recsys.evaluate.ranking import check_metric, rank_quality
+from recsys.evaluate.report import DIMENSIONS, N_SEEDS, embedding_report
 from recsys.evaluate.tune import tune as find_settings
+from recsys.figures.report import report_page
 from recsys.item_map import MapMethod
+from recsys.latent.axes import N_REFITS, discover, split_by_axes
 from recsys.latent.map import make_map
+from recsys.latent.probes import ask, built_in_questions, graded_question, question_of
+from recsys.latent.rotation import Method
+from recsys.latent.steer import parse_shift, shifted
+from recsys.latent.steer import steer as steer_list
 from recsys.models import DEFAULT_MODEL, IALS, MODELS, TrainedModel, train_model, with_settings
-from recsys.recommend import Audience, audience_of, audience_of_ratings
+from recsys.recommend import Audience, audience_of, audience_of_ratings, explain, similar_side_by_side
 from recsys.recommend import recommend as recommend_to
 from recsys.recommend import similar as similar_items
 from recsys.split import Part, Protocol, hold_out
@@ -318,28 +327,100 @@ def recommend(
 
 
 def recommend_user(
-    model_folder: Path, data: Path, user: Any, *, k: int = 10, exclude_seen: bool = True
+    model_folder: Path,
+    data: Path,
+    user: Any,
+    *,
+    k: int = 10,
+    exclude_seen: bool = True,
+    steer: Sequence[str] = (),
+    why: bool = False,
 ) -> dict[str, Any]:
-    """The k best items of one user, with titles. Raises UnknownId."""
+    """The k best items of one user, with titles; moved along axes by `steer`, each AXIS=AMOUNT; with reasons if `why`.
+
+    Raises UnknownId for a user, an axis or a title that there is not.
+    """
     model, stored = store.load_model(model_folder), store.load_prepared(data)
     audience = audience_of(model, stored.interactions, [user])
-    return _with_titles(model, audience, k, exclude_seen)
+    return _listed(model, model_folder, audience, k, exclude_seen, steer, why)
 
 
-def recommend_ratings(model_folder: Path, rated: Mapping[str, float], *, k: int = 10) -> dict[str, Any]:
+def recommend_ratings(
+    model_folder: Path, rated: Mapping[str, float], *, k: int = 10, steer: Sequence[str] = (), why: bool = False
+) -> dict[str, Any]:
     """The k best items for somebody new, from titles and ratings. Raises UnknownId naming near titles."""
     model = store.load_model(model_folder)
     ratings = {model.item_ids[model.catalog.find(title, model.n_ratings)]: stars for title, stars in rated.items()}
-    return _with_titles(model, audience_of_ratings(model, ratings), k, True)
+    return _listed(model, model_folder, audience_of_ratings(model, ratings), k, True, steer, why)
 
 
-def similar(model_folder: Path, title: str, *, k: int = 10, metric: Metric = "cosine") -> dict[str, Any]:
-    """The items most like the one of that title. Raises UnknownId naming near titles."""
+def axes(
+    model_folder: Path,
+    data: Path,
+    *,
+    method: Method = "quartimax",
+    questions: Sequence[str] = (),
+    graded: Sequence[Path] = (),
+    n_refits: int = N_REFITS,
+    n_examples: int = 5,
+    seed: int = 42,
+    report: Report = _quiet,
+) -> dict[str, Any]:
+    """Find, name and verify the axes of a model, answer questions, and store all axes with the model.
+
+    questions  as `question_of` reads them, besides the built-in ones
+    graded     tables (CSV) with the columns item_id and value: a quantity to find, named after its file
+    """
+    model, stored = store.load_model(model_folder), store.load_prepared(data)
+    attributes = Attributes.of(model.catalog, model.n_ratings)
+    asked = [question_of(text, model.catalog, attributes) for text in questions]
+    asked += [
+        graded_question(f"low {path.stem}", f"high {path.stem}", store.read_values(path, model.item_ids))
+        for path in graded
+    ]
+    found = discover(
+        model, stored.interactions, method, n_refits=n_refits, seed=seed, progress=report("training on other users")
+    )
+    answers = [ask(model, question, seed) for question in [*built_in_questions(attributes), *asked]]
+    found = dataclasses.replace(found, asked=tuple({axis.name: axis for axis in answers}.values()))
+    path = store.save_axes(model_folder, found)
+    return {
+        "model": str(model_folder),
+        "method": method,
+        "named": sum(axis.is_valid for axis in found.discovered),
+        "discovered": [_told(axis, model, n_examples) for axis in found.discovered],
+        "asked": [_told(axis, model, n_examples) for axis in found.asked],
+        "out": str(path),
+    }
+
+
+def similar(model_folder: Path, title: str, *, k: int = 10, metric: Metric | None = "cosine") -> dict[str, Any]:
+    """The items most like the one of that title by one metric, or by each with `metric` None.
+
+    Raises UnknownId naming near titles.
+    """
     model = store.load_model(model_folder)
     row = model.catalog.find(title, model.n_ratings)
-    table = similar_items(model, model.item_ids[row], k, metric)
-    table.insert(2, "title", model.catalog.label_of(table["item_id"].to_numpy()))
-    return {"title": model.catalog.labels[row], "metric": metric, "similar": _rows(table)}
+    item = model.item_ids[row]
+    done: dict[str, Any] = {"title": model.catalog.labels[row], "metric": metric or "each metric"}
+    if metric is None:
+        table, length_is_popularity = similar_side_by_side(model, item, k)
+        done |= {"n_ratings": int(model.n_ratings[row]), "length_popularity": length_is_popularity}
+    else:
+        table = similar_items(model, item, k, metric)
+    table["title"] = model.catalog.label_of(table["item_id"].to_numpy())
+    return done | {"similar": _rows(table)}
+
+
+def analogy(model_folder: Path, a: str, b: str, c: str, *, k: int = 10) -> dict[str, Any]:
+    """`a` is to `b` as `c` is to ?: by vector arithmetic on directions. Raises UnknownId naming near titles."""
+    model = store.load_model(model_folder)
+    rows = [model.catalog.find(title, model.n_ratings) for title in (a, b, c)]
+    a, b, c = model.item_ids[rows]
+    ids, cosines = model.space.analogy(a, b, c, k)
+    titles = model.catalog.label_of(ids) if len(ids) else []
+    found = pd.DataFrame({"rank": range(1, len(ids) + 1), "item_id": ids, "title": titles, "similarity": cosines})
+    return {"analogy": list(model.catalog.labels[rows]), "answers": _rows(found)}
 
 
 def map_items(
@@ -352,6 +433,43 @@ def map_items(
     if out is not None:
         store.write_map(out, item_map)
     return {"method": method, "seed": seed, "items": len(item_map.item_ids), "out": str(out or path)}
+
+
+def report_embedding(
+    model_folder: Path,
+    data: Path,
+    *,
+    out: Path | None = None,
+    dimensions: Sequence[int] = DIMENSIONS,
+    n_seeds: int = N_SEEDS,
+    seed: int = 42,
+    report: Report = _quiet,
+) -> dict[str, Any]:
+    """Measure a model's space beside the baselines; write a page (HTML) and, beside it, the numbers (JSON).
+
+    Without `out` both are stored with the model, as report.html and report.json.
+    """
+    page = model_folder / store.REPORT_PAGE if out is None else out
+    numbers = page.with_suffix(".json")
+    if page.suffix != ".html":
+        raise InputError(f"{page}: the page is HTML; name a file that ends in .html")
+    if page.is_dir():
+        raise InputError(f"{page}: is a folder; name a file to write to")
+    model, stored = store.load_model(model_folder), store.load_prepared(data)
+    found = embedding_report(
+        model,
+        stored.interactions,
+        dimensions=dimensions,
+        n_seeds=n_seeds,
+        n_threads=os.cpu_count() or 1,
+        seed=seed,
+        progress=report("measuring the space"),
+    )
+    axes_found = store.load_axes(model_folder)
+    named = [_told(axis, model, 5) for axis in axes_found.all if axis.is_valid] if axes_found is not None else []
+    store.write_json(numbers, found)
+    store.write_text(page, report_page(found, axes=named))
+    return {"report": found, "page": str(page), "numbers": str(numbers)}
 
 
 def demo(*, report: Report = _quiet, say: Say = lambda _: None) -> dict[str, Any]:
@@ -422,17 +540,94 @@ def _listed_users(path: Path, stored: store.StoredData) -> tuple[np.ndarray, pa.
     return stored.interactions.user_ids[places[used]], rejected
 
 
-def _with_titles(model: TrainedModel, audience: Audience, k: int, exclude_seen: bool) -> dict[str, Any]:
-    table = recommend_to(model, audience, k, exclude_seen=exclude_seen)
+def _told(axis: Axis, model: TrainedModel, n_examples: int) -> dict[str, Any]:
+    """An axis in plain values, with movies at both ends."""
+    low, high = axis.ends(model.space, model.n_ratings, n_examples, well_known(model.n_ratings))
+    return {
+        "name": axis.name,
+        "low": axis.low,
+        "high": axis.high,
+        "is_valid": axis.is_valid,
+        "evidence": axis.evidence,
+        "low_movies": list(model.catalog.labels[low]),
+        "high_movies": list(model.catalog.labels[high]),
+    }
+
+
+def _listed(
+    model: TrainedModel,
+    folder: Path,
+    audience: Audience,
+    k: int,
+    exclude_seen: bool,
+    steer: Sequence[str],
+    why: bool,
+) -> dict[str, Any]:
+    """The list of one user as plain values: with titles, what steering did, and the reasons."""
+    stored_axes = store.load_axes(folder) if model.has_space else None
+    user = audience.user_ids[0]
+    done: dict[str, Any] = {
+        "user": user.item() if isinstance(user, np.generic) else user,
+        "origin": str(audience.origin[0]),
+    }
+    if steer:
+        known_axes = stored_axes or Axes("", (), _built_in_axes(model), 0)
+        shifts = [parse_shift(text, model, known_axes) for text in steer]
+        steered = steer_list(model, audience, shifts, k, exclude_seen=exclude_seen)
+        table = steered.table
+        done["steered"] = {
+            "axes": _rows(steered.moved),
+            "left": model.catalog.label_of(steered.left) if steered.left else [],
+            "loss": None if np.isnan(steered.loss) else steered.loss,
+        }
+        audience = shifted(model, audience, shifts)
+    else:
+        table = recommend_to(model, audience, k, exclude_seen=exclude_seen)
     items = model.catalog.take(table["item_id"].to_numpy())
     table.insert(2, "title", list(items.labels))
     table["genres"] = [list(g) for g in items.items["genres"]]
-    user = audience.user_ids[0]
-    return {
-        "user": user.item() if isinstance(user, np.generic) else user,
-        "origin": str(audience.origin[0]),
-        "recommendations": _rows(table.drop(columns="user_id")),
-    }
+    rows = _rows(table.drop(columns="user_id"))
+    if why:
+        for row, reasons in zip(rows, _reasons(model, audience, table, stored_axes), strict=True):
+            row["why"] = reasons
+    return done | {"recommendations": rows}
+
+
+def _reasons(
+    model: TrainedModel, audience: Audience, table: pd.DataFrame, found: Axes | None
+) -> list[dict[str, list[dict[str, Any]]]]:
+    """For each row of a list, its score split over the rated movies and, where there are axes, over these; all shares,
+    greatest first. After steering the first adds up to the taste, the second to the score. `end` is the end of the axis
+    that the user seeks."""
+    item_ids = table["item_id"].to_numpy()
+    by_rating = explain(model, audience, item_ids, top=None)
+    reasons: list[dict[str, list[dict[str, Any]]]] = [
+        {
+            "ratings": [
+                {"title": title, "adds": adds}
+                for title, (_, adds) in zip(model.catalog.label_of([item for item, _ in parts]), parts, strict=True)
+            ]
+            if parts
+            else []
+        }
+        for parts in by_rating
+    ]
+    if found is not None and found.rotation is not None and audience.vectors is not None:
+        shares = split_by_axes(model.space, found, audience.vectors[0], model.space.item_rows(item_ids))
+        seeks = audience.vectors[0, : model.space.n_factors].astype(np.float64) @ found.rotation
+        ends = [axis.high if sought > 0 else axis.low for axis, sought in zip(found.discovered, seeks, strict=True)]
+        for reason, column in zip(reasons, shares.to_numpy().T, strict=True):
+            order = np.argsort(-column, kind="stable")
+            reason["axes"] = [
+                {"axis": shares.index[at], "end": ends[at] if at < len(ends) else None, "adds": float(column[at])}
+                for at in order
+            ]
+    return reasons
+
+
+def _built_in_axes(model: TrainedModel) -> tuple[Axis, ...]:
+    attributes = Attributes.of(model.catalog, model.n_ratings)
+    return tuple(ask(model, question) for question in built_in_questions(attributes))
 
 
 def _rows(table: pd.DataFrame) -> list[dict[str, Any]]:

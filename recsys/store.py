@@ -21,11 +21,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import scipy.sparse as sp
 
+from recsys.axis import Axes, Axis
 from recsys.catalog import Catalog
 from recsys.confidence import Confidence, Weigher
 from recsys.embeddings import EmbeddingSpace
@@ -43,6 +45,8 @@ REJECTED, REPORT, MANIFEST = "rejected.parquet", "report.json", "manifest.json"
 USER_FACTORS, ITEM_FACTORS, ITEM_SCORES = "user_factors.parquet", "item_factors.parquet", "item_scores.parquet"
 ITEM_WEIGHTS = "item_weights.parquet"
 MAP = "map-{}.parquet"
+AXES = "axes.json"
+REPORT_PAGE = "report.html"
 
 
 @dataclass(frozen=True, eq=False)
@@ -269,6 +273,67 @@ def list_maps(model_folder: Path) -> list[str]:
     return sorted(path.name[len(start) : -len(end)] for path in model_folder.glob(MAP.format("*")))
 
 
+# --- axes -------------------------------------------------------------------------------------------------------
+
+
+def save_axes(model_folder: Path, axes: Axes) -> Path:
+    """Store the axes with their model, as JSON; returns the file's path."""
+    path = model_folder / AXES
+    write_json(
+        path,
+        {
+            "format_version": FORMAT_VERSION,
+            "method": axes.method,
+            "seed": axes.seed,
+            "discovered": [_plain_axis(axis) for axis in axes.discovered],
+            "asked": [_plain_axis(axis) for axis in axes.asked],
+        },
+    )
+    return path
+
+
+def load_axes(model_folder: Path) -> Axes | None:
+    """The axes stored with a model; None where there are none yet. Raises InputError when they are broken."""
+    path = model_folder / AXES
+    if not path.is_file():
+        return None
+    stored = read_json(path)
+    with _reading(path, "recsys axes"):
+        discovered, asked = (tuple(Axis(**axis) for axis in stored[kind]) for kind in ("discovered", "asked"))
+        return Axes(stored["method"], discovered, asked, int(stored["seed"]))
+
+
+def read_values(path: Path, item_ids: np.ndarray) -> np.ndarray:
+    """A quantity of items from a CSV file with the columns item_id and value: (n_items,) float64, NaN where not given.
+
+    Items that are not among `item_ids` are passed over. Raises InputError naming file and line of what can't be read.
+    """
+    try:
+        table = pd.read_csv(path, dtype=str, keep_default_na=False)
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: cannot be read: {str(error).splitlines()[0]}") from None
+    if not {"item_id", "value"} <= set(table.columns):
+        raise InputError(f"{path}: line 1: needs the columns item_id and value, not {', '.join(table.columns)}")
+    given = pd.to_numeric(table["value"], errors="coerce").to_numpy(dtype=np.float64)
+    bad = np.flatnonzero(~np.isfinite(given))
+    if len(bad):
+        raise InputError(f"{path}: line {bad[0] + 2}: {table['value'].iloc[bad[0]]!r} is not a finite number")
+    rows = pd.Index(item_ids.astype(str)).get_indexer(table["item_id"].str.strip())
+    if not (rows >= 0).any():
+        raise InputError(f"{path}: names no item of this model (ids look like {item_ids[0]!r})")
+    if pd.Index(rows[rows >= 0]).has_duplicates:
+        again = int(np.flatnonzero(pd.Series(rows).duplicated() & (rows >= 0))[0])
+        raise InputError(f"{path}: line {again + 2}: item {table['item_id'].iloc[again]!r} stands there twice")
+    values = np.full(len(item_ids), np.nan)
+    values[rows[rows >= 0]] = given[rows >= 0]
+    return values
+
+
+def _plain_axis(axis: Axis) -> dict[str, Any]:
+    plain = {field.name: getattr(axis, field.name) for field in dataclasses.fields(axis)}
+    return plain | {"direction": axis.direction.tolist()}
+
+
 # --- batches ----------------------------------------------------------------------------------------------------
 
 
@@ -380,6 +445,12 @@ def write_json(path: Path, value: Any) -> None:
     """Write a value as JSON, atomically."""
     with new_file(path) as temporary:
         _dump(temporary, value)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write text as UTF-8, atomically."""
+    with new_file(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
 
 
 def _make_folder(folder: Path) -> None:

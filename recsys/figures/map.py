@@ -9,8 +9,8 @@ import numpy as np
 import plotly.graph_objects as go
 
 from recsys.catalog import Catalog
+from recsys.figures.words import hover
 from recsys.item_map import ItemMap
-from recsys.ui.text import hover
 
 # Okabe & Ito 2008: eight colours that people with any colour vision can tell apart.
 COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#c9b700")

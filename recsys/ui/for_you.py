@@ -9,9 +9,9 @@ import pandas as pd
 import streamlit as st
 
 from recsys.errors import RecsysError
+from recsys.figures.map import Marks, map_figure
 from recsys.latent.map import land
 from recsys.recommend import COLD, Audience, audience_of, audience_of_ratings, explain, recommend, similar
-from recsys.ui.map_figure import Marks, map_figure
 from recsys.ui.session import Loaded, choose_model
 from recsys.ui.text import plain
 

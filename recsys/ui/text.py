@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import re
 
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~$:&^=@/\"'])")
@@ -11,8 +10,3 @@ _MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~$:&^=@/\"'])")
 def plain(words: str) -> str:
     """Words for `st.markdown` and widget labels that come out letter by letter, whatever is in them."""
     return _MARKDOWN.sub(r"\\\1", " ".join(words.split()))
-
-
-def hover(words: str) -> str:
-    """Words for a Plotly hover label, which reads some HTML."""
-    return html.escape(" ".join(words.split()), quote=False)
