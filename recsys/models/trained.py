@@ -8,11 +8,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import scipy.sparse as sp
 
 from recsys.catalog import Catalog
 from recsys.confidence import Confidence, Weigher
 from recsys.embeddings import EmbeddingSpace
-from recsys.errors import InputError
+from recsys.errors import InputError, Unsupported
 from recsys.interactions import Interactions
 from recsys.models.fitted import Fitted, vectors_of
 from recsys.models.learner import Learner, Progress
@@ -56,6 +57,24 @@ class TrainedModel:
     @property
     def has_space(self) -> bool:
         return isinstance(self.fitted, EmbeddingSpace)
+
+    def fold_in_items(self, ratings: sp.csr_matrix) -> np.ndarray:
+        """Vectors of items that came after training, from who rated them: (n_new, d) float32.
+
+        ratings  CSR (n_users, n_new), rows in the order of the model's users
+
+        One least-squares step with the user factors fixed, as `fold_in` does it for users with the item factors fixed.
+        Raises Unsupported for a model that does not treat both sides alike, InputError for other users.
+        """
+        space = self.space
+        if space.has_bias:
+            raise Unsupported(f"{self.learner.name!r} treats users and items differently and can't fold in items")
+        if self.weigher.confidence.weighting == "bm25":
+            raise Unsupported("weighting 'bm25' depends on how often an item was rated in training; train again")
+        if ratings.shape[0] != space.n_users:
+            raise InputError(f"ratings of {ratings.shape[0]} users do not fit the model's {space.n_users}")
+        turned_round = EmbeddingSpace(space.item_factors, space.user_factors, space.item_ids, space.user_ids)
+        return self.learner.fold_in(turned_round, self.weigher.weigh(ratings).T.tocsr())
 
 
 def train_model(
