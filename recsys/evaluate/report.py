@@ -64,6 +64,20 @@ def embedding_report(
 
     Raises Unsupported for a model without vectors, InputError where fewer than fifty items are well known.
     """
+    # One BLAS thread: many small products, on which more threads wait for each other, and change the last bits.
+    with threadpool_limits(1, "blas"):
+        return _plain(_measure_all(model, interactions, dimensions, n_seeds, n_threads, seed, progress))
+
+
+def _measure_all(
+    model: TrainedModel,
+    interactions: Interactions,
+    dimensions: Sequence[int],
+    n_seeds: int,
+    n_threads: int,
+    seed: int,
+    progress: Progress | None,
+) -> dict[str, Any]:
     space = model.space
     judged = well_known(model.n_ratings)
     if not np.array_equal(interactions.item_ids, model.item_ids):
@@ -89,21 +103,19 @@ def embedding_report(
         step()
     users = space.user_factors[space.user_factors[:, : space.n_factors].any(axis=1), : space.n_factors]
     apart = divergence(users, space.item_factors[judged][:, : space.n_factors], seed=seed)
-    return _plain(
-        {
-            "model": model.learner.name,
-            "hyperparameters": dataclasses.asdict(model.learner),  # type: ignore[call-overload]
-            "confidence": dataclasses.asdict(model.weigher.confidence),
-            "data": {key: value for key, value in model.data.items() if key != "path"},
-            "judged_items": int(judged.sum()),
-            "seed": seed,
-            "representations": measured,
-            "divergence": {"users ‖ items": apart["kl_ab"], "items ‖ users": apart["kl_ba"]}
-            | {"js": apart["js"], "js_control": apart["js_control"]},
-            "dimensions": by_dimension(model, interactions, dimensions, n_threads, seed, step),
-            "seeds": over_seeds(model, interactions, judged, n_seeds, seed, step),
-        }
-    )
+    return {
+        "model": model.learner.name,
+        "hyperparameters": dataclasses.asdict(model.learner),  # type: ignore[call-overload]
+        "confidence": dataclasses.asdict(model.weigher.confidence),
+        "data": {key: value for key, value in model.data.items() if key != "path"},
+        "judged_items": int(judged.sum()),
+        "seed": seed,
+        "representations": measured,
+        "divergence": {"users ‖ items": apart["kl_ab"], "items ‖ users": apart["kl_ba"]}
+        | {"js": apart["js"], "js_control": apart["js_control"]},
+        "dimensions": by_dimension(model, interactions, dimensions, n_threads, seed, step),
+        "seeds": over_seeds(model, interactions, judged, n_seeds, seed, step),
+    }
 
 
 def measure(
@@ -161,9 +173,7 @@ def by_dimension(
     chosen = model.weigher.confidence.choose(split.train.matrix)
     seen = sp.csr_matrix((np.ones_like(chosen.data), chosen.indices, chosen.indptr), shape=chosen.shape)
     dimensions = [d for d in dimensions if d < min(seen.shape)]
-    with threadpool_limits(1):
-        most = max(dimensions, default=1)
-        strengths = randomized_svd(seen, most, n_iter=7, random_state=seed)[1]
+    strengths = randomized_svd(seen, max(dimensions, default=1), n_iter=7, random_state=seed)[1]
     rows = []
     for d in dimensions:
         learner = dataclasses.replace(model.learner, n_factors=d)  # type: ignore[type-var]

@@ -1,0 +1,190 @@
+"""How legible the latent space is: `make bench` writes the tables into RESULTS.md.
+
+    python benchmarks/space.py axes        ways to turn the factors, names that hold, controls, asked-for axes
+    python benchmarks/space.py steering    who goes where they are sent, and what it costs
+    python benchmarks/space.py maps        layouts: fidelity, landing of newcomers, time
+    python benchmarks/space.py analogies   sequels and remakes, beside chance and beside plain neighbours
+
+Models are `ials` with its default settings; movies with twenty ratings or more are judged.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from typing import get_args
+
+import numpy as np
+from results import prepared, write_section
+
+from recsys.attributes import Attributes, well_known
+from recsys.errors import RecsysError
+from recsys.evaluate.analogies import analogy_quality, title_pairs
+from recsys.interactions import Interactions
+from recsys.latent.axes import STABLE, discover
+from recsys.latent.naming import auc, name_ends
+from recsys.latent.probes import ask, built_in_questions, question_of
+from recsys.latent.rotation import Method, turn
+from recsys.latent.steer import shifted
+from recsys.models import DEFAULT_MODEL, MODELS, TrainedModel, train_model
+from recsys.recommend import audience_of, recommend
+
+DATASETS = ("ml-1m", "ml-100k", "ml-latest-small")
+FIRST = 20
+"""Axes that a person would look at."""
+
+
+def trained(name: str) -> tuple[TrainedModel, Interactions]:
+    """The default model of a data set, and the data."""
+    data = prepared(name)
+    return train_model(data.interactions, data.catalog, MODELS[DEFAULT_MODEL]()), data.interactions
+
+
+def axes() -> list[str]:
+    """Discovered axes by each method, the shuffled control, and asked-for axes."""
+    lines = [
+        "## Axes of the latent space",
+        "",
+        "`best axis` is the AUC of a genre along the axis that tells it best, mean over genres; `named` counts the "
+        "first "
+        f"{FIRST} axes with a true name, `stable` those found again (cosine ≥ {STABLE}) on users drawn with "
+        f"replacement, "
+        "median of five refits; `shuffled` counts named axes of all when the vectors are dealt to other movies, mean "
+        "of "
+        "ten deals. `python benchmarks/space.py axes`",
+        "",
+        "| data | method | best axis | stable | named | shuffled |",
+        "|---|---|---|---|---|---|",
+    ]
+    asked = [
+        "",
+        "Asked-for axes, on movies the probe has not seen, with the 95 % interval; and what popularity or the year "
+        "alone, "
+        "the best learned dimension, and shuffled answers reach:",
+        "",
+        "| data | axis | held out | popularity | year | raw dimension | shuffled | in the space |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for name in DATASETS:
+        model, interactions = trained(name)
+        known = well_known(model.n_ratings)
+        attributes = Attributes.of(model.catalog, model.n_ratings)
+        genres = attributes.of_kind("genre").common(known)
+        directions = model.space.item_directions
+        for method in get_args(Method):
+            along = directions.astype(float) @ turn(directions[known], method)
+            areas = auc(along[known], genres.carries[known])
+            best = np.maximum(areas, 1 - areas).max(axis=1).mean()
+            found = discover(model, interactions, method)
+            stable = sum(axis.evidence["is_stable"] for axis in found.discovered[:FIRST])
+            named = sum(axis.is_valid for axis in found.discovered[:FIRST])
+            deals = [np.random.default_rng(seed).permutation(len(along)) for seed in range(10)]
+            shuffled = [sum(ends != ([], []) for ends in name_ends(along[deal], attributes, known)) for deal in deals]
+            lines.append(
+                f"| {name} | {method} | {best:.3f} | {stable} | {named} | {np.mean(shuffled):.1f} of {along.shape[1]} |"
+            )
+            print(lines[-1], file=sys.stderr)
+        questions = built_in_questions(attributes)
+        questions += [question_of(genre, model.catalog, attributes) for genre in genres.names]
+        of_genres = []
+        for question in questions:
+            axis = ask(model, question)
+            e, c = axis.evidence, axis.evidence["controls"]
+            if question.name.startswith("not "):
+                of_genres.append(e["value"])
+            measure = "AUC" if e["measure"] == "auc" else "Spearman"
+            controls = " | ".join(
+                f"{c[key]:.2f}" for key in ("popularity alone", "year alone", "best raw dimension", "shuffled")
+            )
+            asked.append(
+                f"| {name} | {axis.name} | {measure} {e['value']:.3f} ({e['low']:.3f} … {e['high']:.3f}) | {controls} "
+                f"| {'yes' if axis.is_valid else 'no'} |"
+            )
+        asked.append(f"| {name} | **mean of {len(of_genres)} genres** | **AUC {np.mean(of_genres):.4f}** | | | | | |")
+    return lines + asked
+
+
+def steering() -> list[str]:
+    """Every user sent along every built-in axis: the share who go there, how far, and the score they give up."""
+    lines = [
+        "## Steering",
+        "",
+        "Every user is sent by ±1 along each built-in axis; their list of 20 before and after. `go there` is the share "
+        "whose "
+        "mean coordinate moves that way, `by` the mean move in standard deviations, `given up` the median share of the "
+        "score by taste alone that the new list loses, `kept` the share of the old list that is still on it. "
+        "`python benchmarks/space.py steering`",
+        "",
+        "| data | axis | amount | go there | by | given up | kept |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for name in DATASETS:
+        model, interactions = trained(name)
+        everyone = audience_of(model, interactions)
+        assert everyone.vectors is not None
+        before = _rows(model, recommend(model, everyone, 20))
+        taste = model.space.score(everyone.vectors)
+        for question in built_in_questions(Attributes.of(model.catalog, model.n_ratings)):
+            axis = ask(model, question)
+            place = axis.positions(model.space)
+            for amount in (-1.0, 1.0):
+                after = _rows(model, recommend(model, shifted(model, everyone, [(axis, amount)]), 20))
+                move = np.nanmean(place[after], axis=1) - np.nanmean(place[before], axis=1)
+                lost = 1 - (np.take_along_axis(taste, after, 1).mean(1) / np.take_along_axis(taste, before, 1).mean(1))
+                kept = np.mean([len(set(a) & set(b)) / 20 for a, b in zip(after, before, strict=True)])
+                lines.append(
+                    f"| {name} | {axis.name} | {amount:+.0f} | {(amount * move > 0).mean():.1%} | {move.mean():+.2f} "
+                    f"| {np.median(lost):.0%} | {kept:.0%} |"
+                )
+    return lines
+
+
+def _rows(model: TrainedModel, table: object) -> np.ndarray:
+    """Lists of twenty as item rows, (n_users, 20)."""
+    return model.space.item_rows(table["item_id"].to_numpy()).reshape(-1, 20)  # type: ignore[index]
+
+
+def analogies() -> list[str]:
+    """Sequels and remakes by vector arithmetic."""
+    lines = [
+        "## Analogies",
+        "",
+        "“A is to its sequel (remake) as B is to ?”, pairs from titles by rule; share of questions whose answer is "
+        "among "
+        "ten. `neighbours` answers with what is nearest to B alone: what the arithmetic has to beat. "
+        "`python benchmarks/space.py analogies`",
+        "",
+        "| data | kind | pairs | questions | hits@10 | neighbours | chance | shuffled vectors |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for name in DATASETS:
+        model, _ = trained(name)
+        known, vectors = well_known(model.n_ratings), model.space.item_factors
+        pairs = title_pairs(model.catalog, model.n_ratings)
+        found = analogy_quality(vectors, pairs, known)
+        shuffled = analogy_quality(vectors[np.random.default_rng(0).permutation(len(vectors))], pairs, known)
+        for kind, of_kind in {"all": found, **found["by_kind"]}.items():
+            control = shuffled if kind == "all" else shuffled["by_kind"][kind]
+            lines.append(
+                f"| {name} | {kind} | {of_kind['n_pairs']} | {of_kind['n_questions']:,} | {of_kind['hits@10']:.3f} "
+                f"| {of_kind['neighbour_hits@10']:.3f} | {of_kind['chance']:.4f} | {control['hits@10']:.4f} |"
+            )
+    return lines
+
+
+def main() -> None:
+    """Run one part and replace its section of RESULTS.md."""
+    parts = {"axes": axes, "steering": steering, "analogies": analogies}
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("part", choices=tuple(parts))
+    started = time.perf_counter()
+    try:
+        write_section(parts[parser.parse_args().part]())
+    except RecsysError as error:
+        sys.exit(f"{error}")
+    print(f"{time.perf_counter() - started:.0f} s", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()
