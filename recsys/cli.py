@@ -23,7 +23,8 @@ from recsys.etl import Columns
 from recsys.evaluate.report import DIMENSIONS, N_SEEDS
 from recsys.item_map import MapMethod
 from recsys.latent.axes import N_REFITS
-from recsys.latent.rotation import Method
+from recsys.latent.clusters import Choice as ClusterChoice
+from recsys.latent.rotation import DEFAULT_METHOD, Method
 from recsys.models import DEFAULT_MODEL, MODELS
 from recsys.show import (
     Screen,
@@ -34,6 +35,7 @@ from recsys.show import (
     show,
     show_analogy,
     show_axes,
+    show_clusters,
     show_evaluation,
     show_list,
     show_prepared,
@@ -348,7 +350,9 @@ def axes(
     graded: Annotated[
         list[Path] | None, typer.Option(help="CSV of item_id, value: a quantity to find; may be repeated.")
     ] = None,
-    method: Annotated[str, typer.Option(help=f"How factors are turned: {', '.join(get_args(Method))}.")] = "quartimax",
+    method: Annotated[
+        str, typer.Option(help=f"How factors are turned: {', '.join(get_args(Method))}.")
+    ] = DEFAULT_METHOD,
     refits: Annotated[int, typer.Option(min=0, help="Models trained on other users to see what is stable.")] = N_REFITS,
     top: Annotated[int, typer.Option(min=1, help="Discovered axes to print; all are stored.")] = 20,
     examples: Annotated[int, typer.Option(min=1, help="Movies to show at each end.")] = 3,
@@ -370,6 +374,27 @@ def axes(
             report=screen.report,
         )
     show(done, as_json, lambda: show_axes(done, top))
+
+
+@app.command()
+def clusters(
+    model: Model,
+    method: Annotated[str, typer.Option(help=f"One of {', '.join(get_args(ClusterChoice))}.")] = "auto",
+    examples: Annotated[int, typer.Option(min=1, help="Movies to show for each.")] = 3,
+    seed: Annotated[int, typer.Option(min=0, help="Same vectors and seed: same clusters.")] = 42,
+    as_json: AsJson = False,
+) -> None:
+    """Put the movies into clusters and name those that deserve it; they are stored with the model and label its map."""
+    _one_of("--method", method, get_args(ClusterChoice))
+    with Screen() as screen:
+        done = stages.clusters(
+            model,
+            method=method,  # type: ignore[arg-type]
+            n_examples=examples,
+            seed=seed,
+            report=screen.report,
+        )
+    show(done, as_json, lambda: show_clusters(done))
 
 
 @app.command()

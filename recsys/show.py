@@ -16,7 +16,20 @@ from rich.table import Table
 
 out_console = Console()
 err_console = Console(stderr=True)
-NUMBERS = ("#", "rows", "score", "similarity", "share", "stability", "was", "taste", "amount", "before", "after")
+NUMBERS = (
+    "#",
+    "rows",
+    "score",
+    "movies",
+    "similarity",
+    "share",
+    "stability",
+    "was",
+    "taste",
+    "amount",
+    "before",
+    "after",
+)
 """Columns that stand to the right."""
 
 
@@ -304,3 +317,23 @@ def show_report(done: Mapping[str, Any]) -> None:
     out_console.print(
         f"page: {done['page']}\nnumbers: {done['numbers']}", markup=False, highlight=False, soft_wrap=True
     )
+
+
+def show_clusters(done: Mapping[str, Any]) -> None:
+    """Clusters, greatest first, with the movies at their middle."""
+    shown = table(
+        f"{len(done['clusters'])} clusters by {done['method']}, silhouette {done['silhouette']:.2f}",
+        "#", "name", "movies", "stability", "at its middle",
+    )  # fmt: skip
+    for number, cluster in enumerate(done["clusters"], start=1):
+        style = "bold" if cluster["is_named"] else "dim"
+        shown.add_row(
+            str(number),
+            f"[{style}]{escape(cluster['title'])}[/{style}]",
+            f"{cluster['items']:,}",
+            f"{cluster['stability']:.2f}",
+            escape("; ".join(cluster["examples"])),
+        )
+    out_console.print(shown)
+    if done["in_no_cluster"]:
+        out_console.print(f"{_count(done['in_no_cluster'], 'movie')} in no cluster", highlight=False)

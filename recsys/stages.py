@@ -20,7 +20,7 @@ import pyarrow as pa
 
 from recsys import datasets, etl, store
 from recsys.attributes import Attributes, well_known
-from recsys.axis import Axes, Axis
+from recsys.axis import UNNAMED, Axes, Axis
 from recsys.confidence import Confidence
 from recsys.embeddings import Metric
 from recsys.errors import InputError
@@ -30,11 +30,14 @@ from recsys.evaluate.ranking import check_metric, rank_quality
 from recsys.evaluate.report import DIMENSIONS, N_SEEDS, embedding_report
 from recsys.evaluate.tune import tune as find_settings
 from recsys.figures.report import report_page
+from recsys.item_clusters import NO_CLUSTER
 from recsys.item_map import MapMethod
 from recsys.latent.axes import N_REFITS, discover, split_by_axes
+from recsys.latent.clusters import Choice as ClusterChoice
+from recsys.latent.clusters import find_clusters
 from recsys.latent.map import make_map
 from recsys.latent.probes import ask, built_in_questions, graded_question, question_of
-from recsys.latent.rotation import Method
+from recsys.latent.rotation import DEFAULT_METHOD, Method
 from recsys.latent.steer import parse_shift, shifted
 from recsys.latent.steer import steer as steer_list
 from recsys.models import DEFAULT_MODEL, IALS, MODELS, TrainedModel, train_model, with_settings
@@ -358,7 +361,7 @@ def axes(
     model_folder: Path,
     data: Path,
     *,
-    method: Method = "quartimax",
+    method: Method = DEFAULT_METHOD,
     questions: Sequence[str] = (),
     graded: Sequence[Path] = (),
     n_refits: int = N_REFITS,
@@ -433,6 +436,40 @@ def map_items(
     if out is not None:
         store.write_map(out, item_map)
     return {"method": method, "seed": seed, "items": len(item_map.item_ids), "out": str(out or path)}
+
+
+def clusters(
+    model_folder: Path,
+    *,
+    method: ClusterChoice = "auto",
+    n_examples: int = 5,
+    seed: int = 42,
+    report: Report = _quiet,
+) -> dict[str, Any]:
+    """Put a model's items into clusters, name those that deserve it, and store them with the model."""
+    model = store.load_model(model_folder)
+    found = find_clusters(model, method, seed=seed, progress=report("looking for clusters"))
+    path = store.save_clusters(model_folder, found)
+    return {
+        "model": str(model_folder),
+        "method": found.method,
+        "silhouette": found.silhouette,
+        "clusters": [
+            {
+                "title": found.title(number),
+                "is_named": found.names[number] != UNNAMED,
+                "items": int(found.sizes[number]),
+                "stability": found.stability[number],
+                "examples": list(
+                    model.catalog.labels[found.examples(model.space, model.n_ratings, number, n_examples)]
+                ),
+            }
+            for number in range(found.n_clusters)
+        ],
+        "in_no_cluster": int((found.labels == NO_CLUSTER).sum()),
+        "evidence": found.evidence,
+        "out": str(path),
+    }
 
 
 def report_embedding(

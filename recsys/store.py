@@ -34,6 +34,7 @@ from recsys.embeddings import EmbeddingSpace
 from recsys.errors import InputError, RecsysError
 from recsys.etl import Prepared
 from recsys.interactions import NO_TIME, Interactions
+from recsys.item_clusters import NO_CLUSTER, ItemClusters
 from recsys.item_map import ItemMap
 from recsys.models import MODELS, Fitted, ItemScores, ItemWeights, TrainedModel, with_settings
 
@@ -45,7 +46,7 @@ REJECTED, REPORT, MANIFEST = "rejected.parquet", "report.json", "manifest.json"
 USER_FACTORS, ITEM_FACTORS, ITEM_SCORES = "user_factors.parquet", "item_factors.parquet", "item_scores.parquet"
 ITEM_WEIGHTS = "item_weights.parquet"
 MAP = "map-{}.parquet"
-AXES = "axes.json"
+AXES, CLUSTERS = "axes.json", "clusters.parquet"
 REPORT_PAGE = "report.html"
 
 
@@ -244,14 +245,20 @@ def save_map(model_folder: Path, item_map: ItemMap) -> Path:
 
 
 def write_map(path: Path, item_map: ItemMap) -> None:
-    """Write a map as Parquet: item_id, x, y (null: no place); method and seed are in the file's metadata."""
+    """Write a map as Parquet: item_id, x, y (null: no place); the rest of it is in the file's metadata."""
+    made = {
+        "method": item_map.method,
+        "seed": item_map.seed,
+        "axes": item_map.axes,
+        "fidelity": dict(item_map.fidelity),
+    }
     table = pa.table(
         {
             "item_id": pa.array(item_map.item_ids),
             "x": pa.array(item_map.coordinates[:, 0], from_pandas=True),
             "y": pa.array(item_map.coordinates[:, 1], from_pandas=True),
         }
-    ).replace_schema_metadata({"recsys.map": json.dumps({"method": item_map.method, "seed": item_map.seed})})
+    ).replace_schema_metadata({"recsys.map": json.dumps(made)})
     write_table(path, table)
 
 
@@ -264,7 +271,9 @@ def load_map(model_folder: Path, method: str) -> ItemMap:
         table = pq.read_table(path)
         made = json.loads(table.schema.metadata[b"recsys.map"])
         places = np.column_stack([table["x"].to_numpy(), table["y"].to_numpy()])
-        return ItemMap(made["method"], table["item_id"].to_numpy(), places, int(made["seed"]))
+        found, seed = made["method"], int(made["seed"])
+        axes, fidelity = made.get("axes"), made.get("fidelity", {})  # maps of earlier versions have neither
+        return ItemMap(found, table["item_id"].to_numpy(), places, seed, axes, fidelity)
 
 
 def list_maps(model_folder: Path) -> list[str]:
@@ -332,6 +341,43 @@ def read_values(path: Path, item_ids: np.ndarray) -> np.ndarray:
 def _plain_axis(axis: Axis) -> dict[str, Any]:
     plain = {field.name: getattr(axis, field.name) for field in dataclasses.fields(axis)}
     return plain | {"direction": axis.direction.tolist()}
+
+
+# --- clusters ---------------------------------------------------------------------------------------------------
+
+
+def save_clusters(model_folder: Path, clusters: ItemClusters) -> Path:
+    """Store the clusters with their model: item_id, cluster (null: in none); the rest is in the file's metadata."""
+    path = model_folder / CLUSTERS
+    told = {
+        field.name: getattr(clusters, field.name)
+        for field in dataclasses.fields(clusters)
+        if field.name not in ("item_ids", "labels")
+    }
+    told["centres"] = clusters.centres.tolist()
+    table = pa.table(
+        {
+            "item_id": pa.array(clusters.item_ids),
+            "cluster": pa.array(clusters.labels, mask=clusters.labels == NO_CLUSTER),
+        }
+    ).replace_schema_metadata({"recsys.clusters": json.dumps(told, ensure_ascii=False, allow_nan=False)})
+    write_table(path, table)
+    return path
+
+
+def load_clusters(model_folder: Path) -> ItemClusters | None:
+    """The clusters stored with a model; None where there are none yet. Raises InputError when they are broken."""
+    path = model_folder / CLUSTERS
+    if not path.is_file():
+        return None
+    with _reading(path, "recsys clusters"):
+        table = pq.read_table(path)
+        told = json.loads(table.schema.metadata[b"recsys.clusters"])
+        labels = pc.fill_null(table["cluster"], NO_CLUSTER).to_numpy()
+        for name in ("names", "stability"):
+            told[name] = tuple(told[name])
+        told["centres"] = np.array(told["centres"], dtype=np.float32)
+        return ItemClusters(item_ids=table["item_id"].to_numpy(), labels=labels, **told)
 
 
 # --- batches ----------------------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from recsys import etl, store
+from recsys.errors import InputError
 from recsys.models import TrainedModel
 from tests.test_cli import complaint, recsys
 
@@ -122,6 +123,26 @@ def test_an_analogy(work: Path) -> None:
     assert "is to" in recsys("analogy", "Alien", "Aliens", "The Terminator", "--model", "model", cwd=work).stdout
 
 
+def test_clusters_are_printed_and_stored_alike(work: Path) -> None:
+    done = recsys("clusters", "--model", "model", "--json", cwd=work)
+    assert done.returncode == 0, done.stderr
+    printed = json.loads(done.stdout)
+    stored = store.load_clusters(work / "model")
+    assert stored is not None
+    assert [cluster["title"] for cluster in printed["clusters"]] == [stored.title(n) for n in range(stored.n_clusters)]
+    assert [cluster["items"] for cluster in printed["clusters"]] == np.bincount(
+        stored.labels[stored.labels >= 0]
+    ).tolist()
+    assert printed["in_no_cluster"] == (stored.labels < 0).sum()
+    horror = next(cluster for cluster in printed["clusters"] if cluster["title"].startswith("Horror"))
+    assert "A Nightmare on Elm Street (1984)" in horror["examples"]
+    again = json.loads(recsys("clusters", "--model", "model", "--json", cwd=work).stdout)
+    assert again == printed
+    shown = recsys("clusters", "--model", "model", "--method", "hdbscan", cwd=work).stdout
+    assert "by hdbscan" in shown and "in no cluster" in shown
+    recsys("clusters", "--model", "model", cwd=work)
+
+
 def test_a_report_is_a_page_and_numbers(work: Path) -> None:
     done = recsys(
         "report", "--model", "model", "--data", "data", "--dimensions", "2,8", "--seeds", 1, "--json", cwd=work
@@ -189,6 +210,8 @@ WRONG = {
     ),
     "analogy: no such movie": (["analogy", "Alien", "Aliens", "Terminater", "--model", "model"], "did you mean"),
     "similar: no such metric": (["similar", "alien", "--model", "model", "--metric", "angle"], "--metric 'angle'"),
+    "clusters: no such method": (["clusters", "--model", "model", "--method", "ward"], "--method 'ward'"),
+    "clusters: no such model": (["clusters", "--model", "nothing"], "nothing: is not a model"),
     "report: not a page": (["report", "--model", "model", "--data", "data", "--out", "r.pdf"], "ends in .html"),
     "report: no dimensions": (
         ["report", "--model", "model", "--data", "data", "--dimensions", "1,x"],
@@ -210,6 +233,15 @@ def test_wrong_use_gets_one_line(work: Path, name: str) -> None:
     assert after == before, "something was written"
 
 
+def test_broken_clusters_are_named_with_what_to_run(work: Path) -> None:
+    path = work / "model" / "clusters.parquet"
+    path.write_bytes(path.read_bytes()[:500])
+    with pytest.raises(InputError, match="make it again with recsys clusters"):
+        store.load_clusters(work / "model")
+    path.unlink()
+    assert store.load_clusters(work / "model") is None
+
+
 def test_broken_axes_are_named_with_what_to_run(work: Path) -> None:
     path = work / "model" / "axes.json"
     whole = path.read_text()
@@ -218,7 +250,7 @@ def test_broken_axes_are_named_with_what_to_run(work: Path) -> None:
         assert "axes.json: cannot be read" in complaint(
             recsys("recommend", "--model", "model", "--data", "data", "--user", 1, "--steer", "old=1", cwd=work)
         )
-        path.write_text('{"method": "quartimax", "seed": 1, "discovered": [{"name": "axis 1"}], "asked": []}')
+        path.write_text('{"method": "varimax", "seed": 1, "discovered": [{"name": "axis 1"}], "asked": []}')
         assert "make it again with recsys axes" in complaint(
             recsys("recommend", "--model", "model", "--data", "data", "--user", 1, "--why", cwd=work)
         )

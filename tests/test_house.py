@@ -19,7 +19,7 @@ MODULES = sorted((ROOT / "recsys").rglob("*.py"))
 
 LAYERS = (
     ("errors", "topk"),
-    ("interactions", "catalog", "attributes", "confidence", "embeddings", "axis", "item_map"),
+    ("interactions", "catalog", "attributes", "confidence", "embeddings", "axis", "item_map", "item_clusters"),
     ("datasets", "etl", "split", "models", "store"),
     ("recommend", "latent", "evaluate", "figures"),
     ("stages",),

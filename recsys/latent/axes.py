@@ -21,7 +21,7 @@ from recsys.embeddings import EmbeddingSpace
 from recsys.errors import Unsupported
 from recsys.interactions import Interactions
 from recsys.latent.naming import Name, name_ends
-from recsys.latent.rotation import Method, turn
+from recsys.latent.rotation import DEFAULT_METHOD, Method, turn
 from recsys.models import TrainedModel, train_model
 
 STABLE = 0.8
@@ -31,7 +31,7 @@ N_REFITS = 5
 def discover(
     model: TrainedModel,
     interactions: Interactions,
-    method: Method = "quartimax",
+    method: Method = DEFAULT_METHOD,
     *,
     n_refits: int = N_REFITS,
     seed: int = 42,
@@ -138,7 +138,7 @@ def split_by_axes(space: EmbeddingSpace, axes: Axes, user_vector: np.ndarray, it
     """
     rotation = axes.rotation
     if rotation is None:
-        raise Unsupported(f"axes made by {axes.method!r} are not at right angles and split no score; use quartimax")
+        raise Unsupported(f"axes made by {axes.method!r} are not at right angles and split no score; use varimax")
     d = space.n_factors
     items = space.item_factors[item_rows].astype(np.float64)
     user = np.asarray(user_vector, dtype=np.float64).ravel()

@@ -14,14 +14,18 @@ from threadpoolctl import threadpool_limits
 
 from recsys.errors import InputError, SettingError
 
-Method = Literal["quartimax", "varimax", "ica", "nmf", "none"]
+Method = Literal["varimax", "quartimax", "ica", "nmf", "none"]
+DEFAULT_METHOD: Method = "varimax"
+"""Of all methods it names the most axes on MovieLens (19, 8 and 9 of the first 20 on 1M, 100K and latest-small); genres
+lie along single axes nearly as clearly as with quartimax (mean AUC .947, .785 and .758 beside .951, .790 and .762)."""
 
 
-def turn(directions: np.ndarray, method: Method = "quartimax", seed: int = 42) -> np.ndarray:
+def turn(directions: np.ndarray, method: Method = DEFAULT_METHOD, seed: int = 42) -> np.ndarray:
     """Columns (d, k) float64 of length 1: the axes found in `directions` (n, d), by share of spread, greatest first.
 
-    quartimax  the rotation after which the fourth powers of the coordinates are greatest: each movie on few axes
-    varimax    the same with each axis's mean square taken off first (Kaiser 1958): each axis with few movies
+    varimax    the rotation after which the squares of the coordinates vary most along each axis (Kaiser 1958): each
+               axis with few movies
+    quartimax  the same without taking each axis's mean square off: each movie on few axes
     ica        independent components (FastICA, Hyvärinen 1999): at right angles only after whitening
     nmf        non-negative factorization (Lee & Seung 1999) of the positive and negative parts side by side; the axes
                are the directions that come nearest to its loadings by least squares

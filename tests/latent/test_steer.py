@@ -20,7 +20,7 @@ from recsys.recommend import audience_of, audience_of_ratings, recommend
 def axes(ml100k_model: TrainedModel) -> Axes:
     questions = built_in_questions(Attributes.of(ml100k_model.catalog, ml100k_model.n_ratings))
     asked = tuple(ask(ml100k_model, question) for question in questions)
-    return Axes("quartimax", (dataclasses.replace(asked[0], name="axis 1", low="unnamed", high="Horror"),), asked, 42)
+    return Axes("varimax", (dataclasses.replace(asked[0], name="axis 1", low="unnamed", high="Horror"),), asked, 42)
 
 
 def test_nearly_everyone_goes_where_they_are_sent(axes: Axes, ml100k_model: TrainedModel, ml100k) -> None:
