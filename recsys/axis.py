@@ -6,7 +6,7 @@ Knows nothing of how a direction is found or tested.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -74,6 +74,11 @@ class Axis:
         """Both ends, "children's ↔ adult"; with the name of a discovered axis before them."""
         ends = f"{self.low}{BETWEEN}{self.high}"
         return ends if self.name == ends else f"{self.name}: {ends}"
+
+    def turned(self) -> Axis:
+        """The same line seen from its other end: what was low is high."""
+        name = f"{self.high}{BETWEEN}{self.low}" if self.name == f"{self.low}{BETWEEN}{self.high}" else self.name
+        return replace(self, name=name, low=self.high, high=self.low, direction=-self.direction, centre=-self.centre)
 
     def positions(self, space: EmbeddingSpace, vectors: np.ndarray | None = None) -> np.ndarray:
         """Where vectors (n, d), by default all items, lie: (n,) float32, 0 the middle, 1 a standard deviation of the

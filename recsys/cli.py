@@ -21,7 +21,7 @@ from recsys.embeddings import Metric
 from recsys.errors import InputError, RecsysError, SettingError
 from recsys.etl import Columns
 from recsys.evaluate.report import DIMENSIONS, N_SEEDS
-from recsys.item_map import MapMethod
+from recsys.item_map import DEFAULT_MAP, MapMethod
 from recsys.latent.axes import N_REFITS
 from recsys.latent.clusters import Choice as ClusterChoice
 from recsys.latent.rotation import DEFAULT_METHOD, Method
@@ -38,6 +38,7 @@ from recsys.show import (
     show_clusters,
     show_evaluation,
     show_list,
+    show_map,
     show_prepared,
     show_report,
     show_similar,
@@ -80,7 +81,7 @@ def demo(
     port: Annotated[int, typer.Option(help="Port of the app.")] = 8501,
     as_json: AsJson = False,
 ) -> None:
-    """The whole way on MovieLens 100K: fetch, prepare, train, recommend, map, then the app."""
+    """The whole way on MovieLens 100K: fetch, prepare, train, recommend, map, clusters, axes, then the app."""
     with Screen() as screen:
         done = stages.demo(report=screen.report, say=screen.say)
     if as_json:
@@ -89,7 +90,9 @@ def demo(
         show_prepared(done["prepare"])
         show_trained(done["train"])
         show_list(done["recommend"])
-        out_console.print(f"2D map ({done['map']['method']}): {escape(done['map']['out'])}")
+        show_map(done["map"])
+        show_clusters(done["clusters"])
+        show_axes(done["axes"], 10)
     if app_too:
         _serve(port, None)
 
@@ -424,19 +427,39 @@ def report(
 def map_(
     model: Model,
     data: Annotated[Path | None, typer.Option(help="Not needed: a model knows its items.", hidden=True)] = None,
-    method: Annotated[str, typer.Option(help=f"One of {', '.join(get_args(MapMethod))}.")] = "tsne",
+    method: Annotated[
+        str | None, typer.Option(help=f"One of {', '.join(get_args(MapMethod))}; default: {DEFAULT_MAP}.")
+    ] = None,
+    x: Annotated[str | None, typer.Option(help='What goes to the right, such as "adult" or "Horror".')] = None,
+    y: Annotated[str | None, typer.Option(help='What goes up, such as "blockbuster" or "axis 3".')] = None,
+    like: Annotated[
+        Path | None,
+        typer.Option(help="An earlier map, or the model that has it: the new one is turned to match."),
+    ] = None,
     seed: Annotated[int, typer.Option(help="Same vectors and seed: same map.")] = 42,
-    out: Annotated[Path | None, typer.Option(help="Also write the map to this Parquet file: item_id, x, y.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Also write a table (.parquet: item_id, x, y) or a page with a picture (.html).")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Lay out the movies in two dimensions; the map is stored with the model."""
-    _one_of("--method", method, get_args(MapMethod))
+    """Lay out the movies in two dimensions, and say how true the map is; it is stored with the model."""
+    if method is not None:
+        _one_of("--method", method, get_args(MapMethod))
+    if (x is None) != (y is None):
+        raise InputError("a map along axes needs both --x and --y")
     with Screen() as screen:
-        progress = screen.report(f"drawing the {method} map")
+        progress = screen.report("drawing the map")
         progress(0, 1)
-        done = stages.map_items(model, method=method, seed=seed, out=out)  # type: ignore[arg-type]
+        done = stages.map_items(
+            model,
+            method=method,  # type: ignore[arg-type]
+            axes=[x, y] if x is not None and y is not None else [],
+            like=like,
+            seed=seed,
+            out=out,
+        )
         progress(1, 1)
-    show(done, as_json, lambda: print_pairs(done))
+    show(done, as_json, lambda: show_map(done))
 
 
 @app.command(name="app")

@@ -337,3 +337,14 @@ def show_clusters(done: Mapping[str, Any]) -> None:
     out_console.print(shown)
     if done["in_no_cluster"]:
         out_console.print(f"{_count(done['in_no_cluster'], 'movie')} in no cluster", highlight=False)
+
+
+def show_map(done: Mapping[str, Any]) -> None:
+    """What was drawn, and how true it is."""
+    shown: dict[str, Any] = {"map": done["method"], "movies": done["items"]}
+    if done["axes"]:
+        shown["axes"] = " × ".join(done["axes"])
+    if done["not_in_space"]:
+        shown["not in this space"] = ", ".join(done["not_in_space"])
+    shown |= {name: f"{value:.3f}" for name, value in done["fidelity"].items()}
+    print_pairs(shown | {"out": done["out"]})

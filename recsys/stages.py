@@ -29,16 +29,17 @@ from recsys.etl.users import read_user_ids
 from recsys.evaluate.ranking import check_metric, rank_quality
 from recsys.evaluate.report import DIMENSIONS, N_SEEDS, embedding_report
 from recsys.evaluate.tune import tune as find_settings
+from recsys.figures.picture import picture, picture_page
 from recsys.figures.report import report_page
 from recsys.item_clusters import NO_CLUSTER
-from recsys.item_map import MapMethod
+from recsys.item_map import DEFAULT_MAP, ItemMap, MapMethod
 from recsys.latent.axes import N_REFITS, discover, split_by_axes
 from recsys.latent.clusters import Choice as ClusterChoice
 from recsys.latent.clusters import find_clusters
 from recsys.latent.map import make_map
 from recsys.latent.probes import ask, built_in_questions, graded_question, question_of
 from recsys.latent.rotation import DEFAULT_METHOD, Method
-from recsys.latent.steer import parse_shift, shifted
+from recsys.latent.steer import axis_called, parse_shift, shifted
 from recsys.latent.steer import steer as steer_list
 from recsys.models import DEFAULT_MODEL, IALS, MODELS, TrainedModel, train_model, with_settings
 from recsys.recommend import Audience, audience_of, audience_of_ratings, explain, similar_side_by_side
@@ -427,15 +428,48 @@ def analogy(model_folder: Path, a: str, b: str, c: str, *, k: int = 10) -> dict[
 
 
 def map_items(
-    model_folder: Path, *, method: MapMethod = "tsne", seed: int = 42, out: Path | None = None
+    model_folder: Path,
+    *,
+    method: MapMethod | None = None,
+    axes: Sequence[str] = (),
+    like: Path | None = None,
+    seed: int = 42,
+    out: Path | None = None,
 ) -> dict[str, Any]:
-    """Lay out a model's items in 2D and store the map with the model; a copy goes to `out`."""
+    """Lay out a model's items in 2D, measure how true the map is, and store it with the model; a copy goes to `out`.
+
+    method  default: along the two `axes` if they are given, else the one that is truest on MovieLens
+    axes    two names of axes or questions: to the right and upwards
+    like    a map file or a model folder with a map by the same method: the new map is turned, and where its method
+            allows it started, to look like that one
+    out     a table (.parquet), or a page with a picture (.html)
+    """
+    method = method or ("axes" if axes else DEFAULT_MAP)
+    if out is not None and out.suffix not in (".parquet", ".html"):
+        raise InputError(f"{out}: a map is written as a table (.parquet) or as a page (.html)")
+    if bool(axes) != (method == "axes") or len(axes) not in (0, 2):
+        raise InputError(f"a map along axes needs two of them, and no other map has any; not {len(axes)} for {method}")
     model = store.load_model(model_folder)
-    item_map = make_map(model.space, method, seed)
+    known = store.load_axes(model_folder)
+    found = [axis_called(name, model, known or Axes("", (), _built_in_axes(model), 0)) for name in axes]
+    along = tuple(axis if sign > 0 else axis.turned() for axis, sign in found)
+    previous = None if like is None else store.load_map(like, method) if like.is_dir() else store.read_map(like)
+    item_map = make_map(model.space, method, seed, axes=along or None, previous=previous)  # type: ignore[arg-type]
     path = store.save_map(model_folder, item_map)
-    if out is not None:
+    if out is not None and out.suffix == ".html":
+        figure = picture(item_map, model.catalog, model.n_ratings, store.load_clusters(model_folder))
+        store.write_text(out, picture_page(figure, _map_title(item_map, model), _map_notes(item_map)))
+    elif out is not None:
         store.write_map(out, item_map)
-    return {"method": method, "seed": seed, "items": len(item_map.item_ids), "out": str(out or path)}
+    return {
+        "method": method,
+        "axes": list(item_map.axes or ()),
+        "not_in_space": [axis.title for axis in along if not axis.is_valid],
+        "seed": seed,
+        "items": len(item_map.item_ids),
+        "fidelity": dict(item_map.fidelity),
+        "out": str(out or path),
+    }
 
 
 def clusters(
@@ -504,13 +538,18 @@ def report_embedding(
     )
     axes_found = store.load_axes(model_folder)
     named = [_told(axis, model, 5) for axis in axes_found.all if axis.is_valid] if axes_found is not None else []
+    shown, note = None, ""
+    if DEFAULT_MAP in store.list_maps(model_folder):
+        item_map = store.load_map(model_folder, DEFAULT_MAP)
+        shown = picture(item_map, model.catalog, model.n_ratings, store.load_clusters(model_folder))
+        note = " ".join(_map_notes(item_map))
     store.write_json(numbers, found)
-    store.write_text(page, report_page(found, axes=named))
+    store.write_text(page, report_page(found, axes=named, map_figure=shown, map_note=note))
     return {"report": found, "page": str(page), "numbers": str(numbers)}
 
 
 def demo(*, report: Report = _quiet, say: Say = lambda _: None) -> dict[str, Any]:
-    """The whole way on MovieLens 100K, short of the app: fetch, prepare, train, recommend, map."""
+    """The whole way on MovieLens 100K, short of the app: fetch, prepare, train, recommend, map, clusters, axes."""
     root = datasets.data_root()
     data, model = root / "prepared" / DEMO_DATASET, root / "models" / f"{DEMO_DATASET}-{DEFAULT_MODEL}"
     prepared = prepare(DEMO_DATASET, data, report=report, say=say)
@@ -520,7 +559,16 @@ def demo(*, report: Report = _quiet, say: Say = lambda _: None) -> dict[str, Any
     progress(0, 1)
     mapped = map_items(model)
     progress(1, 1)
-    return {"prepare": prepared, "train": trained, "recommend": listed, "map": mapped}
+    clustered = clusters(model, report=report)
+    named = axes(model, data, report=report)
+    return {
+        "prepare": prepared,
+        "train": trained,
+        "recommend": listed,
+        "map": mapped,
+        "clusters": clustered,
+        "axes": named,
+    }
 
 
 def _learner(name: str) -> type[Any]:
@@ -575,6 +623,27 @@ def _listed_users(path: Path, stored: store.StoredData) -> tuple[np.ndarray, pa.
             f"{path}: line {lines[0]}: user {ids[0]!r} is not in the data, and neither is any other listed"
         )
     return stored.interactions.user_ids[places[used]], rejected
+
+
+def _map_title(item_map: ItemMap, model: TrainedModel) -> str:
+    data = model.data.get("name", "movies")
+    return (
+        f"{data}: {' × '.join(item_map.axes)}"
+        if item_map.axes
+        else f"{data}: {item_map.method} of {model.learner.name}"
+    )
+
+
+def _map_notes(item_map: ItemMap) -> list[str]:
+    """What a reader of the picture should know."""
+    fidelity = item_map.fidelity
+    notes = ["Each dot is a movie, the larger the more people rated it; point at one for its title."]
+    if "recall@15" in fidelity:
+        notes.append(
+            f"Of a movie's 15 nearest in the space, {fidelity['recall@15']:.0%} are among its 15 nearest here; "
+            f"trustworthiness {fidelity['trustworthiness']:.2f}, continuity {fidelity['continuity']:.2f}."
+        )
+    return notes
 
 
 def _told(axis: Axis, model: TrainedModel, n_examples: int) -> dict[str, Any]:

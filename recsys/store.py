@@ -267,13 +267,23 @@ def load_map(model_folder: Path, method: str) -> ItemMap:
     path = model_folder / MAP.format(method)
     if method not in list_maps(model_folder):
         raise InputError(f"{model_folder}: has no {method} map; make it with recsys map --method {method}")
-    with _reading(path, f"recsys map --method {method}"):
+    return read_map(path)
+
+
+def read_map(path: Path) -> ItemMap:
+    """The map in a file. Raises InputError, with what to run, when it is missing or broken."""
+    with _reading(path, "recsys map"):
         table = pq.read_table(path)
         made = json.loads(table.schema.metadata[b"recsys.map"])
         places = np.column_stack([table["x"].to_numpy(), table["y"].to_numpy()])
-        found, seed = made["method"], int(made["seed"])
-        axes, fidelity = made.get("axes"), made.get("fidelity", {})  # maps of earlier versions have neither
-        return ItemMap(found, table["item_id"].to_numpy(), places, seed, axes, fidelity)
+        return ItemMap(
+            made["method"],
+            table["item_id"].to_numpy(),
+            places,
+            int(made["seed"]),
+            None if made["axes"] is None else tuple(made["axes"]),
+            made["fidelity"],
+        )
 
 
 def list_maps(model_folder: Path) -> list[str]:

@@ -417,4 +417,7 @@ def test_the_demo_goes_all_the_way_on_movielens_100k(ml100k_folder: Path, tmp_pa
     assert all(row["title"] for row in result["recommend"]["recommendations"])
     model = tmp_path / "models" / "ml-100k-ials"
     assert store.list_maps(model) == ["tsne"]
+    found, clustered = store.load_axes(model), store.load_clusters(model)
+    assert found is not None and result["axes"]["named"] == sum(axis.is_valid for axis in found.discovered) > 0
+    assert clustered is not None and len(result["clusters"]["clusters"]) == clustered.n_clusters
     assert pa.types.is_fixed_size_list(pq.read_schema(model / "item_factors.parquet").field("factors").type)

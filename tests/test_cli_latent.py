@@ -143,6 +143,51 @@ def test_clusters_are_printed_and_stored_alike(work: Path) -> None:
     recsys("clusters", "--model", "model", cwd=work)
 
 
+def test_a_map_along_two_axes_is_their_positions(work: Path) -> None:
+    done = recsys("map", "--model", "model", "--x", "adult", "--y", "blockbuster", "--json", cwd=work)
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert (told["method"], told["not_in_space"]) == ("axes", [])
+    assert told["axes"] == ["children's ↔ adult", "art-house ↔ blockbuster"]
+    item_map, axes = store.load_map(work / "model", "axes"), store.load_axes(work / "model")
+    assert axes is not None
+    model = store.load_model(work / "model")
+    for column, name in enumerate(told["axes"]):
+        np.testing.assert_allclose(item_map.coordinates[:, column], axes[name].positions(model.space), atol=1e-5)
+    turned = recsys("map", "--model", "model", "--x", "children's", "--y", "axis 2", "--out", "t.parquet", cwd=work)
+    assert turned.returncode == 0, turned.stderr
+    np.testing.assert_allclose(
+        store.read_map(work / "t.parquet").coordinates[:, 0], -item_map.coordinates[:, 0], atol=1e-5
+    )
+
+
+def test_a_map_says_how_true_it_is_and_becomes_a_page(work: Path) -> None:
+    done = recsys("map", "--model", "model", "--method", "pca", "--out", "pages/map.html", cwd=work)
+    assert done.returncode == 0, done.stderr
+    for measure in ("trustworthiness", "continuity", "recall@15", "landing error"):
+        assert measure in done.stdout
+    page = (work / "pages" / "map.html").read_text()
+    assert "Star Wars" in page and "trustworthiness" in page
+    assert store.load_map(work / "model", "pca").fidelity["recall@15"] > 0.05
+
+
+def test_a_refit_looks_like_the_map_before(work: Path) -> None:
+    done = recsys("train", "--data", "data", "--out", "other", "--seed", 7, cwd=work)
+    assert done.returncode == 0, done.stderr
+    recsys("map", "--model", "model", "--method", "pca", "--out", "before.parquet", cwd=work)
+    before = store.read_map(work / "before.parquet").coordinates
+    moved = {}
+    for name, like in (("alone", ()), ("aligned", ("--like", "before.parquet")), ("by model", ("--like", "model"))):
+        done = recsys("map", "--model", "other", "--method", "pca", *like, "--json", cwd=work)
+        assert done.returncode == 0, done.stderr
+        after = store.load_map(work / "other", "pca").coordinates
+        moved[name] = np.sqrt(np.nansum((after - before) ** 2) / np.nansum((before - np.nanmean(before, 0)) ** 2))
+        if like:
+            assert json.loads(done.stdout)["fidelity"]["alignment_residual"] == pytest.approx(moved[name], abs=0.01)
+    assert moved["aligned"] == pytest.approx(moved["by model"]) and moved["aligned"] < 0.3
+    assert moved["aligned"] <= moved["alone"] + 1e-6
+
+
 def test_a_report_is_a_page_and_numbers(work: Path) -> None:
     done = recsys(
         "report", "--model", "model", "--data", "data", "--dimensions", "2,8", "--seeds", 1, "--json", cwd=work
@@ -212,6 +257,21 @@ WRONG = {
     "similar: no such metric": (["similar", "alien", "--model", "model", "--metric", "angle"], "--metric 'angle'"),
     "clusters: no such method": (["clusters", "--model", "model", "--method", "ward"], "--method 'ward'"),
     "clusters: no such model": (["clusters", "--model", "nothing"], "nothing: is not a model"),
+    "map: one axis": (["map", "--model", "model", "--x", "adult"], "needs both --x and --y"),
+    "map: axes for another method": (
+        ["map", "--model", "model", "--method", "pca", "--x", "adult", "--y", "old"],
+        "no other map has any",
+    ),
+    "map: no axes": (["map", "--model", "model", "--method", "axes"], "a map along axes needs two"),
+    "map: no such end": (["map", "--model", "model", "--x", "adult", "--y", "Frumious"], "'Frumious' is no axis"),
+    "map: neither table nor page": (
+        ["map", "--model", "model", "--out", "m.png"],
+        "as a table (.parquet) or as a page",
+    ),
+    "map: like nothing": (
+        ["map", "--model", "model", "--method", "pca", "--like", "bad1.csv"],
+        "bad1.csv: cannot be read",
+    ),
     "report: not a page": (["report", "--model", "model", "--data", "data", "--out", "r.pdf"], "ends in .html"),
     "report: no dimensions": (
         ["report", "--model", "model", "--data", "data", "--dimensions", "1,x"],

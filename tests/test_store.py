@@ -18,6 +18,7 @@ from recsys.errors import InputError
 from recsys.etl import Prepared
 from recsys.etl.rules import REJECTED
 from recsys.interactions import NO_TIME, Interactions
+from recsys.item_map import ItemMap
 from recsys.latent.map import make_map
 from recsys.models import ALS, BPR, Popular, TrainedModel, train_model
 
@@ -119,10 +120,43 @@ def test_maps_come_back_as_they_were(tmp_path: Path) -> None:
     back = store.load_map(tmp_path / "m", "pca")
     assert (back.method, back.seed) == ("pca", 5)
     np.testing.assert_array_equal(back.coordinates, made.coordinates)
+    assert back.fidelity == made.fidelity
+    assert {"trustworthiness", "continuity", "recall@15"} < set(back.fidelity)
+    assert back.axes is None
     with pytest.raises(InputError, match="has no tsne map; make it with recsys map --method tsne"):
         store.load_map(tmp_path / "m", "tsne")
     with pytest.raises(InputError, match=r"has no \.\./x map"):
         store.load_map(tmp_path / "m", "../x")
+
+
+def test_a_map_of_axes_comes_back_with_their_names(tmp_path: Path) -> None:
+    places = np.array([[-2.5, 0], [np.nan, np.nan]])
+    made = ItemMap("axes", [1, 2], places, 5, ("calm ↔ wild", "axis 3"), {"continuity": 0.75})
+    assert store.save_map(tmp_path, made) == tmp_path / "map-axes.parquet"
+    back = store.load_map(tmp_path, "axes")
+    assert (back.axes, back.fidelity) == (("calm ↔ wild", "axis 3"), {"continuity": 0.75})
+    np.testing.assert_array_equal(back.coordinates, made.coordinates)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ({"method": "axes"}, "needs the names of two"),
+        ({"method": "globe"}, "there is no map method 'globe'"),
+        ({"fidelity": [1]}, "has a name for each number"),
+        ({"fidelity": {"continuity": None}}, "NoneType"),
+        ({"axes": 5}, "not iterable"),
+        ({"seed": "x"}, "invalid literal"),
+    ],
+)
+def test_a_broken_map_is_one_clear_line(wrong: dict[str, object], words: str, tmp_path: Path) -> None:
+    said = json.dumps({"method": "pca", "seed": 1, "axes": None, "fidelity": {}} | wrong)
+    table = pa.table({"item_id": [1], "x": [0.5], "y": [0.5]})
+    pq.write_table(table.replace_schema_metadata({"recsys.map": said}), tmp_path / "map-pca.parquet")
+    with pytest.raises(InputError, match="make it again with recsys map") as caught:
+        store.load_map(tmp_path, "pca")
+    assert words in str(caught.value)
+    assert "\n" not in str(caught.value)
 
 
 def test_a_crash_while_writing_leaves_the_old_folder_and_no_litter(tmp_path: Path, monkeypatch) -> None:

@@ -1,6 +1,6 @@
 """The embedding report: everything that can be measured of a space, beside representations that anyone has for nothing.
 
-Gives plain values, as JSON has them; None where something can't be said. `report_page.py` makes them a page.
+Gives plain values, as JSON has them; None where something can't be said. `figures/report.py` makes them a page.
 """
 
 from __future__ import annotations
@@ -86,6 +86,7 @@ def _measure_all(
         model.learner.name: space.item_factors[:, : space.n_factors],
         **baselines(model.catalog, interactions.matrix, space.n_factors, seed),
     }
+    dimensions = [d for d in dimensions if d < min(interactions.matrix.shape)]  # what `by_dimension` leaves out
     steps = len(representations) + len(dimensions) + n_seeds
     done = 0
 
@@ -178,7 +179,7 @@ def by_dimension(
     for d in dimensions:
         learner = dataclasses.replace(model.learner, n_factors=d)  # type: ignore[type-var]
         trained = train_model(split.train, model.catalog, learner, model.weigher.confidence)
-        quality = rank_quality(trained, split, (10,), auc=False, n_threads=n_threads)
+        quality = rank_quality(trained, split, (10,), auc=False, n_threads=n_threads, seed=seed)
         ndcg = quality.summary.set_index("metric").to_dict("index")["ndcg@10"]
         rows.append(
             {

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 import plotly.graph_objects as go
 
+from recsys.axis import UNNAMED
 from recsys.catalog import Catalog
 from recsys.figures.words import hover
+from recsys.item_clusters import ItemClusters
 from recsys.item_map import ItemMap
 
 # Okabe & Ito 2008: eight colours that people with any colour vision can tell apart.
@@ -48,6 +50,7 @@ def map_figure(
     recommended: Marks,
     neighbours: Marks,
     focus: int | None = None,
+    clusters: ItemClusters | None = None,
     you: np.ndarray | None = None,
     you_label: str = "You",
     height: int = 640,
@@ -55,6 +58,7 @@ def map_figure(
     """All items, coloured by genre, with what matters to one user on top, marked by shape as well as by colour.
 
     popularity  (n_items,) number of ratings: better-known movies are larger
+    clusters    named ones stand as labels at their middle
     you         (2,) place of the user, or None
     Every point's customdata is its item's row. Numbers in the diamonds are the ranks of the list beside the map.
     """
@@ -135,6 +139,17 @@ def map_figure(
                 unselected={"marker": {"opacity": 1}},
             )
         )
+    if clusters is not None and item_map.method != "axes":
+        for number, place in cluster_middles(item_map, clusters).items():
+            figure.add_annotation(
+                x=place[0],
+                y=place[1],
+                text=f"<b>{hover(clusters.names[number])}</b>",
+                showarrow=False,
+                font={"size": 14, "color": "#2b2b2b"},
+                bgcolor="rgba(255,255,255,.7)",
+                captureevents=False,
+            )
     bare = {"visible": False, "zeroline": False, "showgrid": False}
     figure.update_layout(
         height=height,
@@ -147,3 +162,13 @@ def map_figure(
         legend={"orientation": "h", "y": -0.02, "yanchor": "top", "itemsizing": "constant"},
     )
     return figure
+
+
+def cluster_middles(item_map: ItemMap, clusters: ItemClusters) -> dict[int, np.ndarray]:
+    """The median place (2,) of each named cluster that has items on the map, by its number."""
+    middles = {}
+    for number, name in enumerate(clusters.names):
+        rows = np.flatnonzero((clusters.labels == number) & item_map.is_placed)
+        if name != UNNAMED and len(rows):
+            middles[number] = np.median(item_map.coordinates[rows], axis=0)
+    return middles

@@ -6,15 +6,16 @@ Arrays in, a Plotly figure or an HTML page out; for people who share a map, outs
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 import numpy as np
 import plotly.graph_objects as go
 from plotly.offline import get_plotlyjs
 
-from recsys.axis import BETWEEN, UNNAMED
+from recsys.axis import BETWEEN
 from recsys.catalog import Catalog
-from recsys.figures.map import COLOURS, MANY_POINTS, OTHER_COLOUR, genre_groups
+from recsys.figures.map import COLOURS, MANY_POINTS, OTHER_COLOUR, cluster_middles, genre_groups
 from recsys.figures.words import cell, hover
 from recsys.item_clusters import ItemClusters
 from recsys.item_map import ItemMap
@@ -48,7 +49,7 @@ def picture(
     _dots(figure, places, placed, catalog, popularity)
     taken: list[tuple[float, float, float, float]] = []
     if item_map.method != "axes" and clusters is not None:
-        taken += _cluster_names(figure, places, clusters, ranges)
+        taken += _cluster_names(figure, item_map, clusters, ranges)
     elif item_map.axes is not None:
         taken += _end_names(figure, item_map.axes)
     _titles(figure, places, placed, catalog, popularity, ranges, taken, most_titles)
@@ -123,15 +124,12 @@ def _dots(figure: go.Figure, places: np.ndarray, placed: np.ndarray, catalog: Ca
 
 
 def _cluster_names(
-    figure: go.Figure, places: np.ndarray, clusters: ItemClusters, ranges: list[list[float]]
+    figure: go.Figure, item_map: ItemMap, clusters: ItemClusters, ranges: list[list[float]]
 ) -> list[tuple[float, float, float, float]]:
     """Names at the median places of the clusters; returns the boxes they take."""
     boxes = []
-    for number, name in enumerate(clusters.names):
-        rows = np.flatnonzero((clusters.labels == number) & np.isfinite(places).all(axis=1))
-        if name == UNNAMED or not len(rows):
-            continue
-        place = np.median(places[rows], axis=0)
+    for number, place in cluster_middles(item_map, clusters).items():
+        name = clusters.names[number]
         x, y = _pixels(place[None], ranges)[0]
         half = 0.5 * len(name) * 1.35 * LETTER
         boxes.append((x - half, y - LINE, x + half, y + LINE))
@@ -144,7 +142,7 @@ def _cluster_names(
 
 def _end_names(figure: go.Figure, axes: tuple[str, str]) -> list[tuple[float, float, float, float]]:
     """What each end of the two axes is called, at the edges of the frame."""
-    (left, _, right), (bottom, _, top) = (name.partition(": ")[2 * (": " in name)].partition(BETWEEN) for name in axes)
+    (left, _, right), (bottom, _, top) = (re.sub(r"^axis \d+: ", "", name).partition(BETWEEN) for name in axes)
     boxes = []
     for words, x, y, at, anchor in (
         (f"← {left}", 0.0, 0.5, "left", "bottom"),

@@ -312,7 +312,7 @@ def _beside(row: Mapping[str, Any] | None, value: str, chance: str, digits: int 
 
 
 def _number(value: float | None, digits: int = 3) -> str:
-    return "–" if value is None else f"{value:.{digits}f}"
+    return "–" if value is None else f"{round(value, digits) + 0.0:.{digits}f}"  # + 0 makes −0 a 0
 
 
 def _percent(value: float | None, digits: int = 0) -> str:

@@ -94,31 +94,11 @@ def steer(
     )
 
 
-def parse_shift(text: str, model: TrainedModel, axes: Axes | None = None) -> tuple[Axis, float]:
-    """The axis and the amount of "children's=+1", "Horror=-0.5", "axis 3=2" or "Saw, Se7en <-> Babe=1".
+def axis_called(name: str, model: TrainedModel, axes: Axes | None) -> tuple[Axis, float]:
+    """The axis of that name, and −1 if the name is that of its low end, else 1; as `parse_shift` looks for it.
 
-    What stands before the last = is, in this order: the name or an end of an asked-for axis (built-in ones are always
-    there; towards its low end the amount changes sign), the name of a discovered axis, a question as `question_of`
-    reads it. Raises InputError for what can't be read, and for an axis that the space does not know.
+    Raises UnknownId for what is no axis and no question.
     """
-    name, equals, number = text.rpartition("=")
-    name = name.strip()
-    try:
-        amount = float(number)
-    except ValueError:
-        amount = float("nan")
-    if not equals or not name or not np.isfinite(amount):
-        raise InputError(f'{text!r} is not AXIS=AMOUNT, such as "children\'s=+1"')
-    axis, sign = _axis_called(name, model, axes)
-    if not axis.is_valid and "question" in axis.evidence:
-        order = axis.evidence["order"]
-        raise InputError(
-            f"{name!r} is not in this space: held-out movies come in the right order in {order:.0%} of pairs"
-        )
-    return axis, sign * amount
-
-
-def _axis_called(name: str, model: TrainedModel, axes: Axes | None) -> tuple[Axis, float]:
     wanted = name.casefold().replace("<->", "↔")
     for axis in axes.asked if axes is not None else ():
         if wanted in (axis.name.casefold(), axis.high.casefold()):
@@ -135,6 +115,30 @@ def _axis_called(name: str, model: TrainedModel, axes: Axes | None) -> tuple[Axi
         known = f" (ends that are: {', '.join(ends)})" if ends else ""
         raise UnknownId(f"{name!r} is no axis and no end of one{known}: {error}") from None
     return ask(model, question), 1.0
+
+
+def parse_shift(text: str, model: TrainedModel, axes: Axes | None = None) -> tuple[Axis, float]:
+    """The axis and the amount of "children's=+1", "Horror=-0.5", "axis 3=2" or "Saw, Se7en <-> Babe=1".
+
+    What stands before the last = is, in this order: the name or an end of an asked-for axis (built-in ones are always
+    there; towards its low end the amount changes sign), the name of a discovered axis, a question as `question_of`
+    reads it. Raises InputError for what can't be read, and for an axis that the space does not know.
+    """
+    name, equals, number = text.rpartition("=")
+    name = name.strip()
+    try:
+        amount = float(number)
+    except ValueError:
+        amount = float("nan")
+    if not equals or not name or not np.isfinite(amount):
+        raise InputError(f'{text!r} is not AXIS=AMOUNT, such as "children\'s=+1"')
+    axis, sign = axis_called(name, model, axes)
+    if not axis.is_valid and "question" in axis.evidence:
+        order = axis.evidence["order"]
+        raise InputError(
+            f"{name!r} is not in this space: held-out movies come in the right order in {order:.0%} of pairs"
+        )
+    return axis, sign * amount
 
 
 def _total(shifts: Sequence[tuple[Axis, float]], n_factors: int) -> np.ndarray:

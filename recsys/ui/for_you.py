@@ -10,6 +10,7 @@ import streamlit as st
 
 from recsys.errors import RecsysError
 from recsys.figures.map import Marks, map_figure
+from recsys.item_map import ItemMap
 from recsys.latent.map import land
 from recsys.recommend import COLD, Audience, audience_of, audience_of_ratings, explain, recommend, similar
 from recsys.ui.session import Loaded, choose_model
@@ -23,7 +24,13 @@ MOST_OPTIONS = 5000
 MOST_MARKED = 30
 """Rated movies marked on the map, the best rated: more would hide it."""
 
-MAP_NAMES = {"tsne": "neighbourhoods (t-SNE)", "pca": "overview (PCA)"}
+MAP_NAMES = {
+    "tsne": "neighbourhoods (t-SNE)",
+    "umap": "neighbourhoods (UMAP)",
+    "pacmap": "neighbourhoods (PaCMAP)",
+    "axes": "two axes",
+    "pca": "overview (PCA)",
+}
 MAP_HINT = "Drag to move, scroll to zoom, point at a dot for its title, click it to see what is like it."
 
 
@@ -228,6 +235,7 @@ def _map(loaded: Loaded, audience: Audience, ratings: dict[Any, float], table: p
         recommended=Marks(_rows(loaded, table["item_id"]), [f"recommended, rank {rank}" for rank in table["rank"]]),
         neighbours=Marks(_rows(loaded, alike), [f"alike, rank {rank + 1}" for rank in range(len(alike))]),
         focus=marked,
+        clusters=loaded.clusters,
         you=you,
         you_label=name,
     )
@@ -239,7 +247,19 @@ def _map(loaded: Loaded, audience: Audience, ratings: dict[Any, float], table: p
         config={"scrollZoom": True, "displaylogo": False, "modeBarButtonsToRemove": ["select2d", "lasso2d"]},
         alt="All movies as dots on a plane; near dots are alike. Your ratings, recommendations and you are marked.",
     )
-    st.caption(MAP_HINT)
+    st.caption(f"{MAP_HINT} {_truth_of(item_map)}")
+
+
+def _truth_of(item_map: ItemMap) -> str:
+    """How far a map can be believed, in a sentence; nothing where it was not measured."""
+    if "recall@15" not in item_map.fidelity:
+        return ""
+    kept = item_map.fidelity["recall@15"]
+    along = f"Across: {plain(item_map.axes[0])}. Up: {plain(item_map.axes[1])}. " if item_map.axes else ""
+    return (
+        f"{along}Of a movie's 15 nearest, {kept:.0%} are among its 15 nearest here (trustworthiness "
+        f"{item_map.fidelity['trustworthiness']:.2f})."
+    )
 
 
 def _clicked(loaded: Loaded) -> None:

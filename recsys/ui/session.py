@@ -6,12 +6,14 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import streamlit as st
 
 from recsys import store
 from recsys.datasets import data_root
 from recsys.errors import InputError, RecsysError
 from recsys.interactions import Interactions
+from recsys.item_clusters import ItemClusters
 from recsys.item_map import ItemMap
 from recsys.latent.map import make_map
 from recsys.models import TrainedModel
@@ -23,12 +25,14 @@ class Loaded:
 
     interactions  the data it was trained on, or None where that folder is gone
     maps          by method; always a PCA, which takes no time, for a model with vectors
+    clusters      those that name regions of the maps, or None where there are none
     """
 
     name: str
     model: TrainedModel
     interactions: Interactions | None
     maps: dict[str, ItemMap]
+    clusters: ItemClusters | None
 
     @property
     def data_name(self) -> str:
@@ -63,20 +67,23 @@ def load(folder: str, stamp: tuple[tuple[str, int], ...]) -> Loaded:
     path = Path(folder)
     model = store.load_model(path)
     maps: dict[str, ItemMap] = {}
+    clusters = store.load_clusters(path)
+    if clusters is not None and not np.array_equal(clusters.item_ids, model.item_ids):
+        clusters = None
     if model.has_space and model.space.item_directions.any(axis=1).sum() >= 3:
         for method in store.list_maps(path):
             found = store.load_map(path, method)
-            if (found.item_ids == model.item_ids).all():
+            if np.array_equal(found.item_ids, model.item_ids):
                 maps[method] = found
         if "pca" not in maps:
-            maps["pca"] = make_map(model.space, "pca")
+            maps["pca"] = make_map(model.space, "pca", judged=False)
     interactions = None
     if "path" in model.data:
         try:
             interactions = store.load_prepared(Path(model.data["path"])).interactions
         except InputError:  # the page says so: people can still rate for themselves
             interactions = None
-    return Loaded(path.name, model, interactions, maps)
+    return Loaded(path.name, model, interactions, maps, clusters)
 
 
 def _explain(title: str, why: str, command: str) -> None:

@@ -14,6 +14,7 @@ from driver import CHROMIUM, ROOT, browsing, open_app, rate, recommended, servin
 from recsys import store
 from recsys.catalog import Catalog
 from recsys.interactions import Interactions
+from recsys.latent.clusters import find_clusters
 from recsys.latent.map import make_map
 from recsys.models import ALS, Popular, train_model
 
@@ -45,6 +46,7 @@ def address(ml100k, tmp_path_factory) -> Iterator[str]:
     )
     store.save_model(root / "models" / "ml-100k-als", model)
     store.save_map(root / "models" / "ml-100k-als", make_map(model.space, "tsne"))
+    store.save_clusters(root / "models" / "ml-100k-als", find_clusters(model, "kmeans", numbers=(16,)))
     with serving(root / "models", root / "app.log") as where:
         yield where
 
@@ -132,6 +134,12 @@ def test_a_click_on_the_map_shows_neighbours_and_keeps_the_zoom(page: Page) -> N
     page.get_by_test_id("stDataFrame").wait_for()
     settle(page)
     assert x_range(page) == pytest.approx(zoomed)
+
+
+def test_the_map_names_its_clusters_and_says_how_true_it_is(page: Page) -> None:
+    names = page.locator(".annotation-text").all_inner_texts()
+    assert "Horror" in names and "unnamed" not in names
+    assert page.get_by_text("are among its 15 nearest here (trustworthiness 0.9").is_visible()
 
 
 def test_pointing_at_a_dot_shows_its_title(page: Page) -> None:
