@@ -22,7 +22,9 @@ from recsys.attributes import Attributes, well_known
 from recsys.errors import RecsysError
 from recsys.evaluate.analogies import analogy_quality, title_pairs
 from recsys.interactions import Interactions
+from recsys.item_map import MapMethod
 from recsys.latent.axes import STABLE, discover
+from recsys.latent.map import align, make_map
 from recsys.latent.naming import auc, name_ends
 from recsys.latent.probes import ask, built_in_questions, question_of
 from recsys.latent.rotation import Method, turn
@@ -173,9 +175,53 @@ def analogies() -> list[str]:
     return lines
 
 
+def maps() -> list[str]:
+    """Every kind of map: how true, how well newcomers land, how it stands a refit, how long it takes."""
+    lines = [
+        "## Maps",
+        "",
+        "Fidelity by cosine neighbours among all movies. `landing` is the median distance between a movie's place and "
+        "where "
+        "it would land if it came later, in median distances of random pairs; `refit` is how far movies move "
+        "(alignment "
+        "residual) when the model is trained with another seed and the map is made with the earlier one as start; `s` "
+        "is "
+        "one layout on one thread with its measuring. `python benchmarks/space.py maps`",
+        "",
+        "| data | map | trustworthiness | continuity | recall@15 | landing | recall@15 of landing | refit | s |",
+        "|---|---|---|---|---|---|---|---|---|",
+    ]
+    for name in DATASETS:
+        data = prepared(name)
+        model, _ = trained(name)
+        other = train_model(data.interactions, data.catalog, MODELS[DEFAULT_MODEL](seed=43))
+        questions = built_in_questions(Attributes.of(model.catalog, model.n_ratings))
+        planes = [tuple(ask(each, question) for question in questions[:2]) for each in (model, other)]
+        for method in get_args(MapMethod):
+            along = method == "axes"
+            started = time.perf_counter()
+            made = make_map(model.space, method, axes=planes[0] if along else None)
+            seconds = time.perf_counter() - started
+            again = make_map(other.space, method, axes=planes[1] if along else None, previous=None if along else made)
+            if along:
+                there = made.is_placed & again.is_placed
+                refit = align(again.coordinates[there], np.arange(there.sum()), made.coordinates[there])[1]
+            else:
+                refit = again.fidelity["alignment_residual"]
+            f = made.fidelity
+            lines.append(
+                f"| {name} | {method}{' (children to adult, art-house to blockbuster)' if along else ''} "
+                f"| {f['trustworthiness']:.3f} | {f['continuity']:.3f} | {f['recall@15']:.3f} | "
+                f"{f['landing_error']:.3f} "
+                f"| {f['landing_recall@15']:.3f} | {refit:.3f} | {seconds:.1f} |"
+            )
+            print(lines[-1], file=sys.stderr)
+    return lines
+
+
 def main() -> None:
     """Run one part and replace its section of RESULTS.md."""
-    parts = {"axes": axes, "steering": steering, "analogies": analogies}
+    parts = {"axes": axes, "steering": steering, "maps": maps, "analogies": analogies}
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("part", choices=tuple(parts))
     started = time.perf_counter()

@@ -243,7 +243,7 @@ def show_axes(done: Mapping[str, Any], top: int) -> None:
         for axis in done["asked"]:
             e = axis["evidence"]
             measure = "AUC" if e["measure"] == "auc" else "Spearman"
-            beside = ", ".join(f"{name} {value:.2f}" for name, value in e["controls"].items())
+            beside = ", ".join(f"{name} {round(value, 2) + 0.0:.2f}" for name, value in e["controls"].items())
             asked.add_row(
                 _end(axis["low"], axis["low_movies"]),
                 _end(axis["high"], axis["high_movies"]),

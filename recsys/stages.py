@@ -451,8 +451,7 @@ def map_items(
         raise InputError(f"a map along axes needs two of them, and no other map has any; not {len(axes)} for {method}")
     model = store.load_model(model_folder)
     known = store.load_axes(model_folder)
-    found = [axis_called(name, model, known or Axes("", (), _built_in_axes(model), 0)) for name in axes]
-    along = tuple(axis if sign > 0 else axis.turned() for axis, sign in found)
+    along = tuple(axis_called(name, model, known or Axes("", (), _built_in_axes(model), 0)) for name in axes)
     previous = None if like is None else store.load_map(like, method) if like.is_dir() else store.read_map(like)
     item_map = make_map(model.space, method, seed, axes=along or None, previous=previous)  # type: ignore[arg-type]
     path = store.save_map(model_folder, item_map)

@@ -94,35 +94,35 @@ def steer(
     )
 
 
-def axis_called(name: str, model: TrainedModel, axes: Axes | None) -> tuple[Axis, float]:
-    """The axis of that name, and −1 if the name is that of its low end, else 1; as `parse_shift` looks for it.
+def axis_called(name: str, model: TrainedModel, axes: Axes | None) -> Axis:
+    """The axis of that name, turned so that an end that is named is its high one; as `parse_shift` looks for it.
 
     Raises UnknownId for what is no axis and no question.
     """
     wanted = name.casefold().replace("<->", "↔")
     for axis in axes.asked if axes is not None else ():
         if wanted in (axis.name.casefold(), axis.high.casefold()):
-            return axis, 1.0
+            return axis
         if wanted == axis.low.casefold():
-            return axis, -1.0
+            return axis.turned()
     for axis in axes.discovered if axes is not None else ():
         if wanted == axis.name:
-            return axis, 1.0
+            return axis
     try:
         question = question_of(name, model.catalog, Attributes.of(model.catalog, model.n_ratings))
     except UnknownId as error:
         ends = [end for axis in (axes.asked if axes is not None else ()) for end in (axis.low, axis.high)]
         known = f" (ends that are: {', '.join(ends)})" if ends else ""
         raise UnknownId(f"{name!r} is no axis and no end of one{known}: {error}") from None
-    return ask(model, question), 1.0
+    return ask(model, question)
 
 
 def parse_shift(text: str, model: TrainedModel, axes: Axes | None = None) -> tuple[Axis, float]:
     """The axis and the amount of "children's=+1", "Horror=-0.5", "axis 3=2" or "Saw, Se7en <-> Babe=1".
 
     What stands before the last = is, in this order: the name or an end of an asked-for axis (built-in ones are always
-    there; towards its low end the amount changes sign), the name of a discovered axis, a question as `question_of`
-    reads it. Raises InputError for what can't be read, and for an axis that the space does not know.
+    there; named by its low end it is turned, so that more goes there), the name of a discovered axis, a question as
+    `question_of` reads it. Raises InputError for what can't be read, and for an axis that the space does not know.
     """
     name, equals, number = text.rpartition("=")
     name = name.strip()
@@ -132,13 +132,13 @@ def parse_shift(text: str, model: TrainedModel, axes: Axes | None = None) -> tup
         amount = float("nan")
     if not equals or not name or not np.isfinite(amount):
         raise InputError(f'{text!r} is not AXIS=AMOUNT, such as "children\'s=+1"')
-    axis, sign = axis_called(name, model, axes)
+    axis = axis_called(name, model, axes)
     if not axis.is_valid and "question" in axis.evidence:
         order = axis.evidence["order"]
         raise InputError(
             f"{name!r} is not in this space: held-out movies come in the right order in {order:.0%} of pairs"
         )
-    return axis, sign * amount
+    return axis, amount
 
 
 def _total(shifts: Sequence[tuple[Axis, float]], n_factors: int) -> np.ndarray:

@@ -80,7 +80,7 @@ def test_a_shift_as_a_person_writes_it(axes: Axes, ml100k_model: TrainedModel) -
         axis, amount = parse_shift(text, ml100k_model, axes)
         return axis.name, amount
 
-    assert parsed("children's=+1") == ("children's ↔ adult", -1.0)
+    assert parsed("children's=+1") == ("adult ↔ children's", 1.0)
     assert parsed("Adult = 0.5") == ("children's ↔ adult", 0.5)
     assert parsed("light <-> dark=-2") == ("light ↔ dark", -2.0)
     assert parsed("axis 1=1") == ("axis 1", 1.0)
