@@ -44,12 +44,15 @@ MOST = 0.5
 SAMPLED = 0.8
 """The share of the items in a sample."""
 N_RESAMPLES = 5
-N_STARTS = 10
+N_STARTS, N_STARTS_IF_LARGE = 10, 2
 HDBSCAN_DIMENSIONS = 20
 """In 64 dimensions all distances are alike and density says little: on ML-100K and ML-latest-small half as many items
 again find a cluster after PCA to 20, with a greater silhouette × share; in 10 more is lost than won on ML-1M."""
 HDBSCAN_NEIGHBOURS = 3
 """`min_samples`. The fewer, the more items are in a cluster; with 5 and 10 silhouette × share was lower."""
+LARGE = 10_000
+"""Beyond so many well-known items `auto` leaves out HDBSCAN, whose time grows with their square (4 s a fit here), and
+k-means starts `N_STARTS_IF_LARGE` times instead of `N_STARTS`."""
 OUTER = 0.25
 """A little-known item joins a cluster of HDBSCAN if it is nearer to the centre than this share of its members."""
 
@@ -118,7 +121,7 @@ def find_clusters(
     kmeans   spherical k-means (Dhillon & Modha 2001) with each of `numbers`: every item is in a cluster
     hdbscan  Campello, Moulavi & Sander 2013, leaves of the tree, with each of `FEWEST_ITEMS`: dense groups only, the
              rest is noise
-    auto     both are tried
+    auto     both are tried; of more than `LARGE` well-known items only kmeans
 
     1. The well-known items are clustered in each way. A way that finds fewer than two clusters is dropped.
     2. Silhouette: mean over the clustered items, by cosine distance in all dimensions.
@@ -231,7 +234,7 @@ def _ways(method: Choice, numbers: list[int], n: int) -> list[tuple[ClusterMetho
         ways += [("kmeans", number) for number in numbers if number * LEAST_MEAN <= n]
         if not ways:
             raise SettingError(f"{n} well-known items are too few for {numbers[0]} clusters: at most {n // LEAST_MEAN}")
-    if method != "kmeans":
+    if method == "hdbscan" or (method == "auto" and n <= LARGE):
         ways += [("hdbscan", fewest) for fewest in FEWEST_ITEMS if 2 * fewest <= n]
     return ways
 
@@ -272,7 +275,8 @@ def _kmeans(directions: np.ndarray, n_clusters: int, seed: int) -> np.ndarray:
     with warnings.catch_warnings():
         # Fewer different vectors than clusters: the empty ones are left out, and the number found is what counts.
         warnings.simplefilter("ignore", ConvergenceWarning)
-        labels = KMeans(n_clusters, n_init=N_STARTS, random_state=seed).fit_predict(directions)
+        n_starts = N_STARTS if len(directions) <= LARGE else N_STARTS_IF_LARGE
+        labels = KMeans(n_clusters, n_init=n_starts, random_state=seed).fit_predict(directions)
     for _ in range(100):
         moved = (directions @ _centres(directions, np.unique(labels, return_inverse=True)[1]).T).argmax(axis=1)
         if np.array_equal(moved, labels):
