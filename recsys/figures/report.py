@@ -20,14 +20,14 @@ STYLE = """
 @media (prefers-color-scheme: dark) {
   :root { --ink: #e8e8e8; --soft: #a8a8a8; --line: #3c3c3c; --paper: #16181b; --mark: #1d3242; } }
 body { font: 16px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--paper); margin: 0 auto;
-  max-width: 1080px; padding: 1.5rem 1rem 4rem; }
+  max-width: 1200px; padding: 1.5rem 1rem 4rem; }
 h1 { font-size: 1.6rem; margin: 0 0 .25rem; } h2 { font-size: 1.2rem; margin: 2.5rem 0 .25rem; }
 p, li { max-width: 75ch; } .soft, caption, small { color: var(--soft); }
 .wide { overflow-x: auto; } table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: .9rem; }
 th, td { padding: .3rem .6rem; border-bottom: 1px solid var(--line); text-align: right; vertical-align: top; }
 th { font-weight: 600; } th:first-child, td:first-child, td.words, th.words { text-align: left; }
 tr.ours td { background: var(--mark); font-weight: 600; } td.told { color: var(--soft); font-weight: 400;
-  text-decoration: line-through; } .figure { margin: .5rem 0; }
+  text-decoration: line-through; } .figure { margin: .5rem 0; overflow-x: auto; }
 """
 
 
@@ -271,9 +271,9 @@ def _axes(axes: Sequence[Mapping[str, Any]]) -> str:
         rows.append(f"<tr><td>{cell(axis['name'])}</td>{''.join(ends)}</tr>")
     return _section(
         "Axes with true names",
-        "Directions of the space whose ends carry a name that held on movies set aside, and that come back when the "
-        "model "
-        "is trained on other users.",
+        "First the axes that were asked for and that the space knows: a probe orders movies it has not seen. Then the "
+        "discovered ones whose ends carry a name that held on movies set aside, and that come back when the model is "
+        "trained on other users.",
         f"<div class=wide><table>{''.join(rows)}</table></div>",
     )
 
