@@ -137,7 +137,7 @@ def test_a_click_on_the_map_shows_neighbours_and_keeps_the_zoom(page: Page) -> N
 
 
 def test_the_map_names_its_clusters_and_says_how_true_it_is(page: Page) -> None:
-    names = page.locator(".annotation-text").all_inner_texts()
+    names = page.locator(".annotation-text").all_text_contents()
     assert "Horror" in names and "unnamed" not in names
     assert page.get_by_text("are among its 15 nearest here (trustworthiness 0.9").is_visible()
 
