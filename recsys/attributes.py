@@ -64,7 +64,7 @@ class Attributes:
         kinds: list[Kind] = []
         columns: list[np.ndarray] = []
         kind: Kind
-        for kind, lists in (("genre", genres), ("tag", tags), ("decade", decades), ("popularity", seen)):
+        for kind, lists in (("genre", genres), ("decade", decades), ("popularity", seen), ("tag", tags)):
             for name, column in _columns(lists).items():
                 names.append(name)
                 kinds.append(kind)
@@ -88,7 +88,8 @@ class Attributes:
     def carriers(self, names: Iterable[str]) -> np.ndarray:
         """Items that carry any of the attributes called so, without regard to case: (n_items,) bool.
 
-        A genre goes before a tag of the same name. Raises UnknownId naming those that do not exist.
+        A genre, a decade or a degree of popularity goes before a tag of the same name. Raises UnknownId naming those
+        that do not exist.
         """
         found = np.zeros(len(self.n_ratings), dtype=bool)
         for name in names:

@@ -56,3 +56,8 @@ def test_too_few_known_items_are_refused() -> None:
     assert well_known(np.full(60, 20)).all()
     with pytest.raises(InputError, match="only 49"):
         well_known(np.r_[np.full(49, 20), np.full(100, 19)])
+
+
+def test_a_decade_goes_before_a_tag_that_somebody_wrote() -> None:
+    catalog = Catalog.of(["a", "b"], ["A", "B"], [1994, 1991], [[], []], [["1990s"], []])
+    assert Attributes.of(catalog, np.array([50, 60])).carriers(["1990s"]).tolist() == [True, True]

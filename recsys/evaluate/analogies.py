@@ -27,6 +27,9 @@ SEQUEL_WITHIN = 30
 REMADE_AFTER, ONE_WORD_REMADE_AFTER = 5, 20
 """Years. A title of one word, such as "Gladiator", soon names another story; after 20 years it is mostly the same."""
 
+MOST_OF_A_TITLE = 6
+"""Movies of one title, such as "Hamlet"; one that more have, such as "Untitled", says nothing."""
+
 _SECOND_PART = re.compile(r"\s(?:part\s+)?(?:2|ii|two)$", re.IGNORECASE)
 """The end of a second part's title; white space before the number keeps "The Naked Gun 2 1/2" out."""
 _AKA = re.compile(r"^a\.?k\.?a\.?\s+", re.IGNORECASE)
@@ -171,11 +174,12 @@ def _remakes(catalog: Catalog) -> list[Pair]:
     called: defaultdict[tuple[str, int], list[int]] = defaultdict(list)
     for row, title in enumerate(catalog.items["title"]):
         key, with_article = search_key(title), search_key(f"the {article_first(title)}")  # it takes off one article
-        if years[row]:
+        if years[row] and key:
             called[(key, REMADE_AFTER) if " " in key else (with_article, ONE_WORD_REMADE_AFTER)].append(row)
     return [
         Pair(first, second, "remake")
         for (_, apart), rows in called.items()
+        if len(rows) <= MOST_OF_A_TITLE  # a title that many movies have names none of them
         for first, second in permutations(rows, 2)
         if years[second] - years[first] >= apart and _alike(genres[first], genres[second])
     ]

@@ -141,7 +141,8 @@ def probe_auc(vectors: Vectors, carries: np.ndarray, judged: np.ndarray, seed: i
     all attributes, stratified by each item's rarest attribute; one AUC over the held-out values of all folds
     (Alain & Bengio 2017 for the idea of a probe). NaN where fewer than 2 judged items carry or lack the attribute.
 
-    Costs an eigendecomposition of min(d, items) squared a fold; sparse rows of d < items are made dense.
+    Costs an eigendecomposition of min(d, items) squared a fold; sparse rows of d < items are made dense. Where that is
+    more than `LARGEST_GRAM` squared, the probe sees the leading `REDUCED` dimensions (truncated SVD) instead.
     """
     carries = _attributes(carries, judged)
     rows, directions = _judged_directions(vectors, judged)
@@ -278,12 +279,13 @@ def divergence(a: Vectors, b: Vectors, k: int = 5, n_components: int = 8, seed: 
     Of the directions, projected on the first `n_components` principal components of both samples together: the
     estimators are badly biased in many dimensions. A hidden difference in the other dimensions is not seen.
 
-    kl_ab, kl_ba  D(a‖b), D(b‖a) by `knn_kl`; estimates, they may fall a little below 0. Samples that share their
-                  rows are not independent, and fall further
+    kl_ab, kl_ba  D(a‖b), D(b‖a) by `knn_kl`; estimates, they may fall below 0. Samples that share their rows are not
+                  independent, and fall further
     js            Jensen–Shannon divergence, 0 … ln 2: samples are drawn to equal size, each point's p = (n + ½)/(K + 1)
                   with n of its K = `N_VOTERS` nearest other points from a; ½ E_a[log 2p] + ½ E_b[log 2(1 − p)],
                   clipped. It errs low: by about 1 / 2K for equal samples (clipped to 0) and for disjoint ones
-    js_control    the same for two random halves of those points: near 0, or the estimate is no good
+    js_control    the same for two random halves of those points, not clipped: near 0, a little below, or the estimate
+                  is no good
 
     a, b  (n, d), (m, d). Raises InputError where a sample has no more than k directions.
     """
@@ -305,7 +307,7 @@ def divergence(a: Vectors, b: Vectors, k: int = 5, n_components: int = 8, seed: 
     return {
         "kl_ab": knn_kl(near_a, near_b, k),
         "kl_ba": knn_kl(near_b, near_a, k),
-        "js": _vote(voters, from_a),
+        "js": float(np.clip(_vote(voters, from_a), 0, np.log(2))),
         "js_control": _vote(voters, rng.permutation(from_a)),
     }
 
@@ -466,6 +468,8 @@ def _held_out(directions: Vectors, targets: np.ndarray, folds: np.ndarray) -> tu
     training vectors' principal axes all targets and penalties share one eigendecomposition a fold; it is taken of
     the smaller of XᵀX (d, d) and XXᵀ (n, n).
     """
+    if min(directions.shape) > LARGEST_GRAM:
+        directions = _compact(directions, seed=0)
     wide = directions.shape[1] > len(folds) * (1 - 1 / N_FOLDS)
     table = _dense(directions @ directions.T) if wide else _dense(directions)
     values, means, spread = (np.zeros_like(targets) for _ in range(3))
@@ -567,10 +571,9 @@ def _others(points: np.ndarray, k: int) -> np.ndarray:
 
 
 def _vote(voters: np.ndarray, from_a: np.ndarray) -> float:
-    """The Jensen–Shannon divergence of `divergence` from each point's voters (n, K)."""
+    """The Jensen–Shannon divergence of `divergence` from each point's voters (n, K), not clipped."""
     p = (from_a[voters].sum(axis=1) + 0.5) / (voters.shape[1] + 1)
-    value = (np.log(2 * p[from_a]).mean() + np.log(2 * (1 - p[~from_a])).mean()) / 2
-    return float(np.clip(value, 0, np.log(2)))
+    return float((np.log(2 * p[from_a]).mean() + np.log(2 * (1 - p[~from_a])).mean()) / 2)
 
 
 def _counts(tokens: list[list[str]], vectorizer: type = CountVectorizer) -> sp.csr_matrix:

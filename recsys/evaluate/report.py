@@ -17,6 +17,7 @@ from threadpoolctl import threadpool_limits
 
 from recsys.attributes import Attributes, well_known
 from recsys.embeddings import EmbeddingSpace
+from recsys.errors import InputError
 from recsys.evaluate.analogies import analogy_quality, title_pairs
 from recsys.evaluate.embedding import (
     Vectors,
@@ -103,7 +104,10 @@ def _measure_all(
         measured[name]["told"] = TOLD.get(name, [])
         step()
     users = space.user_factors[space.user_factors[:, : space.n_factors].any(axis=1), : space.n_factors]
-    apart = divergence(users, space.item_factors[judged][:, : space.n_factors], seed=seed)
+    try:
+        apart = divergence(users, space.item_factors[judged][:, : space.n_factors], seed=seed)
+    except InputError:  # too few users or items with a vector
+        apart = dict.fromkeys(("kl_ab", "kl_ba", "js", "js_control"), np.nan)
     return {
         "model": model.learner.name,
         "hyperparameters": dataclasses.asdict(model.learner),  # type: ignore[call-overload]
@@ -166,9 +170,10 @@ def by_dimension(
     """What each number of dimensions brings: the model trained anew on four fifths of each user's ratings.
 
     One row a number: n_factors, ndcg@10 on the hidden fifth with its 95 % interval (low, high), `error`: the share of
-    the 0/1 matrix of those four fifths that the scores leave unexplained, |P − XYᵀ|² / |P|², and `least_error`: the
-    least that any space of so many dimensions leaves (truncated SVD; Eckart & Young 1936). Numbers that reach the
-    number of items or users are left out.
+    the 0/1 matrix of those four fifths that the scores leave unexplained, |P − XYᵀ|² / |P|² (None for a model with a
+    bias, whose scores mean only an order), and `least_error`: the least that any space of so many dimensions leaves
+    (truncated SVD; Eckart & Young 1936). Numbers that reach the number of items or users are left out. Raises
+    InputError where nobody has two ratings, so that nothing can be hidden.
     """
     split = hold_out(interactions, "random", part="test", seed=seed)
     chosen = model.weigher.confidence.choose(split.train.matrix)
@@ -187,7 +192,7 @@ def by_dimension(
                 "ndcg@10": ndcg["mean"],
                 "low": ndcg["low"],
                 "high": ndcg["high"],
-                "error": reconstruction_error(trained.space, seen),
+                "error": None if trained.space.has_bias else reconstruction_error(trained.space, seen),
                 "least_error": float(1 - (strengths[:d] ** 2).sum() / seen.nnz),
             }
         )

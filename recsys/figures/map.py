@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import plotly.graph_objects as go
+from scipy.spatial import KDTree
 
 from recsys.axis import UNNAMED
 from recsys.catalog import Catalog
@@ -17,6 +18,8 @@ from recsys.item_map import ItemMap
 # Okabe & Ito 2008: eight colours that people with any colour vision can tell apart.
 COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#c9b700")
 OTHER_COLOUR = "#999999"
+AROUND = 30
+"""Dots around an item that tell whether a label of its cluster stands well there."""
 MANY_POINTS = 5000
 """Beyond it WebGL draws the points; below, SVG does, which every browser has."""
 
@@ -84,7 +87,7 @@ def map_figure(
                 hovertemplate="%{text}<extra></extra>",
                 marker={
                     "size": size[rows],
-                    "color": COLOURS[group] if group < len(COLOURS) else OTHER_COLOUR,
+                    "color": group_colour(group, names),
                     "opacity": 0.55,
                     "line": {"width": 0},
                 },
@@ -144,7 +147,7 @@ def map_figure(
             figure.add_annotation(
                 x=place[0],
                 y=place[1],
-                text=f"<b>{hover(clusters.names[number])}</b>",
+                text=f"<b>{hover(short(clusters.names[number]))}</b>",
                 showarrow=False,
                 font={"size": 14, "color": "#2b2b2b"},
                 bgcolor="rgba(255,255,255,.7)",
@@ -165,10 +168,31 @@ def map_figure(
 
 
 def cluster_middles(item_map: ItemMap, clusters: ItemClusters) -> dict[int, np.ndarray]:
-    """The median place (2,) of each named cluster that has items on the map, by its number."""
+    """Where the label of each named cluster that has items on the map stands, (2,), by its number.
+
+    At the item that has the most of its own cluster among the dots around it, of equal ones that nearest to the
+    cluster's median: a map may tear a cluster apart, and the middle of two pieces belongs to neither.
+    """
+    placed = np.flatnonzero(item_map.is_placed)
+    places, labels = item_map.coordinates[placed], clusters.labels[placed]
+    tree = KDTree(places) if len(placed) else None
     middles = {}
     for number, name in enumerate(clusters.names):
-        rows = np.flatnonzero((clusters.labels == number) & item_map.is_placed)
-        if name != UNNAMED and len(rows):
-            middles[number] = np.median(item_map.coordinates[rows], axis=0)
+        rows = np.flatnonzero(labels == number)
+        if name == UNNAMED or not len(rows) or tree is None:
+            continue
+        around = tree.query(places[rows], k=min(AROUND, len(placed)))[1].reshape(len(rows), -1)
+        own = (labels[around] == number).sum(axis=1)
+        far = np.linalg.norm(places[rows] - np.median(places[rows], axis=0), axis=1)
+        middles[number] = places[rows[np.lexsort((far, -own))[0]]]
     return middles
+
+
+def short(words: str, most: int = 32) -> str:
+    """Words cut to so many letters, with an ellipsis where something is missing."""
+    return words if len(words) <= most else words[: most - 1].rstrip() + "…"
+
+
+def group_colour(group: int, names: Sequence[str]) -> str:
+    """The colour of a group of `genre_groups`; the last group, everything else, is grey."""
+    return OTHER_COLOUR if group == len(names) - 1 else COLOURS[group]

@@ -15,7 +15,7 @@ from plotly.offline import get_plotlyjs
 
 from recsys.axis import BETWEEN
 from recsys.catalog import Catalog
-from recsys.figures.map import COLOURS, MANY_POINTS, OTHER_COLOUR, cluster_middles, genre_groups
+from recsys.figures.map import MANY_POINTS, cluster_middles, genre_groups, group_colour, short
 from recsys.figures.words import cell, hover
 from recsys.item_clusters import ItemClusters
 from recsys.item_map import ItemMap
@@ -28,7 +28,6 @@ LETTER, LINE = 6.3, 16
 MOST_TITLES = 70
 OUTSIDE = 0.005
 """Of the dots, so many on either side of a plane of axes may lie outside the frame; people can zoom out."""
-TITLE_LENGTH = 32
 
 
 def picture(
@@ -77,8 +76,8 @@ def picture_page(figure: go.Figure, title: str, notes: Sequence[str] = ()) -> st
     lines = "".join(f"<p>{cell(note)}</p>" for note in notes)
     style = (
         "body { font: 15px/1.5 system-ui, sans-serif; margin: 0 auto; max-width: 1240px; padding: 1rem; "
-        "color: #1c1c1c; background: #fff } .wide { overflow-x: auto } h1 { font-size: 1.3rem; margin: 0 0 .5rem } "
-        "p { color: #5a5a5a; margin: .25rem 0 }"
+        "color: #1c1c1c; background: #fff } .wide { overflow-x: auto } p { color: #5a5a5a; margin: .25rem 0 } "
+        "h1 { font-size: 1.3rem; margin: 0 0 .5rem; overflow-wrap: anywhere } "
     )
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
@@ -115,7 +114,7 @@ def _dots(figure: go.Figure, places: np.ndarray, placed: np.ndarray, catalog: Ca
                 hovertemplate="%{text}<extra></extra>",
                 marker={
                     "size": size[rows],
-                    "color": COLOURS[group] if group < len(COLOURS) else OTHER_COLOUR,
+                    "color": group_colour(group, names),
                     "opacity": 0.55,
                     "line": {"width": 0},
                 },
@@ -126,17 +125,23 @@ def _dots(figure: go.Figure, places: np.ndarray, placed: np.ndarray, catalog: Ca
 def _cluster_names(
     figure: go.Figure, item_map: ItemMap, clusters: ItemClusters, ranges: list[list[float]]
 ) -> list[tuple[float, float, float, float]]:
-    """Names at the median places of the clusters; returns the boxes they take."""
-    boxes = []
+    """Names where most of their clusters are, none over another; returns the boxes they take."""
+    boxes: list[tuple[float, float, float, float]] = []
     for number, place in cluster_middles(item_map, clusters).items():
-        name = clusters.names[number]
+        name = short(clusters.names[number])
         x, y = _pixels(place[None], ranges)[0]
         half = 0.5 * len(name) * 1.35 * LETTER
-        boxes.append((x - half, y - LINE, x + half, y + LINE))
-        figure.add_annotation(
-            x=place[0], y=place[1], text=f"<b>{hover(name)}</b>", showarrow=False,
-            font={"size": 17, "color": INK}, bgcolor="rgba(255,255,255,.75)",
-        )  # fmt: skip
+        middle = float(np.clip(x, half, WIDTH - half))
+        for steps in (0, -1, 1, -2, 2):  # a name that would cover another moves up or down; the smaller one gives way
+            at = y + steps * 2 * LINE
+            box = (middle - half, at - LINE, middle + half, at + LINE)
+            if not any(_overlap(box, other) for other in boxes):
+                boxes.append(box)
+                figure.add_annotation(
+                    x=place[0], y=place[1], xshift=middle - x, yshift=y - at, text=f"<b>{hover(name)}</b>",
+                    showarrow=False, font={"size": 17, "color": INK}, bgcolor="rgba(255,255,255,.75)",
+                )  # fmt: skip
+                break
     return boxes
 
 
@@ -175,7 +180,7 @@ def _titles(
     pixels = _pixels(places, ranges)
     sides: dict[str, list[int]] = {"middle right": [], "middle left": []}
     titles = [str(title) for title in catalog.items["title"]]
-    words = [title if len(title) <= TITLE_LENGTH else title[: TITLE_LENGTH - 1].rstrip() + "…" for title in titles]
+    words = [short(title) for title in titles]
     shown = 0
     for row in _by_cell(placed, pixels, popularity):
         if shown == most:

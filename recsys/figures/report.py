@@ -26,8 +26,9 @@ p, li { max-width: 75ch; } .soft, caption, small { color: var(--soft); }
 .wide { overflow-x: auto; } table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: .9rem; }
 th, td { padding: .3rem .6rem; border-bottom: 1px solid var(--line); text-align: right; vertical-align: top; }
 th { font-weight: 600; } th:first-child, td:first-child, td.words, th.words { text-align: left; }
-tr.ours td { background: var(--mark); font-weight: 600; } td.told { color: var(--soft); font-weight: 400;
-  text-decoration: line-through; } .figure { margin: .5rem 0; overflow-x: auto; }
+tr.ours td { background: var(--mark); font-weight: 600; } td.told { color: var(--soft); font-weight: 400; }
+.figure { margin: .5rem 0; overflow-x: auto; }
+.figure .js-plotly-plot:not(#figure-map) .main-svg text { fill: var(--soft) !important; }
 """
 
 
@@ -72,11 +73,8 @@ def report_page(
         _section(
             "What each dimension adds",
             "The model trained anew with d dimensions on four fifths of each user's ratings. Left: nDCG@10 on the "
-            "hidden "
-            "fifth, with its 95 % interval over users. Right: the share of the 0/1 matrix that the scores leave "
-            "unexplained, and the least that any d dimensions leave (truncated SVD). Factors that rank well are not "
-            "those "
-            "that rebuild best: the model spends its dimensions on what was watched, not on what was not.",
+            "hidden fifth, with its 95 % interval over users. Right: the share of the 0/1 matrix that the scores leave "
+            "unexplained, |P − XYᵀ|² / |P|², and the least that any d dimensions leave (truncated SVD).",
             _figure("dimensions", _dimensions(report)),
         ),
         _stability(report),
@@ -101,8 +99,7 @@ def _at_a_glance(report: Mapping[str, Any]) -> str:
     retrieval, analogies, seeds = ours["genre_retrieval"], ours["analogies"], report["seeds"]
     lines = [
         f"{_percent(retrieval['precision'])} of a movie's ten nearest share a genre with it; of random movies as "
-        f"popular, "
-        f"{_percent(retrieval['chance'])} do.",
+        f"popular, {_percent(retrieval['chance'])} do.",
         f"A straight line through the space tells a genre with AUC {_number(ours['genre_auc'])}, a decade with "
         f"{_number(ours['decade_auc'])}, on movies not seen.",
         f"The vectors fill {_number(ours['effective_rank'], 1)} of {ours['dimensions']} dimensions (effective rank).",
@@ -111,8 +108,7 @@ def _at_a_glance(report: Mapping[str, Any]) -> str:
         lines.append(
             f"“Toy Story is to Toy Story 2 as … is to ?”: {_percent(analogies['hits@10'])} of "
             f"{analogies['n_questions']:,} such questions have the answer among ten, by the third movie's neighbours "
-            f"alone "
-            f"{_percent(analogies['neighbour_hits@10'])}, by chance {_percent(analogies['chance'], 1)}."
+            f"alone {_percent(analogies['neighbour_hits@10'])}, by chance {_percent(analogies['chance'], 1)}."
         )
     if seeds["n"]:
         lines.append(
@@ -131,7 +127,8 @@ def _table_of_representations(report: Mapping[str, Any]) -> str:
         told = row["told"]
 
         def one(value: str, measure: str = "", told: Sequence[str] = told) -> str:
-            return f"<td class=told>{value}</td>" if measure in told else f"<td>{value}</td>"
+            number, beside, chance = value.partition(" <small>")
+            return f"<td class=told><s>{number}</s>{beside}{chance}</td>" if measure in told else f"<td>{value}</td>"
 
         tags = one(_beside(row["tag_retrieval"], "precision", "chance"), "tag_retrieval") if has_tags else ""
         clusters = row["clusters"]
@@ -175,7 +172,7 @@ def _retrieval(report: Mapping[str, Any]) -> go.Figure:
         marker={"symbol": "line-ns", "size": 18, "line": {"width": 3, "color": CHANCE}},
         hovertemplate="chance: %{x:.3f}<extra></extra>",
     )  # fmt: skip
-    figure.update_xaxes(range=[0, 1.08], title="share of the ten nearest that share a genre")
+    figure.update_xaxes(range=[0, 1.08], title="share of the ten nearest")
     return _dressed(figure, 330)
 
 
@@ -221,7 +218,7 @@ def _dimensions(report: Mapping[str, Any]) -> go.Figure:
         xaxis={**ticks, "domain": [0, 0.46]},
         xaxis2={**ticks, "domain": [0.56, 1], "anchor": "y2"},
         yaxis={"title": {"text": "nDCG@10"}, "rangemode": "tozero"},
-        yaxis2={"title": {"text": "|P − XYᵀ|² / |P|²"}, "rangemode": "tozero", "anchor": "x2"},
+        yaxis2={"title": {"text": "share"}, "rangemode": "tozero", "anchor": "x2"},
     )
     return _dressed(figure, 380)
 
@@ -232,9 +229,8 @@ def _stability(report: Mapping[str, Any]) -> str:
         return ""
     return _section(
         "What stays when only the seed changes",
-        f"{seeds['n']} models trained anew. Overlap: share of a movie's ten nearest that stay. CKA: likeness of the "
-        f"whole "
-        "layout, whatever its turn; 1 is the same (Kornblith et al. 2019).",
+        f"Models trained anew: {seeds['n']}. Overlap: share of a movie's ten nearest that stay. CKA: likeness of the "
+        "whole layout, whatever its turn; 1 is the same (Kornblith et al. 2019).",
         _pairs(
             ("overlap@10, mean", _number(seeds["overlap@10"])),
             ("overlap@10, least", _number(seeds["least_overlap@10"])),

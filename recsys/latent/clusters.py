@@ -31,7 +31,9 @@ NUMBERS = (6, 8, 10, 12, 16, 20, 24, 30)
 """Numbers of clusters k-means tries. Fewer than six split movies into old and new at best; more than thirty labels
 cannot be read on a map."""
 FEWEST_ITEMS = (10, 20, 40)
-"""The least sizes of a cluster that HDBSCAN tries."""
+"""The least sizes of a cluster that HDBSCAN tries; of n > `LARGE` well-known items n / `LARGE` times as many."""
+MOST_CLUSTERS = 40
+"""Where HDBSCAN finds more, that way is dropped: so many labels cannot be read."""
 LEAST_MEAN = 5
 """A number of clusters that leaves fewer well-known items a cluster than this is not tried."""
 STABLE = 0.6
@@ -90,6 +92,11 @@ class _Candidate:
         return float((self.labels != NO_CLUSTER).mean())
 
     @property
+    def is_readable(self) -> bool:
+        """At least two clusters, and, unless so many were asked for, no more than people can read."""
+        return self.n_clusters >= 2 and (self.method == "kmeans" or self.n_clusters <= MOST_CLUSTERS)
+
+    @property
     def worth(self) -> float:
         """Mean silhouette over all items, one in no cluster counting 0, as Rousseeuw counts an item that is alone."""
         return self.silhouette * self.share
@@ -123,7 +130,8 @@ def find_clusters(
              rest is noise
     auto     both are tried; of more than `LARGE` well-known items only kmeans
 
-    1. The well-known items are clustered in each way. A way that finds fewer than two clusters is dropped.
+    1. The well-known items are clustered in each way. A way that finds fewer than two clusters is dropped, and
+       HDBSCAN where it finds more than `MOST_CLUSTERS`.
     2. Silhouette: mean over the clustered items, by cosine distance in all dimensions.
     3. Stability: `n_resamples` times 80 % of the items are drawn without replacement and clustered in the same way; a
        cluster's share of a sample is compared with the cluster that is most like it there (|A∩B| / |A∪B|, Jaccard),
@@ -136,9 +144,9 @@ def find_clusters(
     5. Every other item with a vector goes to the centre nearest by cosine; with hdbscan only if it is as near as the
        nearest three quarters of that cluster's members, else it is in no cluster. Noise stays noise.
     6. A cluster with stability ≥ .6 gets the true names of the direction its centre points in, at most two (see
-       `naming.py`), of those attributes that half of its well-known items carry or more: along a centre that points
-       to rare documentaries may lie a hundred movies that are none. Of clusters with the same names each adds its next
-       true one, if there is one; what is still the same is numbered: "Drama", "Drama (2)".
+       `naming.py`), asked only of those attributes that half of its well-known items carry or more: along a centre that
+       points to rare documentaries may lie a hundred movies that are none. Of clusters with the same names each adds
+       its next true one, if there is one; what is still the same is numbered: "Drama", "Drama (2)".
 
     numbers   for k-means; those that leave fewer than five well-known items a cluster are not tried
     progress  called with the number of ways tried and of all
@@ -168,7 +176,7 @@ def find_clusters(
             candidates.append(_candidate(directions, how, setting, samples, seed))
             if progress is not None:
                 progress(number + 1, len(ways))
-        chosen = _chosen([candidate for candidate in candidates if candidate.n_clusters >= 2])
+        chosen = _chosen([candidate for candidate in candidates if candidate.is_readable])
         labels = _all_labels(space.item_directions, known, chosen)
         order = np.argsort(-np.bincount(labels[labels != NO_CLUSTER], minlength=chosen.n_clusters), kind="stable")
         labels = _renumbered(labels, order)
@@ -235,7 +243,8 @@ def _ways(method: Choice, numbers: list[int], n: int) -> list[tuple[ClusterMetho
         if not ways:
             raise SettingError(f"{n} well-known items are too few for {numbers[0]} clusters: at most {n // LEAST_MEAN}")
     if method == "hdbscan" or (method == "auto" and n <= LARGE):
-        ways += [("hdbscan", fewest) for fewest in FEWEST_ITEMS if 2 * fewest <= n]
+        sizes = [round(fewest * max(1.0, n / LARGE)) for fewest in FEWEST_ITEMS]
+        ways += [("hdbscan", fewest) for fewest in sizes if 2 * fewest <= n]
     return ways
 
 
@@ -306,7 +315,9 @@ def _hdbscan(directions: np.ndarray, fewest: int) -> np.ndarray:
 
 def _chosen(candidates: list[_Candidate]) -> _Candidate:
     if not candidates:
-        raise InputError("the items do not fall into clusters: no way of clustering found two of them")
+        raise InputError(
+            "the items do not fall into clusters: no way of clustering found two of them, or a number that can be read"
+        )
     stable = [candidate for candidate in candidates if candidate.stability >= STABLE]
     most = max(candidate.stability for candidate in candidates)
     allowed = stable or [candidate for candidate in candidates if candidate.stability == most]

@@ -64,7 +64,11 @@ def landing(
     k: int = N_NEIGHBOURS,
     seed: int = 42,
 ) -> dict[str, float]:
-    """How well newcomers land, judged by items of the map that were landed anew, as if they were not on it.
+    """How well newcomers land, judged by items of the map that were landed anew without looking at their own place.
+
+    They still had their say when the map was laid out, so the error flatters: on t-SNE of ML-100K it is .025, and .053
+    for a tenth of the items kept off the layout, held against a map that settles with them. The recall does not: .516
+    and .517. A map that is linear (pca, axes) lands each item on its own place, error 0.
 
     directions   (n, d), rows of length 1
     coordinates  (n, 2), finite: the map

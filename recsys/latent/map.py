@@ -127,14 +127,17 @@ def land(item_map: ItemMap, space: EmbeddingSpace, vectors: np.ndarray) -> np.nd
     PCA and axes are linear in the directions, so their own projection is recovered exactly by least squares. The others
     have no formula: a newcomer comes to the place with the least sum of distances to the nearest items by cosine
     (geometric median), each counting with a power of its cosine. Unlike their mean it keeps to the group where most of
-    them are, if one lies elsewhere. A zero vector lands in the middle.
+    them are, if one lies elsewhere. A vector of length 0 has no place: NaN, as on the map.
     """
     newcomers, placed = space.directions(vectors), item_map.is_placed
     known, places = space.item_directions[placed], item_map.coordinates[placed]
     if item_map.method in ("pca", "axes"):
         projection = np.linalg.lstsq(_with_ones(known), places.astype(np.float64), rcond=None)[0]
-        return (_with_ones(newcomers) @ projection).astype(np.float32)
-    return _pulled(newcomers, known, places).astype(np.float32)
+        landed = _with_ones(newcomers) @ projection
+    else:
+        landed = _pulled(newcomers, known, places)
+    landed[~newcomers.any(axis=1)] = np.nan
+    return landed.astype(np.float32)
 
 
 def _measured(item_map: ItemMap, space: EmbeddingSpace) -> dict[str, float]:
@@ -165,6 +168,7 @@ def _pulled(
     nearest, cosines = top_k(lambda rows: newcomers[rows] @ known.T, len(newcomers), len(known), k, exclude=exclude)
     there = places[nearest].astype(np.float64)
     weight = np.maximum(cosines.astype(np.float64), 0) ** LANDING_POWER
+    weight[weight.sum(axis=1) == 0] = 1  # like nothing here: the middle of what is least unlike
     pull = weight
     for _ in range(50):
         middle = (pull[:, :, None] * there).sum(axis=1) / np.maximum(pull.sum(axis=1), 1e-12)[:, None]

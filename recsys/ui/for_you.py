@@ -209,6 +209,8 @@ def _why_cold(loaded: Loaded, audience: Audience) -> str:
 
 def _map(loaded: Loaded, audience: Audience, ratings: dict[Any, float], table: pd.DataFrame, name: str) -> None:
     model = loaded.model
+    for line in loaded.unreadable:
+        st.warning(plain(line))
     if not loaded.maps:
         st.info(f"A model of the kind {plain(model.learner.name)} has no vectors, so there is no map to draw.")
         return

@@ -26,6 +26,7 @@ class Loaded:
     interactions  the data it was trained on, or None where that folder is gone
     maps          by method; always a PCA, which takes no time, for a model with vectors
     clusters      those that name regions of the maps, or None where there are none
+    unreadable    what is wrong with maps and clusters that were left out, a line each
     """
 
     name: str
@@ -33,6 +34,7 @@ class Loaded:
     interactions: Interactions | None
     maps: dict[str, ItemMap]
     clusters: ItemClusters | None
+    unreadable: tuple[str, ...] = ()
 
     @property
     def data_name(self) -> str:
@@ -67,12 +69,21 @@ def load(folder: str, stamp: tuple[tuple[str, int], ...]) -> Loaded:
     path = Path(folder)
     model = store.load_model(path)
     maps: dict[str, ItemMap] = {}
-    clusters = store.load_clusters(path)
+    clusters = None
+    unreadable = []
+    try:
+        clusters = store.load_clusters(path)
+    except InputError as error:  # the page says so; people can do without
+        unreadable.append(str(error))
     if clusters is not None and not np.array_equal(clusters.item_ids, model.item_ids):
         clusters = None
     if model.has_space and model.space.item_directions.any(axis=1).sum() >= 3:
         for method in store.list_maps(path):
-            found = store.load_map(path, method)
+            try:
+                found = store.load_map(path, method)
+            except InputError as error:
+                unreadable.append(str(error))
+                continue
             if np.array_equal(found.item_ids, model.item_ids):
                 maps[method] = found
         if "pca" not in maps:
@@ -83,7 +94,7 @@ def load(folder: str, stamp: tuple[tuple[str, int], ...]) -> Loaded:
             interactions = store.load_prepared(Path(model.data["path"])).interactions
         except InputError:  # the page says so: people can still rate for themselves
             interactions = None
-    return Loaded(path.name, model, interactions, maps, clusters)
+    return Loaded(path.name, model, interactions, maps, clusters, tuple(unreadable))
 
 
 def _explain(title: str, why: str, command: str) -> None:

@@ -248,3 +248,10 @@ def test_what_does_not_fit_is_refused() -> None:
         analogy_quality(vectors, [Pair(0, 30, "sequel")], np.ones(30, dtype=bool))
     with pytest.raises(SettingError, match="at least 1"):
         analogy_quality(vectors, pairs, np.ones(30, dtype=bool), k=0)
+
+
+def test_titles_that_say_nothing_are_no_remakes() -> None:
+    signs = Catalog.of([1, 2], ["🎬", "!!!"], [1950, 1990])
+    assert title_pairs(signs, np.full(2, 50)) == []
+    untitled = Catalog.of(np.arange(30), ["The Untitled"] * 30, list(range(1900, 2020, 4)))
+    assert title_pairs(untitled, np.full(30, 50)) == []

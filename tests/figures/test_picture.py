@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import html
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from recsys.catalog import Catalog
+from recsys.figures.map import OTHER_COLOUR
 from recsys.figures.picture import HEIGHT, LETTER, WIDTH, picture, picture_page
 from recsys.item_clusters import ItemClusters
 from recsys.item_map import ItemMap
@@ -16,12 +18,8 @@ from recsys.item_map import ItemMap
 RNG = np.random.default_rng(0)
 N = 300
 EVIL = '<script>alert(1)</script> & "friends"'
-CATALOG = Catalog.of(
-    np.arange(N),
-    [EVIL, *(f"Film {i} of a long line of films" for i in range(1, N))],
-    None,
-    [["Drama"], ["Horror"]] * (N // 2),
-)
+TITLES = [EVIL, *(f"Film {i} of a long line of films" for i in range(1, N))]
+CATALOG = Catalog.of(np.arange(N), TITLES, None, [["Drama"], ["Horror"]] * (N // 2))
 COUNTS = np.r_[1000, RNG.integers(1, 900, N - 1)]
 
 
@@ -65,11 +63,39 @@ def test_every_placed_movie_is_a_dot_and_no_other() -> None:
     assert not any("Film 7 " in text for trace in dots for text in trace.text)
 
 
-def test_named_clusters_stand_at_their_middle() -> None:
-    item_map, clusters = a_map(), some_clusters()
+def test_a_label_stands_where_its_cluster_is_even_if_the_map_tore_it() -> None:
+    """Cluster 0 lies left and right, cluster 2 between: the median of cluster 0 is in the midst of cluster 2."""
+    places = RNG.normal(0, 0.05, (N, 2))
+    places[:150, 0] += np.where(np.arange(150) % 2, -1, 1)
+    places[150:250, 1] += 0.8
+    item_map, clusters = ItemMap("tsne", np.arange(N), places, 1), some_clusters()
     notes = {note.text: (note.x, note.y) for note in picture(item_map, CATALOG, COUNTS, clusters).layout.annotations}
-    assert len(notes) == 2 and "<b>Drama</b>" in notes
-    np.testing.assert_allclose(notes["<b>Drama</b>"], np.nanmedian(item_map.coordinates[:150], axis=0))
+    assert len(notes) == 2 and "<b>Drama</b>" in notes, "named clusters only"
+
+    def around(place: np.ndarray) -> np.ndarray:
+        return clusters.labels[np.argsort(np.linalg.norm(places - place, axis=1))[:30]]
+
+    assert (around(np.array(notes["<b>Drama</b>"])) == 0).all()
+    assert (around(places[:150].mean(axis=0)) == 2).any(), "the control: the middle of both pieces is in neither"
+
+
+def test_names_of_clusters_do_not_cover_each_other() -> None:
+    places = RNG.normal(0, 0.01, (N, 2))
+    places[:2] = [[-1, -1], [1, 1]]
+    names = tuple(f"a rather long name {number}" for number in range(3))
+    clusters = replace(some_clusters(), names=names)
+    figure = picture(ItemMap("tsne", np.arange(N), places, 1), CATALOG, COUNTS, clusters)
+    heights = sorted(note.yshift for note in figure.layout.annotations)
+    assert len(heights) == 3 and np.diff(heights).min() >= 30
+
+
+def test_what_has_no_frequent_genre_is_grey() -> None:
+    figure = picture(a_map(), CATALOG, COUNTS)
+    colours = {trace.name: trace.marker.color for trace in figure.data if trace.mode == "markers"}
+    assert set(colours) == {"Drama", "Horror"} and OTHER_COLOUR not in colours.values()
+    none = Catalog.of(np.arange(N), TITLES)
+    colours = {t.name: t.marker.color for t in picture(a_map(), none, COUNTS).data if t.mode == "markers"}
+    assert colours == {"other": OTHER_COLOUR}
 
 
 def test_the_ends_of_axes_are_named_at_the_edges() -> None:
