@@ -5,6 +5,7 @@ They name and test the latent space; no vector is ever learned from them. Knows 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
@@ -51,10 +52,13 @@ class Attributes:
             raise InputError(f"attributes of shape {self.carries.shape} do not fit {shape[0]} items, {shape[1]} names")
 
     @classmethod
-    def of(cls, catalog: Catalog, n_ratings: np.ndarray) -> Attributes:
-        """Everything the catalogue and the rating counts say. Tags are compared without case."""
+    def of(cls, catalog: Catalog, n_ratings: np.ndarray, fewest_tagged: int = 5) -> Attributes:
+        """Everything the catalogue and the rating counts say. Tags are compared without case; those that fewer than
+        `fewest_tagged` items carry are left out: they tell nothing, and there may be tens of thousands."""
         genres = [[g for g in row if g.casefold() not in NO_GENRE] for row in catalog.items["genres"]]
         tags = [sorted({tag.casefold() for tag in row}) for row in catalog.items["tags"]]
+        n_tagged = Counter(tag for row in tags for tag in row)
+        tags = [[tag for tag in row if n_tagged[tag] >= fewest_tagged] for row in tags]
         years = catalog.items["year"].astype("float64").to_numpy(dtype=np.float64, na_value=np.nan)
         decades = [[] if np.isnan(year) else [f"{int(year) // 10 * 10}s"] for year in years]
         rated = n_ratings[n_ratings >= WELL_KNOWN] if (n_ratings >= WELL_KNOWN).any() else n_ratings

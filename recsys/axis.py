@@ -64,8 +64,14 @@ class Axis:
         is_valid: bool,
         evidence: dict[str, Any],
     ) -> Axis:
-        """The axis along `direction` (n_factors,), of any length, measured by the `known` items (bool mask)."""
-        direction = direction / np.linalg.norm(direction)
+        """The axis along `direction` (n_factors,), of any length, measured by the `known` items (bool mask).
+
+        Raises InputError where the direction has no length or the items no spread along it.
+        """
+        length = float(np.linalg.norm(direction))
+        if not length > 0:
+            raise InputError(f"nothing in this space lies along {name!r}")
+        direction = direction / length
         along = space.item_directions[known] @ direction.astype(np.float32)
         return cls(name, low, high, direction, float(along.mean()), float(along.std()), is_valid, evidence)
 
@@ -108,7 +114,7 @@ class Axes:
     """The axes of one model.
 
     method      how the discovered axes were turned: quartimax, varimax, ica, nmf
-    discovered  by share of the well-known items' spread, greatest first. Of an orthogonal method they are as many as
+    discovered  by share of the well-known items' variance, greatest first. Of an orthogonal method they are as many as
                 the space has dimensions, at right angles: together they split every score exactly
     asked       built-in and asked-for axes
     seed        of refits and folds

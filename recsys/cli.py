@@ -436,7 +436,7 @@ def map_(
         Path | None,
         typer.Option(help="An earlier map, or the model that has it: the new one is turned to match."),
     ] = None,
-    seed: Annotated[int, typer.Option(help="Same vectors and seed: same map.")] = 42,
+    seed: Annotated[int, typer.Option(min=0, help="Same vectors and seed: same map.")] = 42,
     out: Annotated[
         Path | None, typer.Option(help="Also write a table (.parquet: item_id, x, y) or a page with a picture (.html).")
     ] = None,

@@ -212,7 +212,8 @@ def show_list(done: Mapping[str, Any]) -> None:
 
 def _why(reasons: Mapping[str, Any]) -> str:
     """The greatest shares of a score, in words: three rated movies, two named ends of axes."""
-    parts = [f"{r['title']} {r['adds']:+.2f}" for r in reasons["ratings"][:3] if r["adds"] > 0]
+    movies = [r for r in reasons["ratings"] if r["title"] is not None and r["adds"] > 0]
+    parts = [f"{r['title']} {r['adds']:+.2f}" for r in movies[:3]]
     named = [r for r in reasons.get("axes", []) if r["adds"] > 0 and r["end"] not in (None, "unnamed")]
     return "; ".join(parts + [f"[{r['end']}] {r['adds']:+.2f}" for r in named[:2]]) or "–"
 

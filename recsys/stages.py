@@ -11,6 +11,7 @@ import hashlib
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -375,7 +376,7 @@ def axes(
     questions  as `question_of` reads them, besides the built-in ones
     graded     tables (CSV) with the columns item_id and value: a quantity to find, named after its file
     """
-    model, stored = store.load_model(model_folder), store.load_prepared(data)
+    model, stored = _trained_on(model_folder, data)
     attributes = Attributes.of(model.catalog, model.n_ratings)
     asked = [question_of(text, model.catalog, attributes) for text in questions]
     asked += [
@@ -385,7 +386,7 @@ def axes(
     found = discover(
         model, stored.interactions, method, n_refits=n_refits, seed=seed, progress=report("training on other users")
     )
-    answers = [ask(model, question, seed) for question in [*built_in_questions(attributes), *asked]]
+    answers = [*_built_in_axes(model, seed), *(ask(model, question, seed) for question in asked)]
     found = dataclasses.replace(found, asked=tuple({axis.name: axis for axis in answers}.values()))
     path = store.save_axes(model_folder, found)
     return {
@@ -447,6 +448,8 @@ def map_items(
     method = method or ("axes" if axes else DEFAULT_MAP)
     if out is not None and out.suffix not in (".parquet", ".html"):
         raise InputError(f"{out}: a map is written as a table (.parquet) or as a page (.html)")
+    if method == "axes" and like is not None:
+        raise InputError("a map along axes does not turn: --like is for the other methods")
     if bool(axes) != (method == "axes") or len(axes) not in (0, 2):
         raise InputError(f"a map along axes needs two of them, and no other map has any; not {len(axes)} for {method}")
     model = store.load_model(model_folder)
@@ -525,7 +528,7 @@ def report_embedding(
         raise InputError(f"{page}: the page is HTML; name a file that ends in .html")
     if page.is_dir():
         raise InputError(f"{page}: is a folder; name a file to write to")
-    model, stored = store.load_model(model_folder), store.load_prepared(data)
+    model, stored = _trained_on(model_folder, data)
     found = embedding_report(
         model,
         stored.interactions,
@@ -645,6 +648,16 @@ def _map_notes(item_map: ItemMap) -> list[str]:
     return notes
 
 
+def _trained_on(model_folder: Path, data: Path) -> tuple[TrainedModel, store.StoredData]:
+    """A model and the data it was trained on. Raises InputError for other data: what is measured would be of
+    neither."""
+    model, stored = store.load_model(model_folder), store.load_prepared(data)
+    expected = model.data.get("fingerprint")
+    if expected is not None and expected != stored.interactions.fingerprint:
+        raise InputError(f"{data}: is not what {model_folder} was trained on; name those data, or train again")
+    return model, stored
+
+
 def _told(axis: Axis, model: TrainedModel, n_examples: int) -> dict[str, Any]:
     """An axis in plain values, with movies at both ends."""
     low, high = axis.ends(model.space, model.n_ratings, n_examples, well_known(model.n_ratings))
@@ -669,7 +682,7 @@ def _listed(
     why: bool,
 ) -> dict[str, Any]:
     """The list of one user as plain values: with titles, what steering did, and the reasons."""
-    stored_axes = store.load_axes(folder) if model.has_space else None
+    stored_axes = store.load_axes(folder) if model.has_space and (steer or why) else None
     user = audience.user_ids[0]
     done: dict[str, Any] = {
         "user": user.item() if isinstance(user, np.generic) else user,
@@ -703,7 +716,7 @@ def _reasons(
 ) -> list[dict[str, list[dict[str, Any]]]]:
     """For each row of a list, its score split over the rated movies and, where there are axes, over these; all shares,
     greatest first. After steering the first adds up to the taste, the second to the score. `end` is the end of the axis
-    that the user seeks."""
+    that the user seeks. A title of None is what the model cannot lay on any one movie (the bias of bpr)."""
     item_ids = table["item_id"].to_numpy()
     by_rating = explain(model, audience, item_ids, top=None)
     reasons: list[dict[str, list[dict[str, Any]]]] = [
@@ -717,6 +730,11 @@ def _reasons(
         }
         for parts in by_rating
     ]
+    whole = table["taste" if "taste" in table else "score"]
+    for reason, score in zip(reasons, whole, strict=True):
+        rest = float(score) - sum(part["adds"] for part in reason["ratings"])
+        if reason["ratings"] and abs(rest) > 1e-3 * max(1.0, abs(float(score))):
+            reason["ratings"].append({"title": None, "adds": rest})
     if found is not None and found.rotation is not None and audience.vectors is not None:
         shares = split_by_axes(model.space, found, audience.vectors[0], model.space.item_rows(item_ids))
         seeks = audience.vectors[0, : model.space.n_factors].astype(np.float64) @ found.rotation
@@ -730,17 +748,23 @@ def _reasons(
     return reasons
 
 
-def _built_in_axes(model: TrainedModel) -> tuple[Axis, ...]:
+def _built_in_axes(model: TrainedModel, seed: int = 42) -> tuple[Axis, ...]:
     attributes = Attributes.of(model.catalog, model.n_ratings)
-    return tuple(ask(model, question) for question in built_in_questions(attributes))
+    answers = []
+    for question in built_in_questions(attributes):
+        with suppress(InputError):  # a space of one dimension has nothing along some of them
+            answers.append(ask(model, question, seed))
+    return tuple(answers)
 
 
 def _rows(table: pd.DataFrame) -> list[dict[str, Any]]:
     """Rows of plain Python values, as JSON wants them."""
-    return [
-        {str(key): value.item() if isinstance(value, np.generic) else value for key, value in row.items()}
-        for row in table.to_dict("records")
-    ]
+    return [{str(key): _plain(value) for key, value in row.items()} for row in table.to_dict("records")]
+
+
+def _plain(value: Any) -> Any:
+    value = value.item() if isinstance(value, np.generic) else value
+    return None if isinstance(value, float) and not np.isfinite(value) else value
 
 
 def _bytes(progress: Progress) -> Callable[[int, int | None], None]:

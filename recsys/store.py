@@ -6,6 +6,7 @@ eval, and a folder that this library did not write is never replaced.
 
 from __future__ import annotations
 
+import csv
 import dataclasses
 import hashlib
 import json
@@ -302,6 +303,7 @@ def save_axes(model_folder: Path, axes: Axes) -> Path:
         path,
         {
             "format_version": FORMAT_VERSION,
+            "model": fingerprint_of(model_folder),
             "method": axes.method,
             "seed": axes.seed,
             "discovered": [_plain_axis(axis) for axis in axes.discovered],
@@ -318,6 +320,7 @@ def load_axes(model_folder: Path) -> Axes | None:
         return None
     stored = read_json(path)
     with _reading(path, "recsys axes"):
+        _check_model(stored["model"], model_folder)
         discovered, asked = (tuple(Axis(**axis) for axis in stored[kind]) for kind in ("discovered", "asked"))
         return Axes(stored["method"], discovered, asked, int(stored["seed"]))
 
@@ -327,30 +330,49 @@ def read_values(path: Path, item_ids: np.ndarray) -> np.ndarray:
 
     Items that are not among `item_ids` are passed over. Raises InputError naming file and line of what can't be read.
     """
+    known = pd.Index(item_ids.astype(str))
+    found: dict[str, float] = {}
     try:
-        table = pd.read_csv(path, dtype=str, keep_default_na=False)
-    except (OSError, ValueError) as error:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            reader = csv.reader(file, strict=True)
+            header = [name.strip() for name in next(reader, [])]
+            if header.count("item_id") != 1 or header.count("value") != 1:
+                raise InputError(f"{path}: line 1: needs the columns item_id and value, not {', '.join(header)}")
+            at_id, at_value = header.index("item_id"), header.index("value")
+            for row in reader:
+                if not row:
+                    continue
+                where = f"{path}: line {reader.line_num}"
+                if len(row) != len(header):
+                    raise InputError(f"{where}: has {len(row)} fields where the header has {len(header)}")
+                item, text = row[at_id].strip(), row[at_value].strip()
+                try:
+                    value = float(text)
+                except ValueError:
+                    value = float("nan")
+                if not np.isfinite(value):
+                    raise InputError(f"{where}: {text!r} is not a finite number")
+                if item in found:
+                    raise InputError(f"{where}: item {item!r} stands there twice")
+                found[item] = value
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"{path}: cannot be read: {str(error).splitlines()[0]}") from None
-    if not {"item_id", "value"} <= set(table.columns):
-        raise InputError(f"{path}: line 1: needs the columns item_id and value, not {', '.join(table.columns)}")
-    given = pd.to_numeric(table["value"], errors="coerce").to_numpy(dtype=np.float64)
-    bad = np.flatnonzero(~np.isfinite(given))
-    if len(bad):
-        raise InputError(f"{path}: line {bad[0] + 2}: {table['value'].iloc[bad[0]]!r} is not a finite number")
-    rows = pd.Index(item_ids.astype(str)).get_indexer(table["item_id"].str.strip())
+    rows = known.get_indexer(pd.Index(list(found), dtype=object))
     if not (rows >= 0).any():
-        raise InputError(f"{path}: names no item of this model (ids look like {item_ids[0]!r})")
-    if pd.Index(rows[rows >= 0]).has_duplicates:
-        again = int(np.flatnonzero(pd.Series(rows).duplicated() & (rows >= 0))[0])
-        raise InputError(f"{path}: line {again + 2}: item {table['item_id'].iloc[again]!r} stands there twice")
+        raise InputError(f"{path}: names no item of this model (ids look like {known[0]!r})")
     values = np.full(len(item_ids), np.nan)
-    values[rows[rows >= 0]] = given[rows >= 0]
+    values[rows[rows >= 0]] = np.array(list(found.values()))[rows >= 0]
     return values
 
 
 def _plain_axis(axis: Axis) -> dict[str, Any]:
     plain = {field.name: getattr(axis, field.name) for field in dataclasses.fields(axis)}
     return plain | {"direction": axis.direction.tolist()}
+
+
+def _check_model(fingerprint: str, model_folder: Path) -> None:
+    if fingerprint != fingerprint_of(model_folder):
+        raise InputError("it belongs to another model than the one in this folder")
 
 
 # --- clusters ---------------------------------------------------------------------------------------------------
@@ -365,6 +387,7 @@ def save_clusters(model_folder: Path, clusters: ItemClusters) -> Path:
         if field.name not in ("item_ids", "labels")
     }
     told["centres"] = clusters.centres.tolist()
+    told["model"] = fingerprint_of(model_folder)
     table = pa.table(
         {
             "item_id": pa.array(clusters.item_ids),
@@ -383,6 +406,7 @@ def load_clusters(model_folder: Path) -> ItemClusters | None:
     with _reading(path, "recsys clusters"):
         table = pq.read_table(path)
         told = json.loads(table.schema.metadata[b"recsys.clusters"])
+        _check_model(told.pop("model"), model_folder)
         labels = pc.fill_null(table["cluster"], NO_CLUSTER).to_numpy()
         for name in ("names", "stability"):
             told[name] = tuple(told[name])

@@ -17,7 +17,7 @@ CATALOG = Catalog.of(
     [["Pixar", "pixar"], ["horror"], [], []],
 )
 COUNTS = np.array([500, 30, 25, 3])
-ATTRIBUTES = Attributes.of(CATALOG, COUNTS)
+ATTRIBUTES = Attributes.of(CATALOG, COUNTS, fewest_tagged=1)
 
 
 def test_every_kind_is_there_and_what_says_nothing_is_not() -> None:
@@ -60,4 +60,4 @@ def test_too_few_known_items_are_refused() -> None:
 
 def test_a_decade_goes_before_a_tag_that_somebody_wrote() -> None:
     catalog = Catalog.of(["a", "b"], ["A", "B"], [1994, 1991], [[], []], [["1990s"], []])
-    assert Attributes.of(catalog, np.array([50, 60])).carriers(["1990s"]).tolist() == [True, True]
+    assert Attributes.of(catalog, np.array([50, 60]), fewest_tagged=1).carriers(["1990s"]).tolist() == [True, True]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 
 from recsys import etl, store
 from recsys.errors import InputError
+from recsys.interactions import Interactions
 from recsys.models import TrainedModel
 from tests.test_cli import complaint, recsys
 
@@ -225,6 +227,10 @@ WRONG = {
         ["axes", "--model", "model", "--data", "data", "--graded", "bad2.csv"],
         "bad2.csv: line 3: 'many' is not a finite number",
     ),
+    "axes: more fields than the header has": (
+        ["axes", "--model", "model", "--data", "data", "--graded", "bad5.csv"],
+        "bad5.csv: line 4: has 3 fields where the header has 2",
+    ),
     "axes: an item twice": (
         ["axes", "--model", "model", "--data", "data", "--graded", "bad3.csv"],
         "bad3.csv: line 3: item '1' stands there twice",
@@ -286,6 +292,7 @@ def test_wrong_use_gets_one_line(work: Path, name: str) -> None:
     (work / "bad2.csv").write_text("item_id,value\n1,2\n2,many\n")
     (work / "bad3.csv").write_text("item_id,value\n1,2\n1,3\n")
     (work / "bad4.csv").write_text("item_id,value\nabc,2\n")
+    (work / "bad5.csv").write_text("item_id,value\n\n1,2\n2,3,9\n")
     arguments, words = WRONG[name]
     before = {path: path.stat().st_mtime_ns for path in work.rglob("*") if path.is_file() and path.suffix != ".csv"}
     assert words in complaint(recsys(*arguments, cwd=work))
@@ -300,6 +307,30 @@ def test_broken_clusters_are_named_with_what_to_run(work: Path) -> None:
         store.load_clusters(work / "model")
     path.unlink()
     assert store.load_clusters(work / "model") is None
+
+
+def test_what_belongs_to_another_model_is_refused(work: Path) -> None:
+    (work / "model" / "axes.json").rename(work / "kept.json")
+    done = recsys("train", "--data", "data", "--out", "two", "--factors", 8, cwd=work)
+    assert done.returncode == 0, done.stderr
+    try:
+        (work / "two" / "axes.json").write_text((work / "kept.json").read_text())
+        words = complaint(recsys("recommend", "--model", "two", "--data", "data", "--user", 1, "--why", cwd=work))
+        assert "axes.json" in words and "belongs to another model" in words
+        alone = recsys("recommend", "--model", "two", "--data", "data", "--user", 1, cwd=work)
+        assert alone.returncode == 0, "a plain list needs no axes"
+    finally:
+        (work / "kept.json").rename(work / "model" / "axes.json")
+
+
+def test_other_data_than_the_model_was_trained_on_are_refused(work: Path, ml100k: etl.Prepared) -> None:
+    fewer = ml100k.interactions.matrix.copy()
+    fewer.data[:1000] = 1
+    less = Interactions(fewer, ml100k.interactions.user_ids, ml100k.interactions.item_ids)
+    store.save_prepared(work / "others", dataclasses.replace(ml100k, interactions=less))
+    for command in ("axes", "report"):
+        words = complaint(recsys(command, "--model", "model", "--data", "others", cwd=work))
+        assert "is not what model was trained on" in words
 
 
 def test_broken_axes_are_named_with_what_to_run(work: Path) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from scipy.optimize import linear_sum_assignment
+from threadpoolctl import threadpool_limits
 
 from recsys.attributes import Attributes, well_known
 from recsys.axis import UNNAMED, Axes, Axis
@@ -45,11 +46,12 @@ def discover(
     Raises Unsupported for a model without vectors, InputError where fewer than fifty items are well known.
     """
     space, known = model.space, well_known(model.n_ratings)
-    directions = turn(space.item_directions[known], method, seed)
     attributes = Attributes.of(model.catalog, model.n_ratings)
-    names = name_ends(space.item_directions.astype(np.float64) @ directions, attributes, known, seed)
-    cosines = stability(model, interactions, directions, method, n_refits=n_refits, seed=seed, progress=progress)
-    return Axes(method, tuple(_axes(space, known, directions, names, cosines)), (), seed)
+    with threadpool_limits(1, "blas"):  # the order of sums would change the last bits
+        directions = turn(space.item_directions[known], method, seed)
+        names = name_ends(space.item_directions.astype(np.float64) @ directions, attributes, known, seed)
+        cosines = stability(model, interactions, directions, method, n_refits=n_refits, seed=seed, progress=progress)
+        return Axes(method, tuple(_axes(space, known, directions, names, cosines)), (), seed)
 
 
 def _axes(
@@ -59,7 +61,8 @@ def _axes(
     names: list[tuple[list[Name], list[Name]]],
     cosines: np.ndarray,
 ) -> list[Axis]:
-    share = ((space.item_directions[known].astype(np.float64) @ directions) ** 2).mean(axis=0)
+    share = (space.item_directions[known].astype(np.float64) @ directions).var(axis=0)
+    share /= space.item_directions[known].astype(np.float64).var(axis=0).sum()
     axes = []
     for number, (low, high) in enumerate(names):
         cosine = float(np.median(cosines[number])) if cosines.shape[1] else float("nan")

@@ -8,8 +8,9 @@ pulled towards nothing. What is reported is the order of movies that the probe d
 
 and beside it what simpler answers reach: how often and when a movie was rated and made, the best single learned
 dimension, and the same probe on shuffled answers. Below .75 (AUC, or the share of pairs of a quantity in the right
-order, which for two classes is the AUC), or not above popularity and year in every fold, the space does not know the
-answer.
+order, which for two classes is the AUC), with an interval that reaches down to chance, or not above popularity and year
+in every fold, the space does not know the answer. A quantity is learned and judged by its ranks: what is asked is an
+order.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.stats import kendalltau, norm, spearmanr
+from scipy.stats import kendalltau, norm, rankdata, spearmanr
 from sklearn.linear_model import LogisticRegression, RidgeCV
 from sklearn.model_selection import KFold, StratifiedKFold
 from threadpoolctl import threadpool_limits
@@ -130,7 +131,7 @@ def question_of(text: str, catalog: Catalog, attributes: Attributes) -> Question
     if len(sides) == 1:
         return _classes(f"not {sides[0]}", sides[0], ~masks[0], masks[0], by_definition)
     if not (masks[0] & ~masks[1]).any() or not (masks[1] & ~masks[0]).any():
-        raise InputError(f"the two ends of {text!r} are the same movies")
+        raise InputError(f"an end of {text!r} has no movies that the other has not")
     low, high = masks[0] & ~masks[1], masks[1] & ~masks[0]
     return _classes(sides[0], sides[1], low, high, by_definition, chosen)
 
@@ -218,10 +219,10 @@ def ask(model: TrainedModel, question: Question, seed: int = 42) -> Axis:
         else:
             evidence = _judge_classes(question, features, answer > 0.5, _controls(model, items), seed)
         direction = _fit(features, answer, question.is_quantity)
-    is_valid = evidence["order"] >= KNOWN and evidence["beats_controls"]
-    return Axis.through(
-        space, known, direction, question.name, question.low, question.high, is_valid, evidence | {"question": True}
-    )
+        is_valid = evidence["order"] >= KNOWN and evidence["beats_chance"] and evidence["beats_controls"]
+        return Axis.through(
+            space, known, direction, question.name, question.low, question.high, is_valid, evidence | {"question": True}
+        )
 
 
 def _features(directions: np.ndarray) -> np.ndarray:
@@ -232,7 +233,7 @@ def _features(directions: np.ndarray) -> np.ndarray:
 def _fit(features: np.ndarray, answer: np.ndarray, is_quantity: bool) -> np.ndarray:
     """The probe's direction, (n_factors,) float64."""
     if is_quantity:
-        return RidgeCV(RIDGES).fit(features, answer).coef_
+        return RidgeCV(RIDGES).fit(features, _ranks(answer)).coef_
     return _classifier().fit(features, answer > 0.5).coef_[0]
 
 
@@ -272,7 +273,11 @@ def _judge_classes(
     beats = True
     for name, control in controls.items():
         sign = 1.0 if alone[name] >= 0.5 else -1.0
-        if name not in question.by_definition and not by_pairs:
+        if name in question.by_definition:
+            continue
+        if by_pairs:
+            beats &= area > max(alone[name], 1 - alone[name])
+        else:
             beats &= all(
                 own > _area(sign * control[fold == number], answer[fold == number])
                 for number, own in enumerate(fold_areas)
@@ -293,6 +298,7 @@ def _judge_classes(
             "shuffled": shuffled,
         },
         "by_definition": list(question.by_definition),
+        "beats_chance": low > 0.5,
         "beats_controls": bool(beats),
     }
 
@@ -305,7 +311,7 @@ def _judge_quantity(
     def held_out(values: np.ndarray) -> np.ndarray:
         predicted = np.empty(len(values))
         for inside, out in splits:
-            predicted[out] = RidgeCV(RIDGES).fit(features[inside], values[inside]).predict(features[out])
+            predicted[out] = RidgeCV(RIDGES).fit(features[inside], _ranks(values[inside])).predict(features[out])
         return predicted
 
     predicted, mixed = held_out(answer), _shuffled(answer, seed)
@@ -325,7 +331,7 @@ def _judge_quantity(
         "value": rho,
         "low": low,
         "high": high,
-        "order": float((1 + kendalltau(predicted, answer).statistic) / 2),
+        "order": share_in_order(predicted, answer),
         "folds": folds,
         "n": len(answer),
         "controls": {
@@ -334,8 +340,31 @@ def _judge_quantity(
             "shuffled": _spearman(held_out(mixed), mixed),
         },
         "by_definition": list(question.by_definition),
+        "beats_chance": low > 0,
         "beats_controls": bool(beats),
     }
+
+
+def share_in_order(predicted: np.ndarray, answer: np.ndarray) -> float:
+    """The share of pairs with different answers that `predicted` puts in the right order, ties half, 0 … 1.
+
+    (1 + Somers' D) / 2, D from Kendall's τ_b by taking off only the answer's ties; for two classes this is the AUC.
+    """
+    tau = kendalltau(predicted, answer).statistic
+    untied = [_untied_pairs(values) for values in (predicted, answer)]
+    return float((1 + tau * np.sqrt(untied[0] / untied[1])) / 2) if untied[1] and np.isfinite(tau) else 0.5
+
+
+def _untied_pairs(values: np.ndarray) -> float:
+    counts = np.unique(values, return_counts=True)[1].astype(np.float64)
+    return float((len(values) ** 2 - (counts**2).sum()) / 2)
+
+
+def _ranks(values: np.ndarray) -> np.ndarray:
+    """Ranks with mean 0 and variance 1; zeros where all are one."""
+    ranks = rankdata(values)
+    spread = ranks.std()
+    return (ranks - ranks.mean()) / spread if spread > 0 else np.zeros(len(ranks))
 
 
 def spearman_interval(rho: float, n: int, level: float = 0.95) -> tuple[float, float]:

@@ -21,7 +21,7 @@ lie along single axes nearly as clearly as with quartimax (mean AUC .947, .785 a
 
 
 def turn(directions: np.ndarray, method: Method = DEFAULT_METHOD, seed: int = 42) -> np.ndarray:
-    """Columns (d, k) float64 of length 1: the axes found in `directions` (n, d), by share of spread, greatest first.
+    """Columns (d, k) float64 of length 1: the axes found in `directions` (n, d), by share of variance, greatest first.
 
     varimax    the rotation after which the squares of the coordinates vary most along each axis (Kaiser 1958): each
                axis with few movies
@@ -37,6 +37,8 @@ def turn(directions: np.ndarray, method: Method = DEFAULT_METHOD, seed: int = 42
     """
     if method not in get_args(Method):
         raise SettingError(f"unknown method {method!r}: use {', '.join(get_args(Method))}")
+    if not directions.var(axis=0).any():
+        raise InputError("all items point the same way: there are no axes to find")
     if len(directions) <= directions.shape[1]:
         raise InputError(f"{len(directions)} items are too few to turn {directions.shape[1]} dimensions")
     loadings = directions.astype(np.float64)
@@ -56,7 +58,7 @@ def turn(directions: np.ndarray, method: Method = DEFAULT_METHOD, seed: int = 42
         columns = columns / np.linalg.norm(columns, axis=0)
         along = loadings @ columns
     columns = columns * np.where((along**3).sum(axis=0) < 0, -1.0, 1.0)
-    return columns[:, np.argsort(-(along**2).mean(axis=0), kind="stable")]
+    return columns[:, np.argsort(-along.var(axis=0), kind="stable")]
 
 
 def orthomax(loadings: np.ndarray, gamma: float, max_steps: int = 2000, tolerance: float = 1e-8) -> np.ndarray:

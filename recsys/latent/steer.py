@@ -13,9 +13,9 @@ import numpy as np
 import pandas as pd
 
 from recsys.attributes import Attributes
-from recsys.axis import Axes, Axis
+from recsys.axis import BETWEEN, Axes, Axis
 from recsys.errors import InputError, SettingError, UnknownId
-from recsys.latent.probes import ask, question_of
+from recsys.latent.probes import KNOWN, ask, question_of
 from recsys.models import TrainedModel
 from recsys.recommend import COLD, Audience, recommend
 
@@ -44,7 +44,7 @@ class Steered:
 def shifted(model: TrainedModel, audience: Audience, shifts: Sequence[tuple[Axis, float]]) -> Audience:
     """The same users, each moved along the axes. Raises SettingError for an amount beyond ±3, InputError for nobody's
     vector: there is no taste to start from where nothing is known."""
-    for axis, amount in shifts:
+    for axis, amount in merged(shifts):
         if not abs(amount) <= FARTHEST:
             raise SettingError(f"along {axis.name!r} one goes from -{FARTHEST:g} to {FARTHEST:g}, not {amount:g}")
     space = model.space  # raises Unsupported for a model without vectors
@@ -69,7 +69,7 @@ def steer(
     """The list of one user, moved along axes, with what moved and why. Raises as `shifted` does."""
     if len(audience) != 1:
         raise InputError(f"steering is told of one user, not of {len(audience)}; `shifted` moves many")
-    space = model.space
+    space, shifts = model.space, merged(shifts)
     moved_audience = shifted(model, audience, shifts)
     everything = recommend(model, audience, len(model.item_ids), exclude_seen=exclude_seen, allowed=allowed)
     table = recommend(model, moved_audience, k, exclude_seen=exclude_seen, allowed=allowed)
@@ -94,20 +94,33 @@ def steer(
     )
 
 
+def merged(shifts: Sequence[tuple[Axis, float]]) -> list[tuple[Axis, float]]:
+    """The same shifts with each line once: amounts along one line, from whichever end it is seen, are added up."""
+    lines: list[tuple[Axis, float]] = []
+    for axis, amount in shifts:
+        for at, (other, before) in enumerate(lines):
+            cosine = float(axis.direction @ other.direction)
+            if abs(cosine) > 1 - 1e-5:
+                lines[at] = (other, before + float(np.sign(cosine)) * amount)
+                break
+        else:
+            lines.append((axis, amount))
+    return lines
+
+
 def axis_called(name: str, model: TrainedModel, axes: Axes | None) -> Axis:
     """The axis of that name, turned so that an end that is named is its high one; as `parse_shift` looks for it.
 
     Raises UnknownId for what is no axis and no question.
     """
-    wanted = name.casefold().replace("<->", "↔")
-    for axis in axes.asked if axes is not None else ():
-        if wanted in (axis.name.casefold(), axis.high.casefold()):
-            return axis
-        if wanted == axis.low.casefold():
-            return axis.turned()
+    wanted = BETWEEN.join(end.strip() for end in name.casefold().replace("<->", "↔").split("↔"))
     for axis in axes.discovered if axes is not None else ():
         if wanted == axis.name:
             return axis
+    for axis in axes.asked if axes is not None else ():
+        for seen in (axis, axis.turned()):
+            if wanted in (seen.name.casefold(), seen.high.casefold()):
+                return seen
     try:
         question = question_of(name, model.catalog, Attributes.of(model.catalog, model.n_ratings))
     except UnknownId as error:
@@ -120,8 +133,8 @@ def axis_called(name: str, model: TrainedModel, axes: Axes | None) -> Axis:
 def parse_shift(text: str, model: TrainedModel, axes: Axes | None = None) -> tuple[Axis, float]:
     """The axis and the amount of "children's=+1", "Horror=-0.5", "axis 3=2" or "Saw, Se7en <-> Babe=1".
 
-    What stands before the last = is, in this order: the name or an end of an asked-for axis (built-in ones are always
-    there; named by its low end it is turned, so that more goes there), the name of a discovered axis, a question as
+    What stands before the last = is, in this order: the name of a discovered axis, the name or an end of an asked-for
+    one (the built-in ones are always there; named by its low end it is turned, so that more goes there), a question as
     `question_of` reads it. Raises InputError for what can't be read, and for an axis that the space does not know.
     """
     name, equals, number = text.rpartition("=")
@@ -135,9 +148,12 @@ def parse_shift(text: str, model: TrainedModel, axes: Axes | None = None) -> tup
     axis = axis_called(name, model, axes)
     if not axis.is_valid and "question" in axis.evidence:
         order = axis.evidence["order"]
-        raise InputError(
-            f"{name!r} is not in this space: held-out movies come in the right order in {order:.0%} of pairs"
-        )
+        why = f"held-out movies come in the right order in {order:.0%} of pairs"
+        if order >= KNOWN:
+            why = (
+                "popularity or the year tells it as well" if axis.evidence["beats_chance"] else "too few movies tell it"
+            )
+        raise InputError(f"{name!r} is not in this space: {why}")
     return axis, amount
 
 

@@ -44,6 +44,8 @@ def test_the_interval_covers_what_it_should() -> None:
     assert 0.91 <= inside / 300 <= 0.99
     assert auc_interval(1.0, 2, 2)[0] < 0.5, "two against two prove nothing"
     assert auc_interval(1.0, 200, 200)[0] > 0.97
+    low, high = auc_interval(0.99993, 20_000, 20_000)
+    assert 0.9995 < low <= 0.99993 <= high <= 1
 
 
 def test_a_true_name_is_given_to_its_end_only() -> None:

@@ -14,7 +14,15 @@ from recsys.catalog import Catalog
 from recsys.confidence import Confidence, Weigher
 from recsys.embeddings import EmbeddingSpace
 from recsys.errors import InputError, UnknownId
-from recsys.latent.probes import ask, built_in_questions, graded_question, question_of, spearman_interval
+from recsys.latent.probes import (
+    Question,
+    ask,
+    built_in_questions,
+    graded_question,
+    question_of,
+    share_in_order,
+    spearman_interval,
+)
 from recsys.models import IALS, TrainedModel
 
 
@@ -124,6 +132,32 @@ def test_two_handfuls_of_movies(ml100k_model: TrainedModel, attributes: Attribut
     assert axis.positions(ml100k_model.space)[lion] < -1
 
 
+def test_a_few_movies_drawn_by_lot_are_not_believed(ml100k_model: TrainedModel) -> None:
+    """Groups that mean nothing: of three against three a quarter order each other right by luck."""
+    rng = np.random.default_rng(0)
+    known = np.flatnonzero(well_known(ml100k_model.n_ratings))
+    believed = {}
+    for size in (2, 3, 5):
+        found = []
+        for _ in range(40):
+            drawn = rng.choice(known, 2 * size, replace=False)
+            answer = np.full(len(ml100k_model.item_ids), np.nan)
+            answer[drawn] = np.repeat([0.0, 1.0], size)
+            found.append(ask(ml100k_model, Question("a", "b", answer, chosen=True)).is_valid)
+        believed[size] = np.mean(found)
+    assert believed[2] == 0 and believed[3] <= 0.15 and believed[5] <= 0.2, believed
+
+
+def test_the_share_in_order_is_the_auc_for_two_classes_and_whole_where_all_is_right() -> None:
+    rng = np.random.default_rng(3)
+    answer = (rng.random(300) < 0.1).astype(float)
+    for values in (rng.normal(size=300) + answer, np.round(rng.normal(size=300) + answer), answer):
+        assert share_in_order(values, answer) == pytest.approx(roc_auc_score(answer, values))
+    graded = np.where(rng.random(300) < 0.9, 0, rng.normal(3, 1, 300))
+    assert share_in_order(graded + rng.uniform(0, 1e-6, 300), graded) == pytest.approx(1)
+    assert share_in_order(rng.normal(size=300), graded) == pytest.approx(0.5, abs=0.15)
+
+
 def test_titles_with_commas_stand_whole_or_between_semicolons(ml100k_model, attributes) -> None:
     alone = question_of("The Good, The Bad and The Ugly", ml100k_model.catalog, attributes)
     assert np.nansum(alone.answer) == 1
@@ -137,7 +171,7 @@ def test_titles_with_commas_stand_whole_or_between_semicolons(ml100k_model, attr
         ("", InputError, "is no question"),
         ("Horror <->", InputError, "is no question"),
         ("a <-> b <-> c", InputError, "is no question"),
-        ("Horror <-> horror", InputError, "the same movies"),
+        ("Horror <-> horror", InputError, "no movies that the other has not"),
         ("Horror <-> Gone with the Mind", UnknownId, "is no genre, tag or decade, and no movie is called"),
     ],
 )

@@ -75,6 +75,17 @@ def test_limits_and_nobody(axes: Axes, ml100k_model: TrainedModel, ml100k) -> No
         steer(ml100k_model, you, [(axes.asked[0], 1.0)])
 
 
+def test_amounts_along_one_line_add_up(axes: Axes, ml100k_model: TrainedModel, ml100k) -> None:
+    you = audience_of(ml100k_model, ml100k.interactions, [7])
+    line = axes.asked[0]
+    twice = steer(ml100k_model, you, [(line, 2.0), (line.turned(), 0.5)])
+    once = steer(ml100k_model, you, [(line, 1.5)])
+    assert twice.table.equals(once.table) and twice.moved.equals(once.moved)
+    for beyond in ([(line, 2.0), (line, 2.0)], [(line, -2.0), (line.turned(), 2.0)]):
+        with pytest.raises(SettingError, match=r"from -3 to 3, not -?4"):
+            shifted(ml100k_model, you, beyond)
+
+
 def test_a_shift_as_a_person_writes_it(axes: Axes, ml100k_model: TrainedModel) -> None:
     def parsed(text: str) -> tuple[str, float]:
         axis, amount = parse_shift(text, ml100k_model, axes)
@@ -82,6 +93,7 @@ def test_a_shift_as_a_person_writes_it(axes: Axes, ml100k_model: TrainedModel) -
 
     assert parsed("children's=+1") == ("adult ↔ children's", 1.0)
     assert parsed("Adult = 0.5") == ("children's ↔ adult", 0.5)
+    assert parsed("dark<->light=-2") == ("dark ↔ light", -2.0)
     assert parsed("light <-> dark=-2") == ("light ↔ dark", -2.0)
     assert parsed("axis 1=1") == ("axis 1", 1.0)
     assert parsed("horror=1") == ("not horror ↔ horror", 1.0)
