@@ -561,8 +561,8 @@ def demo(*, report: Report = _quiet, say: Say = lambda _: None) -> dict[str, Any
     progress(0, 1)
     mapped = map_items(model)
     progress(1, 1)
-    clustered = clusters(model, report=report)
-    named = axes(model, data, report=report)
+    clustered = clusters(model, n_examples=3, report=report)
+    named = axes(model, data, n_examples=3, report=report)
     return {
         "prepare": prepared,
         "train": trained,
