@@ -19,7 +19,7 @@ from typing import get_args
 import numpy as np
 from results import prepared, write_section
 
-from recsys.attributes import Attributes, well_known
+from recsys.attributes import well_known
 from recsys.errors import RecsysError
 from recsys.evaluate.analogies import analogy_quality, title_pairs
 from recsys.evaluate.ranking import rank_quality
@@ -73,7 +73,7 @@ def axes() -> list[str]:
     for name in DATASETS:
         model, interactions = trained(name)
         known = well_known(model.n_ratings)
-        attributes = Attributes.of(model.catalog, model.n_ratings)
+        attributes = model.attributes
         genres = attributes.of_kind("genre").common(known)
         directions = model.space.item_directions
         for method in get_args(Method):
@@ -152,7 +152,7 @@ def steering() -> list[str]:
         before = _rows(model, recommend(model, everyone, 20))
         quality = rank_quality(model, split, (10,), auc=False)["ndcg@10"]
         taste = model.space.score(everyone.vectors)
-        found = [ask(model, q) for q in built_in_questions(Attributes.of(model.catalog, model.n_ratings))]
+        found = [ask(model, q) for q in built_in_questions(model.attributes)]
         places = [axis.positions(model.space) for axis in found]
         for number, axis in enumerate(found):
             rows = {0.0: before}
@@ -233,7 +233,7 @@ def maps() -> list[str]:
         data = prepared(name)
         model, _ = trained(name)
         other = train_model(data.interactions, data.catalog, MODELS[DEFAULT_MODEL](seed=43))
-        questions = built_in_questions(Attributes.of(model.catalog, model.n_ratings))
+        questions = built_in_questions(model.attributes)
         planes = [tuple(ask(each, question) for question in questions[:2]) for each in (model, other)]
         for method in get_args(MapMethod):
             along = method == "axes"

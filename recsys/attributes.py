@@ -59,7 +59,7 @@ class Attributes:
         tags = [sorted({tag.casefold() for tag in row}) for row in catalog.items["tags"]]
         n_tagged = Counter(tag for row in tags for tag in row)
         tags = [[tag for tag in row if n_tagged[tag] >= fewest_tagged] for row in tags]
-        years = catalog.items["year"].astype("float64").to_numpy(dtype=np.float64, na_value=np.nan)
+        years = catalog.years
         decades = [[] if np.isnan(year) else [f"{int(year) // 10 * 10}s"] for year in years]
         rated = n_ratings[n_ratings >= WELL_KNOWN] if (n_ratings >= WELL_KNOWN).any() else n_ratings
         low, high = np.quantile(rated, [TAIL, 1 - TAIL]) if len(rated) else (0, 0)
@@ -81,13 +81,13 @@ class Attributes:
 
     def of_kind(self, *kinds: Kind) -> Attributes:
         """Only the attributes of these kinds."""
-        return self._take(np.array([kind in kinds for kind in self.kinds], dtype=bool))
+        return self.take(np.array([kind in kinds for kind in self.kinds], dtype=bool))
 
     def common(self, items: np.ndarray, fewest: int = 10) -> Attributes:
         """Only the attributes that at least `fewest` of the `items` (bool mask or rows) carry, and as many lack."""
         there = self.carries[items]
         n = there.sum(axis=0)
-        return self._take((n >= fewest) & (len(there) - n >= fewest))
+        return self.take((n >= fewest) & (len(there) - n >= fewest))
 
     def carriers(self, names: Iterable[str]) -> np.ndarray:
         """Items that carry any of the attributes called so, without regard to case: (n_items,) bool.
@@ -114,7 +114,8 @@ class Attributes:
     def _columns_of(self) -> dict[str, int]:
         return {name.casefold(): at for at, name in reversed(list(enumerate(self.names)))}
 
-    def _take(self, chosen: np.ndarray) -> Attributes:
+    def take(self, chosen: np.ndarray) -> Attributes:
+        """Only the attributes of a bool mask (m,)."""
         kept = np.flatnonzero(chosen)
         names, kinds = tuple(self.names[at] for at in kept), tuple(self.kinds[at] for at in kept)
         return Attributes(names, kinds, self.carries[:, kept], self.years, self.n_ratings)

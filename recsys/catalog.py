@@ -138,6 +138,11 @@ class Catalog:
         return np.array([t if pd.isna(y) else f"{t} ({y})" for t, y in zip(titles, years, strict=True)], dtype=object)
 
     @cached_property
+    def years(self) -> np.ndarray:
+        """(n_items,) float64, NaN where unknown."""
+        return self.items["year"].astype("float64").to_numpy(dtype=np.float64, na_value=np.nan)
+
+    @cached_property
     def genre_names(self) -> tuple[str, ...]:
         """All genres, by how many items carry them, most first; ties by name."""
         counts = self.items["genres"].explode().value_counts()

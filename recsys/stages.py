@@ -20,7 +20,7 @@ import pandas as pd
 import pyarrow as pa
 
 from recsys import datasets, etl, store
-from recsys.attributes import Attributes, well_known
+from recsys.attributes import well_known
 from recsys.axis import UNNAMED, Axes, Axis
 from recsys.confidence import Confidence
 from recsys.embeddings import Metric
@@ -377,8 +377,7 @@ def axes(
     graded     tables (CSV) with the columns item_id and value: a quantity to find, named after its file
     """
     model, stored = _trained_on(model_folder, data)
-    attributes = Attributes.of(model.catalog, model.n_ratings)
-    asked = [question_of(text, model.catalog, attributes) for text in questions]
+    asked = [question_of(text, model.catalog, model.attributes) for text in questions]
     asked += [
         graded_question(f"low {path.stem}", f"high {path.stem}", store.read_values(path, model.item_ids))
         for path in graded
@@ -749,9 +748,8 @@ def _reasons(
 
 
 def _built_in_axes(model: TrainedModel, seed: int = 42) -> tuple[Axis, ...]:
-    attributes = Attributes.of(model.catalog, model.n_ratings)
     answers = []
-    for question in built_in_questions(attributes):
+    for question in built_in_questions(model.attributes):
         with suppress(InputError):  # a space of one dimension has nothing along some of them
             answers.append(ask(model, question, seed))
     return tuple(answers)

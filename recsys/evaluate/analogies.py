@@ -18,6 +18,7 @@ import scipy.sparse as sp
 
 from recsys.catalog import Catalog, article_first, search_key
 from recsys.errors import InputError, SettingError
+from recsys.evaluate.embedding import lengths, unit
 from recsys.topk import BLOCK_BYTES, NONE, row_blocks
 
 Kind = Literal["sequel", "remake"]
@@ -100,7 +101,8 @@ def analogy_quality(
     ends = np.array([(pair.first, pair.second) for pair in pairs], dtype=np.int64).reshape(-1, 2)
     if len(ends) and (ends.min() < 0 or ends.max() >= n_items):
         raise InputError(f"a pair has a row outside the {n_items} items: it was made from another catalogue")
-    directions, there = _directions(vectors)
+    directions = unit(vectors)
+    there = lengths(directions) > 0
     usable = there[ends].all(axis=1)
     kinds = np.array([pair.kind for pair in pairs], dtype=object)
     asked = {kind: _ask(directions, ends[usable & (kinds == kind)], candidates) for kind in get_args(Kind)}
@@ -183,19 +185,6 @@ def _remakes(catalog: Catalog) -> list[Pair]:
         for first, second in permutations(rows, 2)
         if years[second] - years[first] >= apart and _alike(genres[first], genres[second])
     ]
-
-
-def _directions(vectors: np.ndarray | sp.csr_matrix) -> tuple[np.ndarray | sp.csr_matrix, np.ndarray]:
-    """Vectors of length 1 in float64, and which of them have a length, bool (n_items,); zero vectors stay zero."""
-    if sp.issparse(vectors):
-        vectors = sp.csr_matrix(vectors, dtype=np.float64)
-        lengths = np.sqrt(np.asarray(vectors.multiply(vectors).sum(axis=1)).ravel())
-    else:
-        vectors = np.asarray(vectors, dtype=np.float64)
-        lengths = np.linalg.norm(vectors, axis=1)
-    there = lengths > 0
-    scale = np.divide(1.0, lengths, out=np.zeros(len(lengths)), where=there)
-    return (sp.diags_array(scale) @ vectors if sp.issparse(vectors) else scale[:, None] * vectors), there
 
 
 def _ask(directions: np.ndarray | sp.csr_matrix, ends: np.ndarray, candidates: np.ndarray) -> np.ndarray:

@@ -200,7 +200,7 @@ def clustering(
     rows, directions = _judged_directions(vectors, judged)
     points = _compact(directions, seed)
     there = np.linalg.norm(points, axis=1) > 1e-9  # a row outside the leading dimensions has no direction left
-    rows, points = rows[there], _unit(points[there])
+    rows, points = rows[there], unit(points[there])
     n_clusters = min(n_clusters, len(np.unique(points.round(6), axis=0)) if len(rows) else 0)
     result = {"silhouette": np.nan, "nmi": np.nan, "chance_nmi": np.nan}
     if n_clusters < 2:
@@ -245,8 +245,8 @@ def isotropy(vectors: Vectors) -> float:
     so both are taken. All in one direction: e⁻². Large sparse vectors: the leading eigenvectors alone, as in
     `effective_rank`.
     """
-    directions = _unit(vectors)
-    directions = directions[_lengths(directions) > 0]
+    directions = unit(vectors)
+    directions = directions[lengths(directions) > 0]
     if directions.shape[0] == 0:
         return np.nan
     left, values = _spectrum(directions)
@@ -291,7 +291,7 @@ def divergence(a: Vectors, b: Vectors, k: int = 5, n_components: int = 8, seed: 
     """
     if a.shape[1] != b.shape[1]:
         raise InputError(f"vectors of {a.shape[1]} and {b.shape[1]} dimensions lie in different spaces")
-    kept = [u[_lengths(u) > 0] for u in (_unit(a), _unit(b))]
+    kept = [u[lengths(u) > 0] for u in (unit(a), unit(b))]
     n_a, n_b = (u.shape[0] for u in kept)
     if min(n_a, n_b) <= k:
         raise InputError(f"samples of {n_a} and {n_b} vectors are too few for the {k}th neighbour")
@@ -371,21 +371,22 @@ def _dense(vectors: Vectors) -> np.ndarray:
     return vectors.toarray() if not isinstance(vectors, np.ndarray) else vectors
 
 
-def _lengths(vectors: Vectors) -> np.ndarray:
+def lengths(vectors: Vectors) -> np.ndarray:
+    """The length of each row, (n,)."""
     if isinstance(vectors, np.ndarray):
         return np.linalg.norm(vectors, axis=1)
     return np.sqrt(np.asarray(vectors.multiply(vectors).sum(axis=1)).ravel())
 
 
-def _unit(vectors: Vectors) -> Vectors:
+def unit(vectors: Vectors) -> Vectors:
     """Rows scaled to length 1, float64, CSR where they were sparse; rows of zeros stay."""
     if vectors.ndim != 2:
         raise InputError(f"vectors of shape {vectors.shape} are not one row an item")
     vectors = sp.csr_matrix(vectors, dtype=np.float64) if sp.issparse(vectors) else np.asarray(vectors, np.float64)
     if not np.isfinite(vectors.data if sp.issparse(vectors) else vectors).all():
         raise InputError("vectors hold values that are not finite")
-    lengths = _lengths(vectors)
-    scale = np.divide(1.0, lengths, out=np.zeros_like(lengths), where=lengths > 0)
+    norms = lengths(vectors)
+    scale = np.divide(1.0, norms, out=np.zeros_like(norms), where=norms > 0)
     return sp.csr_matrix(sp.diags(scale) @ vectors) if sp.issparse(vectors) else vectors * scale[:, None]
 
 
@@ -396,8 +397,8 @@ def _judged_directions(vectors: Vectors, judged: np.ndarray) -> tuple[np.ndarray
             f"judged must be a bool for each of {vectors.shape[0]} items, not {judged.dtype} {judged.shape}"
         )
     chosen = np.flatnonzero(judged)
-    directions = _unit(vectors[chosen])
-    there = _lengths(directions) > 0
+    directions = unit(vectors[chosen])
+    there = lengths(directions) > 0
     return chosen[there], directions[there]
 
 

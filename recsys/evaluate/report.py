@@ -97,7 +97,7 @@ def _measure_all(
         if progress is not None:
             progress(done, steps)
 
-    attributes = Attributes.of(model.catalog, model.n_ratings)
+    attributes = model.attributes
     measured = {}
     for name, vectors in representations.items():
         measured[name] = measure(vectors, model, interactions, attributes, judged, seed)

@@ -67,35 +67,12 @@ def map_figure(
     """
     x, y = item_map.coordinates.T
     labels = [hover(label) for label in catalog.labels]
-    genres = [hover(", ".join(g)) for g in catalog.items["genres"]]
     size = 4 + 7 * np.sqrt(popularity / max(int(popularity.max()), 1))
-    groups, names = genre_groups(catalog)
-    scatter = go.Scattergl if len(labels) > MANY_POINTS else go.Scatter
-    figure = go.Figure()
-    for group, name in enumerate(names):
-        rows = np.flatnonzero((groups == group) & item_map.is_placed)
-        if not len(rows):
-            continue
-        figure.add_trace(
-            scatter(
-                x=x[rows],
-                y=y[rows],
-                mode="markers",
-                name=hover(name),
-                customdata=rows,
-                text=[f"<b>{labels[r]}</b><br>{genres[r]}<br>{popularity[r]:,} ratings" for r in rows],
-                hovertemplate="%{text}<extra></extra>",
-                marker={
-                    "size": size[rows],
-                    "color": group_colour(group, names),
-                    "opacity": 0.55,
-                    "line": {"width": 0},
-                },
-                # The clicked dot grows; nothing else fades.
-                selected={"marker": {"size": 18, "color": "#7a3e9d", "opacity": 1}},
-                unselected={"marker": {"opacity": 0.55}},
-            )
-        )
+    figure = go.Figure(dots(item_map, catalog, popularity, size))
+    # The clicked dot grows; nothing else fades.
+    figure.update_traces(
+        selected={"marker": {"size": 18, "color": "#7a3e9d", "opacity": 1}}, unselected={"marker": {"opacity": 0.55}}
+    )
 
     def mark(marks: Marks, name: str, symbol: str, colour: str, size: int, text: Sequence[str] | None = None) -> None:
         if not len(marks.rows):
@@ -165,6 +142,42 @@ def map_figure(
         legend={"orientation": "h", "y": -0.02, "yanchor": "top", "itemsizing": "constant"},
     )
     return figure
+
+
+def dots(item_map: ItemMap, catalog: Catalog, popularity: np.ndarray, size: np.ndarray) -> list[go.Scatter]:
+    """The placed items as traces, one a group of `genre_groups`; customdata is the item's row.
+
+    popularity  (n_items,) number of ratings, said when a dot is pointed at
+    size        (n_items,) in pixels
+    """
+    places, placed = item_map.coordinates, item_map.is_placed
+    groups, names = genre_groups(catalog)
+    labels = [hover(label) for label in catalog.labels]
+    genres = [hover(", ".join(g)) for g in catalog.items["genres"]]
+    scatter = go.Scattergl if len(labels) > MANY_POINTS else go.Scatter
+    traces = []
+    for group, name in enumerate(names):
+        rows = np.flatnonzero((groups == group) & placed)
+        if not len(rows):
+            continue
+        traces.append(
+            scatter(
+                x=places[rows, 0],
+                y=places[rows, 1],
+                mode="markers",
+                name=hover(name),
+                customdata=rows,
+                text=[f"<b>{labels[r]}</b><br>{genres[r]}<br>{popularity[r]:,} ratings" for r in rows],
+                hovertemplate="%{text}<extra></extra>",
+                marker={
+                    "size": size[rows],
+                    "color": group_colour(group, names),
+                    "opacity": 0.55,
+                    "line": {"width": 0},
+                },
+            )
+        )
+    return traces
 
 
 def cluster_middles(item_map: ItemMap, clusters: ItemClusters) -> dict[int, np.ndarray]:

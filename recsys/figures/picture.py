@@ -15,7 +15,7 @@ from plotly.offline import get_plotlyjs
 
 from recsys.axis import BETWEEN
 from recsys.catalog import Catalog
-from recsys.figures.map import MANY_POINTS, cluster_middles, genre_groups, group_colour, short
+from recsys.figures.map import cluster_middles, dots, short
 from recsys.figures.words import cell, hover
 from recsys.item_clusters import ItemClusters
 from recsys.item_map import ItemMap
@@ -44,8 +44,8 @@ def picture(
     """
     places, placed = item_map.coordinates, np.flatnonzero(item_map.is_placed)
     ranges = _ranges(places[placed], item_map.method == "axes")
-    figure = go.Figure()
-    _dots(figure, places, placed, catalog, popularity)
+    size = 3 + 11 * np.sqrt(popularity / max(int(popularity.max()), 1))
+    figure = go.Figure(dots(item_map, catalog, popularity, size))
     taken: list[tuple[float, float, float, float]] = []
     if item_map.method != "axes" and clusters is not None:
         taken += _cluster_names(figure, item_map, clusters, ranges)
@@ -93,33 +93,6 @@ def _ranges(places: np.ndarray, along_axes: bool) -> list[list[float]]:
     low, high = np.quantile(places, [share, 1 - share], axis=0) if len(places) else (np.zeros(2), np.ones(2))
     margin = 0.07 * np.maximum(high - low, 1e-6)
     return [[float(a - m), float(b + m)] for a, b, m in zip(low, high, margin, strict=True)]
-
-
-def _dots(figure: go.Figure, places: np.ndarray, placed: np.ndarray, catalog: Catalog, popularity: np.ndarray) -> None:
-    groups, names = genre_groups(catalog)
-    size = 3 + 11 * np.sqrt(popularity / max(int(popularity.max()), 1))
-    scatter = go.Scattergl if len(placed) > MANY_POINTS else go.Scatter
-    genres = [hover(", ".join(g)) for g in catalog.items["genres"]]
-    for group, name in enumerate(names):
-        rows = placed[groups[placed] == group]
-        if not len(rows):
-            continue
-        figure.add_trace(
-            scatter(
-                x=places[rows, 0],
-                y=places[rows, 1],
-                mode="markers",
-                name=hover(name),
-                text=[f"<b>{hover(catalog.labels[r])}</b><br>{genres[r]}<br>{popularity[r]:,} ratings" for r in rows],
-                hovertemplate="%{text}<extra></extra>",
-                marker={
-                    "size": size[rows],
-                    "color": group_colour(group, names),
-                    "opacity": 0.55,
-                    "line": {"width": 0},
-                },
-            )
-        )
 
 
 def _cluster_names(

@@ -15,7 +15,7 @@ import pandas as pd
 from scipy.optimize import linear_sum_assignment
 from threadpoolctl import threadpool_limits
 
-from recsys.attributes import Attributes, well_known
+from recsys.attributes import well_known
 from recsys.axis import UNNAMED, Axes, Axis
 from recsys.catalog import Catalog
 from recsys.embeddings import EmbeddingSpace
@@ -46,10 +46,9 @@ def discover(
     Raises Unsupported for a model without vectors, InputError where fewer than fifty items are well known.
     """
     space, known = model.space, well_known(model.n_ratings)
-    attributes = Attributes.of(model.catalog, model.n_ratings)
     with threadpool_limits(1, "blas"):  # the order of sums would change the last bits
         directions = turn(space.item_directions[known], method, seed)
-        names = name_ends(space.item_directions.astype(np.float64) @ directions, attributes, known, seed)
+        names = name_ends(space.item_directions.astype(np.float64) @ directions, model.attributes, known, seed)
         cosines = stability(model, interactions, directions, method, n_refits=n_refits, seed=seed, progress=progress)
         return Axes(method, tuple(_axes(space, known, directions, names, cosines)), (), seed)
 

@@ -182,7 +182,7 @@ def find_clusters(
         labels = _renumbered(labels, order)
         chosen = dataclasses.replace(chosen, labels=_renumbered(chosen.labels, order), jaccards=chosen.jaccards[order])
         centres = _centres(directions, chosen.labels)
-        attributes = Attributes.of(model.catalog, model.n_ratings)
+        attributes = model.attributes
         names, true_names = _names(space.item_directions, labels, centres, chosen, attributes, known, seed)
     evidence: dict[str, Any] = {
         "method": chosen.method,
@@ -381,14 +381,14 @@ def _names(
 
     # Only what some cluster may be called is asked about, so that two rare names don't stand before a common one.
     asked = np.asarray(of_most.any(axis=0))
-    ends = name_ends(coordinates, _only(attributes, asked), known, seed)
+    ends = name_ends(coordinates, attributes.take(asked), known, seed)
     true_names = [true_of(number, high) for number, (_, high) in enumerate(ends)]
     stable = chosen.jaccards.mean(axis=1) >= STABLE
     words = [_words(names) if is_stable else () for names, is_stable in zip(true_names, stable, strict=True)]
     for same in _alike(words):
         taken = {word.casefold() for word in words[same[0]]}
         others = asked & np.array([name.casefold() not in taken for name in attributes.names], dtype=bool)
-        again = name_ends(coordinates, _only(attributes, others), known, seed)
+        again = name_ends(coordinates, attributes.take(others), known, seed)
         for number in same:
             true_names[number] += true_of(number, again[number][1])[:1]
             words[number] = _words(true_names[number])
@@ -411,17 +411,6 @@ def _alike(words: list[tuple[str, ...]]) -> list[list[int]]:
         if some:
             groups.setdefault(frozenset(word.casefold() for word in some), []).append(number)
     return [numbers for numbers in groups.values() if len(numbers) > 1]
-
-
-def _only(attributes: Attributes, chosen: np.ndarray) -> Attributes:
-    """The attributes of a bool mask."""
-    kept = np.flatnonzero(chosen)
-    return dataclasses.replace(
-        attributes,
-        names=tuple(attributes.names[at] for at in kept),
-        kinds=tuple(attributes.kinds[at] for at in kept),
-        carries=attributes.carries[:, kept],
-    )
 
 
 def _column(attributes: Attributes, name: Name) -> int:

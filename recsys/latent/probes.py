@@ -242,7 +242,7 @@ def _classifier() -> LogisticRegression:
 
 
 def _controls(model: TrainedModel, items: np.ndarray) -> dict[str, np.ndarray]:
-    years = model.catalog.items["year"].astype("float64").to_numpy(dtype=np.float64, na_value=np.nan)[items]
+    years = model.catalog.years[items]
     middle = np.nanmedian(years) if not np.isnan(years).all() else 0.0
     return {
         "popularity": model.n_ratings[items].astype(np.float64),

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from recsys.attributes import Attributes
 from recsys.axis import BETWEEN, Axes, Axis
 from recsys.errors import InputError, SettingError, UnknownId
 from recsys.latent.probes import KNOWN, ask, question_of
@@ -122,7 +121,7 @@ def axis_called(name: str, model: TrainedModel, axes: Axes | None) -> Axis:
             if wanted in (seen.name.casefold(), seen.high.casefold()):
                 return seen
     try:
-        question = question_of(name, model.catalog, Attributes.of(model.catalog, model.n_ratings))
+        question = question_of(name, model.catalog, model.attributes)
     except UnknownId as error:
         ends = [end for axis in (axes.asked if axes is not None else ()) for end in (axis.low, axis.high)]
         known = f" (ends that are: {', '.join(ends)})" if ends else ""

@@ -5,11 +5,13 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
 
+from recsys.attributes import Attributes
 from recsys.catalog import Catalog
 from recsys.confidence import Confidence, Weigher
 from recsys.embeddings import EmbeddingSpace
@@ -53,6 +55,11 @@ class TrainedModel:
     def space(self) -> EmbeddingSpace:
         """The vectors; raises Unsupported for a model without any."""
         return vectors_of(self.fitted, self.learner.name)
+
+    @cached_property
+    def attributes(self) -> Attributes:
+        """What is known of the items besides their vectors; made when first asked for."""
+        return Attributes.of(self.catalog, self.n_ratings)
 
     @property
     def has_space(self) -> bool:
