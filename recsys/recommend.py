@@ -71,7 +71,7 @@ def audience_of_ratings(model: TrainedModel, ratings: Mapping[Any, float], user_
     values = np.array([float(r) for r in ratings.values()], dtype=np.float32)
     if not np.isfinite(values).all():
         raise InputError("ratings must be finite numbers")
-    known = index_of(model.item_ids)
+    known = model.catalog.index
     columns = rows_of(known, items, "item") if len(items) else np.empty(0, np.int64)
     matrix = sp.csr_matrix((values, (np.zeros(len(columns), np.int64), columns)), shape=(1, len(known)))
     return _audience(model, np.array([user_id], dtype=object), matrix, np.array([-1]))
@@ -164,7 +164,7 @@ def explain(
     if isinstance(model.fitted, ItemScores) or audience.origin[0] == COLD:
         return [[] for _ in item_ids]
     weights = model.weigher.weigh(audience.ratings)
-    shares = model.learner.contributions(model.fitted, weights, rows_of(index_of(model.item_ids), item_ids, "item"))
+    shares = model.learner.contributions(model.fitted, weights, rows_of(model.catalog.index, item_ids, "item"))
     rated = model.item_ids[weights.indices]
     reasons = []
     for column in shares.T:
