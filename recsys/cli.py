@@ -186,7 +186,17 @@ def train(
 def evaluate(
     data: Data,
     model: Annotated[
-        list[str] | None, typer.Option(help=f"Of {MODEL_NAMES}; may be repeated. Default: {DEFAULT_MODEL}, popular.")
+        list[str] | None,
+        typer.Option(
+            help=f"Of {MODEL_NAMES}; may be repeated. Default: {DEFAULT_MODEL} and popular; "
+            f"beside --trained {', '.join(stages.BASELINES)}."
+        ),
+    ] = None,
+    trained: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder made by recsys train: judge such a model too, and keep the result there for the app."
+        ),
     ] = None,
     protocol: Annotated[str, typer.Option(help=f"One of {', '.join(PROTOCOLS)}.")] = "random",
     part: Annotated[str, typer.Option(help=f"One of {', '.join(get_args(Part))}.")] = "test",
@@ -196,6 +206,7 @@ def evaluate(
     params: Annotated[Path | None, typer.Option(help=PARAMS_HELP)] = None,
     min_rating: MinRating = None,
     weighting: WeightingName = None,
+    out: Annotated[Path | None, typer.Option(help="JSON file to write the result to.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Train on a part of the data and judge by what was hidden, with 95 % intervals."""
@@ -205,13 +216,15 @@ def evaluate(
     with Screen() as screen:
         done = stages.evaluate(
             data,
-            models=model or ([DEFAULT_MODEL] if settings else [DEFAULT_MODEL, "popular"]),
+            models=model or (None if trained or settings else [DEFAULT_MODEL, "popular"]),
+            trained=trained,
             protocol=protocol,  # type: ignore[arg-type]
             part=part,  # type: ignore[arg-type]
             k=k or [10],
             settings=settings,
-            confidence=confidence,
+            confidence=None if confidence == Confidence() and weighting is None else confidence,
             seed=seed,
+            out=out,
             report=screen.report,
         )
     show(done, as_json, lambda: show_evaluation(done))

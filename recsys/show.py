@@ -142,7 +142,11 @@ def show_evaluation(done: Mapping[str, Any]) -> None:
         f"{done['protocol']}, {done['part']} part: {done['train_ratings']:,} ratings to learn from, "
         f"{done['hidden_ratings']:,} hidden from {_count(head['judged'], 'user')}"
     )
-    shown = table(title, "metric", *(result["model"] for result in done["results"]))
+    names = [result["model"] for result in done["results"]]
+    if done["trained"] is not None:
+        names[0] = f"{names[0]} (as trained)"
+    shown = table(title, "metric", *names)
+    shown.columns[0].no_wrap = True
     for column in shown.columns[1:]:
         column.justify = "right"
     for metric in head["metrics"]:

@@ -18,16 +18,18 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from recsys import datasets, etl, store
 from recsys.attributes import well_known
 from recsys.axis import UNNAMED, Axes, Axis
+from recsys.catalog import Catalog
 from recsys.confidence import Confidence
 from recsys.embeddings import Metric
 from recsys.errors import InputError
 from recsys.etl.rules import REJECTED
 from recsys.etl.users import read_user_ids
-from recsys.evaluate.ranking import check_metric, rank_quality
+from recsys.evaluate.ranking import by_activity, by_popularity, check_metric, rank_quality
 from recsys.evaluate.report import DIMENSIONS, N_SEEDS, embedding_report
 from recsys.evaluate.tune import tune as find_settings
 from recsys.figures.picture import picture, picture_page
@@ -43,11 +45,12 @@ from recsys.latent.rotation import DEFAULT_METHOD, Method
 from recsys.latent.steer import axis_called, parse_shift, shifted
 from recsys.latent.steer import steer as steer_list
 from recsys.models import DEFAULT_MODEL, IALS, MODELS, TrainedModel, train_model, with_settings
+from recsys.models.ease import MOST_ITEMS as MOST_ITEMS_OF_EASE
 from recsys.recommend import Audience, audience_of, audience_of_ratings, explain, similar_side_by_side
 from recsys.recommend import recommend as recommend_to
 from recsys.recommend import similar as similar_items
-from recsys.split import Part, Protocol, hold_out
-from recsys.topk import row_blocks
+from recsys.split import HoldOut, Part, Protocol, hold_out
+from recsys.topk import BLOCK_BYTES, row_blocks
 
 Progress = Callable[[int, int], None]
 Report = Callable[[str], Progress]
@@ -56,6 +59,8 @@ Report = Callable[[str], Progress]
 Say = Callable[[str], None]
 """Takes one line for a person, such as a licence notice."""
 
+BASELINES = ("popular", "itemknn", "ease")
+"""What anyone can have quickly, and what a model must beat to be worth its name."""
 DEMO_DATASET = "ml-100k"
 DEMO_USER = 1
 DEMO_CONFIDENCE = Confidence(min_rating=3.0)
@@ -107,6 +112,18 @@ def prepare(
     return {**prepared.report, "out": str(out)}
 
 
+def rejected_rows(data: Path, n: int = 100) -> pd.DataFrame:
+    """The first rows that `prepare` set aside: file, line, reason, text. Raises InputError when they cannot be read."""
+    path = data / store.REJECTED
+    try:
+        with pq.ParquetFile(path) as file:
+            for batch in file.iter_batches(n, columns=REJECTED.names):
+                return batch.to_pandas()
+    except (OSError, pa.ArrowException) as error:
+        raise InputError(f"{path}: cannot be read: {str(error).splitlines()[0]}") from None
+    return REJECTED.empty_table().to_pandas()
+
+
 def train(
     data: Path,
     out: Path,
@@ -148,57 +165,111 @@ def train(
 def evaluate(
     data: Path,
     *,
-    models: Sequence[str] = (DEFAULT_MODEL,),
+    models: Sequence[str] | None = None,
+    trained: Path | None = None,
     protocol: Protocol = "random",
     part: Part = "test",
     k: Sequence[int] = (10,),
     settings: Mapping[str, Any] | None = None,
     confidence: Confidence | None = None,
     seed: int = 42,
+    out: Path | None = None,
     report: Report = _quiet,
 ) -> dict[str, Any]:
-    """Train each model on the training part of a protocol and judge it by what was hidden; nothing is stored.
+    """Train each model on the training part of a protocol and judge it by what was hidden.
 
-    `settings` are for a single model. `seed` is that of the split.
+    models   kinds of models; default: ials, or with `trained` those of `baselines_for`. `settings` are for a single one
+    trained  a model folder: a model with its settings, on its data, is judged first, and its confidence holds for all.
+             The result is stored with it, as ranking.json
+    seed     of the split
+    out      JSON file for the result, instead of the model's folder; nothing is stored without both
     """
-    learners = [with_settings(_learner(name), (settings or {}) if len(models) == 1 else {}) for name in models]
+    begun = time.perf_counter()
+    stored = store.load_prepared(data)
+    learners: list[Any] = []
+    of_model: dict[str, Any] | None = None
+    if trained is not None:
+        if settings or confidence is not None:
+            raise InputError(f"settings and weighting are those of {trained}; leave out what would change them")
+        model = store.load_model(trained)
+        _check_data(model, trained, stored)
+        learners, confidence = [model.learner], model.weigher.confidence
+        of_model = {"name": trained.resolve().name, "fingerprint": store.fingerprint_of(trained)}
+        models = baselines_for(model) if models is None else models
+    elif models is None:
+        models = (DEFAULT_MODEL,)
     if settings and len(models) > 1:
         raise InputError("settings are for one model; evaluate the models one by one, or all with their defaults")
-    stored = store.load_prepared(data)
+    learners += [with_settings(_learner(name), settings or {}) for name in models]
+    if out is None and trained is not None:
+        out = trained / store.RANKING
+    if out is not None and out.is_dir():
+        raise InputError(f"{out}: is a folder; name a file to write to")
     split = hold_out(stored.interactions, protocol, part=part, seed=seed)
-    results = []
-    for learner in learners:
-        started = time.perf_counter()
-        model = train_model(
-            split.train, stored.catalog, learner, confidence, progress=report(f"training {learner.name}")
-        )
-        seconds = time.perf_counter() - started
-        found = rank_quality(model, split, k, n_threads=os.cpu_count() or 1, progress=report(f"judging {learner.name}"))
-        summary = found.summary.set_index("metric")
-        metrics = {
-            str(name): {bound: None if np.isnan(value) else float(value) for bound, value in row.items()}
-            for name, row in summary.iterrows()
-        }
-        results.append(
-            {
-                "model": learner.name,
-                "hyperparameters": dataclasses.asdict(learner),
-                "seconds_to_train": round(seconds, 3),
-                "judged": len(found.users),
-                "not_judged": found.not_judged,
-                "cold": found.cold,
-                "metrics": metrics,
-            }
-        )
-    return {
+    results = [_judged(learner, split, stored.catalog, confidence, k, report) for learner in learners]
+    found = {
         "data": str(data),
         "protocol": protocol,
         "part": part,
         "seed": seed,
+        "k": list(k),
         "confidence": dataclasses.asdict(confidence or Confidence()),
         "train_ratings": split.train.n_ratings,
         "hidden_ratings": int(split.truth.nnz),
+        "trained": of_model,
+        "seconds": round(time.perf_counter() - begun, 1),
         "results": results,
+    }
+    if out is not None:
+        store.write_json(out, found)
+    return found
+
+
+def baselines_for(model: TrainedModel) -> tuple[str, ...]:
+    """The kinds of models that a trained one is held against unless others are asked for: other kinds than its own, and
+    such as can be trained on so many items."""
+    too_many = ("ease",) if len(model.item_ids) > MOST_ITEMS_OF_EASE else ()
+    return tuple(name for name in BASELINES if name not in (model.learner.name, *too_many))
+
+
+def stored_ranking(model_folder: Path) -> dict[str, Any] | None:
+    """What `evaluate` stored with a model; None where it has not run. Raises InputError for a result that is broken or
+    of another model."""
+    path = model_folder / store.RANKING
+    if not path.is_file():
+        return None
+    found = store.read_json(path)
+    judged = {"model", "metrics", "by_activity", "by_popularity"}
+    if not found.get("results") or not found.get("trained") or any(judged - set(row) for row in found["results"]):
+        raise InputError(f"{path}: is not what recsys evaluate --trained writes; measure again")
+    _check_fingerprint(found["trained"].get("fingerprint"), path, model_folder)
+    return found
+
+
+def _judged(
+    learner: Any,
+    split: HoldOut,
+    catalog: Catalog,
+    confidence: Confidence | None,
+    k: Sequence[int],
+    report: Report,
+) -> dict[str, Any]:
+    """One model, trained on a split and judged by it, in plain values."""
+    started = time.perf_counter()
+    model = train_model(split.train, catalog, learner, confidence, progress=report(f"training {learner.name}"))
+    seconds = time.perf_counter() - started
+    found = rank_quality(model, split, k, n_threads=os.cpu_count() or 1, progress=report(f"judging {learner.name}"))
+    at = 10 if 10 in k else k[0]
+    return {
+        "model": learner.name,
+        "hyperparameters": dataclasses.asdict(learner),
+        "seconds_to_train": round(seconds, 3),
+        "judged": len(found.users),
+        "not_judged": found.not_judged,
+        "cold": found.cold,
+        "metrics": {row.pop("metric"): row for row in _rows(found.summary)},
+        "by_activity": _rows(by_activity(found, f"ndcg@{at}")),
+        "by_popularity": _rows(by_popularity(found.listed[at], model.n_ratings)),
     }
 
 
@@ -281,7 +352,9 @@ def recommend(
     """Write the k best items of every user (or of those listed in a file) as Parquet, in parts that can be resumed.
 
     Users of the data whom training never saw are folded in. Listed users who are not in the data are set aside, with
-    file, line and reason, in `<out>.rejected.parquet`.
+    file, line and reason, in `<out>.rejected.parquet`. Progress is in users and comes within a part too; what it
+    raises goes through, and leaves the finished parts for `resume`. On one thread the scores are the same to the last
+    bit whatever the size of a part.
     """
     if k < 1:
         raise InputError(f"the number of recommendations is at least 1, not {k}")
@@ -304,15 +377,22 @@ def recommend(
         "part_users": size,
     }
     parts = store.Parts(out, plan, resume)
-    blocks = list(row_blocks(len(audience), size))
+    blocks = _no_single_row(len(audience), size)
+    n_threads = n_threads or os.cpu_count() or 1
+    # One block of `top_k` for each thread at a time, less a row, so that a row that is taken in makes no further block.
+    step = max(1, n_threads * (BLOCK_BYTES // (4 * max(1, len(model.item_ids)))) - 1)
+    missing = [number for number in range(len(blocks)) if not parts.has(number)]
+    done = len(audience) - sum(blocks[number].stop - blocks[number].start for number in missing)
     progress = report("recommending")
-    for number, rows in enumerate(blocks):
-        if not parts.has(number):
-            table = recommend_to(
-                model, audience[rows], k, exclude_seen=exclude_seen, n_threads=n_threads or os.cpu_count() or 1
-            )
-            parts.write(number, pa.Table.from_pandas(table, preserve_index=False))
-        progress(rows.stop, len(audience))
+    progress(done, len(audience))
+    for number in missing:
+        tables = []
+        part = audience[blocks[number]]
+        for rows in _no_single_row(len(part), step):
+            tables.append(recommend_to(model, part[rows], k, exclude_seen=exclude_seen, n_threads=n_threads))
+            done += rows.stop - rows.start
+            progress(done, len(audience))
+        parts.write(number, pa.Table.from_pandas(pd.concat(tables, ignore_index=True), preserve_index=False))
     n_rows = parts.join(len(blocks))
     origins = pd.Series(audience.origin).value_counts()
     result = {
@@ -329,6 +409,15 @@ def recommend(
         store.write_table(aside, rejected)
         result["rejected_file"] = str(aside)
     return result
+
+
+def _no_single_row(n_rows: int, size: int) -> list[slice]:
+    """Slices of `size` rows, the last one up to a row longer: BLAS multiplies a single row in another way, and its last
+    bits would tell where a part ended."""
+    blocks = list(row_blocks(n_rows, size))
+    if size > 1 and len(blocks) > 1 and blocks[-1].stop - blocks[-1].start == 1:
+        blocks[-2:] = [slice(blocks[-2].start, n_rows)]
+    return blocks
 
 
 def recommend_user(
@@ -528,6 +617,14 @@ def report_embedding(
     if page.is_dir():
         raise InputError(f"{page}: is a folder; name a file to write to")
     model, stored = _trained_on(model_folder, data)
+    # Whatever may be broken is read before the long work.
+    axes_found = store.load_axes(model_folder)
+    named = [_told(axis, model, 5) for axis in axes_found.all if axis.is_valid] if axes_found is not None else []
+    shown, note = None, ""
+    if DEFAULT_MAP in store.list_maps(model_folder):
+        item_map = store.load_map(model_folder, DEFAULT_MAP)
+        shown = picture(item_map, model.catalog, model.n_ratings, store.load_clusters(model_folder))
+        note = " ".join(_map_notes(item_map))
     found = embedding_report(
         model,
         stored.interactions,
@@ -537,16 +634,24 @@ def report_embedding(
         seed=seed,
         progress=report("measuring the space"),
     )
-    axes_found = store.load_axes(model_folder)
-    named = [_told(axis, model, 5) for axis in axes_found.all if axis.is_valid] if axes_found is not None else []
-    shown, note = None, ""
-    if DEFAULT_MAP in store.list_maps(model_folder):
-        item_map = store.load_map(model_folder, DEFAULT_MAP)
-        shown = picture(item_map, model.catalog, model.n_ratings, store.load_clusters(model_folder))
-        note = " ".join(_map_notes(item_map))
+    found["fingerprint"] = store.fingerprint_of(model_folder)
     store.write_json(numbers, found)
     store.write_text(page, report_page(found, axes=named, map_figure=shown, map_note=note))
     return {"report": found, "page": str(page), "numbers": str(numbers)}
+
+
+def stored_report(model_folder: Path) -> dict[str, Any] | None:
+    """The numbers of the embedding report that is stored with a model; None where there is none. Raises InputError for
+    one that is broken or of another model."""
+    path = (model_folder / store.REPORT_PAGE).with_suffix(".json")
+    if not path.is_file():
+        return None
+    found = store.read_json(path)
+    if found.get("model") not in found.get("representations", {}):
+        raise InputError(f"{path}: is not what recsys report writes; measure again")
+    if "fingerprint" in found:  # a report made before fingerprints were kept is taken as it is
+        _check_fingerprint(found["fingerprint"], path, model_folder)
+    return found
 
 
 def demo(*, report: Report = _quiet, say: Say = lambda _: None) -> dict[str, Any]:
@@ -651,10 +756,19 @@ def _trained_on(model_folder: Path, data: Path) -> tuple[TrainedModel, store.Sto
     """A model and the data it was trained on. Raises InputError for other data: what is measured would be of
     neither."""
     model, stored = store.load_model(model_folder), store.load_prepared(data)
+    _check_data(model, model_folder, stored)
+    return model, stored
+
+
+def _check_fingerprint(found: str | None, path: Path, model_folder: Path) -> None:
+    if found != store.fingerprint_of(model_folder):
+        raise InputError(f"{path}: was measured of another model than the one in this folder; measure again")
+
+
+def _check_data(model: TrainedModel, model_folder: Path, stored: store.StoredData) -> None:
     expected = model.data.get("fingerprint")
     if expected is not None and expected != stored.interactions.fingerprint:
-        raise InputError(f"{data}: is not what {model_folder} was trained on; name those data, or train again")
-    return model, stored
+        raise InputError(f"{stored.path}: is not what {model_folder} was trained on; name those data, or train again")
 
 
 def _told(axis: Axis, model: TrainedModel, n_examples: int) -> dict[str, Any]:

@@ -49,6 +49,7 @@ ITEM_WEIGHTS = "item_weights.parquet"
 MAP = "map-{}.parquet"
 AXES, CLUSTERS = "axes.json", "clusters.parquet"
 REPORT_PAGE = "report.html"
+RANKING = "ranking.json"
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -282,6 +283,33 @@ def test_evaluate_shows_models_side_by_side_with_intervals(work: Path) -> None:
     assert shown.returncode == 0 and "ndcg@3" in shown.stdout and "popular" in shown.stdout
     again = json.loads(recsys("evaluate", *options, "--json", cwd=work).stdout)
     assert [r["metrics"] for r in again["results"]] == [r["metrics"] for r in result["results"]]
+
+
+def test_evaluate_keeps_what_it_found_of_a_trained_model_with_it(work: Path) -> None:
+    shutil.copytree(work / "model", work / "judged")
+    trained = ("evaluate", "--data", "data", "--trained", "judged", "-k", 3)
+    done = recsys(*trained, "--model", "popular", "--json", cwd=work)
+    assert done.returncode == 0, done.stderr
+    kept = json.loads((work / "judged" / store.RANKING).read_text())
+    assert kept == json.loads(done.stdout)
+    ours, popular = kept["results"]
+    manifest = json.loads((work / "judged" / "manifest.json").read_text())
+    assert (ours["model"], popular["model"]) == ("ials", "popular")
+    assert ours["hyperparameters"] == manifest["hyperparameters"] and ours["hyperparameters"]["n_factors"] == 4
+    assert kept["trained"] == {"name": "judged", "fingerprint": store.fingerprint_of(work / "judged")}
+    assert sum(group["users"] for group in ours["by_activity"]) == ours["judged"] == 30
+    assert [part["part"] for part in popular["by_popularity"]] == ["head", "middle", "tail"]
+    shown = recsys(*trained, "--out", "elsewhere.json", cwd=work)  # beside the baselines; the model keeps what it had
+    assert shown.returncode == 0 and "ials (as trained)" in shown.stdout and "itemknn" in shown.stdout
+    assert len(json.loads((work / "elsewhere.json").read_text())["results"]) == 4
+    assert json.loads((work / "judged" / store.RANKING).read_text()) == kept
+    for options, why in (
+        (("--set", "n_factors=3"), "settings and weighting are those of judged"),
+        (("--min-rating", 3), "settings and weighting are those of judged"),
+        (("--out", "judged"), "judged: is a folder"),
+        (("--trained", "nowhere"), "nowhere: is not a model"),
+    ):
+        assert why in complaint(recsys(*trained, *options, cwd=work))
 
 
 def test_tune_goes_on_where_it_was_and_train_takes_what_it_found(work: Path) -> None:

@@ -40,6 +40,7 @@ from recsys.topk import NONE, canonical, top_k
 
 AT_K = ("hr", "recall", "recall_all", "precision", "map", "mrr", "ndcg")
 OF_LISTS = ("novelty", "popularity", "diversity")
+HEAD_TO_TAIL = ("head", "middle", "tail")
 N_BOOTSTRAP = 1000
 USERS_AT_ONCE = 16_384
 """Users whose vectors and ratings are in hand at a time; the scores of a block are far fewer."""
@@ -51,6 +52,7 @@ class Ranking:
 
     users       one row a judged user: user_id, n_known, n_hidden, then `metric@k` and auc, float64; NaN: undefined
     of_all      coverage@k and gini@k, which are no means over users
+    listed      by k: how often each item stands in a list, (n_items,) int64
     not_judged  users without hidden items
     cold        judged users of whom nothing was known; they got the most popular items
     seed        of the bootstrap
@@ -58,6 +60,7 @@ class Ranking:
 
     users: pd.DataFrame
     of_all: dict[str, float]
+    listed: dict[int, np.ndarray]
     not_judged: int
     cold: int
     seed: int
@@ -140,7 +143,7 @@ def rank_quality(
     users = pd.concat(tables, ignore_index=True)
     of_all = {f"coverage@{at}": float((counts > 0).mean()) for at, counts in listed.items()}
     of_all |= {f"gini@{at}": gini(counts) for at, counts in listed.items()}
-    return Ranking(users, of_all, len(hidden) - len(judged), n_cold, seed)
+    return Ranking(users, of_all, listed, len(hidden) - len(judged), n_cold, seed)
 
 
 def bootstrap(values: pd.DataFrame, seed: int = 42, n: int = N_BOOTSTRAP) -> pd.DataFrame:
@@ -165,6 +168,58 @@ def bootstrap(values: pd.DataFrame, seed: int = 42, n: int = N_BOOTSTRAP) -> pd.
     known = present.any(axis=0)
     low[known], high[known] = np.nanquantile(draws[:, known], [0.025, 0.975], axis=0)
     return pd.DataFrame({"metric": values.columns, "mean": mean(everyone), "low": low, "high": high})
+
+
+def by_activity(ranking: Ranking, metric: str = "ndcg@10", groups: int = 10) -> pd.DataFrame:
+    """Quality by how much is known of a user: one row a group, those of whom least is known first.
+
+    The groups are as equal as they can be while users with equally many known ratings stay together, so there may be
+    fewer of them. Columns: users, fewest, most (known ratings, int64), mean, low, high: the metric with its 95 %
+    bootstrap interval. Raises SettingError for a metric that is no mean over users.
+    """
+    if metric not in ranking.users or groups < 1:
+        raise SettingError(f"cannot group users by activity with metric {metric!r} and {groups} groups")
+    known = ranking.users["n_known"].to_numpy()
+    cuts = np.unique(np.quantile(known, np.arange(1, groups) / groups, method="inverted_cdf"))
+    number = np.unique(np.searchsorted(cuts, known), return_inverse=True)[1]
+    rows = []
+    for group in range(int(number.max()) + 1):
+        inside = number == group
+        found = bootstrap(ranking.users.loc[inside, [metric]], ranking.seed).iloc[0]
+        rows.append(
+            {"users": int(inside.sum()), "fewest": int(known[inside].min()), "most": int(known[inside].max())}
+            | {bound: float(found[bound]) for bound in ("mean", "low", "high")}
+        )
+    return pd.DataFrame(rows)
+
+
+def by_popularity(listed: np.ndarray, n_ratings: np.ndarray) -> pd.DataFrame:
+    """Who gets the recommendations: one row for head, middle and tail of the catalogue.
+
+    listed     (n_items,) how often each item was recommended
+    n_ratings  (n_items,) how often it was rated
+
+    The items are ordered by their ratings and cut so that each part holds a third of all ratings, as nearly as whole
+    items allow: the head is a few that everybody knows, the tail the many that few do. Whoever recommends as people
+    rate gives a third to each. Columns: part, items, ratings, recommendations; the last two are shares of all.
+    """
+    total = max(int(n_ratings.sum()), 1)
+    order = np.argsort(-n_ratings, kind="stable")
+    before = np.cumsum(n_ratings[order]) - n_ratings[order] / 2
+    part = np.empty(len(n_ratings), dtype=np.int64)
+    part[order] = np.minimum(before * len(HEAD_TO_TAIL) / total, len(HEAD_TO_TAIL) - 1).astype(np.int64)
+
+    def share(counts: np.ndarray) -> np.ndarray:
+        return np.bincount(part, weights=counts, minlength=len(HEAD_TO_TAIL)) / max(int(counts.sum()), 1)
+
+    return pd.DataFrame(
+        {
+            "part": HEAD_TO_TAIL,
+            "items": np.bincount(part, minlength=len(HEAD_TO_TAIL)),
+            "ratings": share(n_ratings),
+            "recommendations": share(listed),
+        }
+    )
 
 
 def gini(counts: np.ndarray) -> float:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -12,9 +14,9 @@ from sklearn.metrics import roc_auc_score
 
 from recsys import etl
 from recsys.catalog import Catalog
-from recsys.errors import InputError
+from recsys.errors import InputError, SettingError
 from recsys.evaluate import ranking
-from recsys.evaluate.ranking import Ranking, bootstrap, gini, rank_quality
+from recsys.evaluate.ranking import Ranking, bootstrap, by_activity, by_popularity, gini, rank_quality
 from recsys.interactions import Interactions
 from recsys.models import IALS, MODELS, Popular, TrainedModel, train_model
 from recsys.recommend import audience_of, recommend, score
@@ -188,3 +190,51 @@ def test_a_model_of_other_items_is_refused(ml100k: etl.Prepared, model: TrainedM
         rank_quality(model, HoldOut(lone, lone, lone.matrix))
     with pytest.raises(InputError, match="at least 1"):
         rank_quality(model, hold_out(ml100k.interactions, "random"), (0,))
+
+
+def test_groups_by_activity_agree_with_pandas_and_keep_equals_together(judged: Ranking) -> None:
+    found = by_activity(judged, "ndcg@20", 10)
+    assert found["users"].sum() == len(judged.users) == 943 and len(found) == 10
+    assert found["users"].between(75, 115).all()
+    assert (found["fewest"].to_numpy()[1:] > found["most"].to_numpy()[:-1]).all()  # nobody's equal is elsewhere
+    for row in found.itertuples():
+        inside = judged.users[judged.users["n_known"].between(row.fewest, row.most)]
+        assert len(inside) == row.users and inside["ndcg@20"].mean() == pytest.approx(row.mean)
+        assert row.low < row.mean < row.high
+    whole = by_activity(judged, "ndcg@20", 1).iloc[0]
+    summary = judged.summary.set_index("metric").loc["ndcg@20"]
+    assert [whole[bound] for bound in ("mean", "low", "high")] == pytest.approx(summary.tolist())
+    # People of whom more is known have more hidden: with shuffled groups the differences go.
+    rng = np.random.default_rng(0)
+    users = judged.users.assign(n_known=rng.permutation(judged.users["n_known"]))
+    shuffled = by_activity(dataclasses.replace(judged, users=users), "ndcg@20", 10)
+    assert np.ptp(found["mean"]) > 3 * np.ptp(shuffled["mean"])
+
+
+def test_where_all_know_equally_much_there_is_one_group(judged: Ranking) -> None:
+    alike = dataclasses.replace(judged, users=judged.users.assign(n_known=7))
+    assert by_activity(alike, "ndcg@20").to_dict("records")[0].items() >= {"users": 943, "fewest": 7, "most": 7}.items()
+    with pytest.raises(SettingError, match="coverage@20"):
+        by_activity(judged, "coverage@20")
+
+
+def test_head_middle_and_tail_hold_a_third_of_the_ratings_each(
+    ml100k: etl.Prepared, split: HoldOut, judged: Ranking, model: TrainedModel
+) -> None:
+    counts = pd.Series(model.n_ratings).sort_values(ascending=False, kind="stable")
+    found = by_popularity(judged.listed[20], model.n_ratings)
+    assert found["part"].tolist() == ["head", "middle", "tail"]
+    assert found["items"].sum() == 1682 and found["items"].is_monotonic_increasing
+    assert found["ratings"].to_numpy() == pytest.approx([1 / 3] * 3, abs=0.005)
+    assert found["recommendations"].sum() == pytest.approx(1)
+    head = counts.index[: found["items"][0]]
+    assert found["ratings"][0] == pytest.approx(counts.loc[head].sum() / 80_000)
+    assert found["recommendations"][0] == pytest.approx(judged.listed[20][head].sum() / judged.listed[20].sum())
+    # Controls: whoever recommends as people rate, what is popular, and anything at all.
+    as_rated = by_popularity(model.n_ratings, model.n_ratings)
+    assert as_rated["recommendations"].tolist() == as_rated["ratings"].tolist()
+    popular = rank_quality(train_model(split.train, ml100k.catalog, Popular()), split, (20,), auc=False).listed[20]
+    assert by_popularity(popular, model.n_ratings)["recommendations"][0] > found["recommendations"][0]
+    at_random = by_popularity(np.ones(1682, dtype=np.int64), model.n_ratings)
+    assert at_random["recommendations"][2] > 0.7
+    assert by_popularity(np.zeros(1682), np.zeros(1682))["recommendations"].tolist() == [0, 0, 0]
