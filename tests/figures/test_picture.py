@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from recsys.catalog import Catalog
-from recsys.figures.map import OTHER_COLOUR
+from recsys.figures.colours import OTHER_COLOUR
 from recsys.figures.picture import HEIGHT, LETTER, WIDTH, picture, picture_page
 from recsys.item_clusters import ItemClusters
 from recsys.item_map import ItemMap
