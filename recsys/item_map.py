@@ -80,3 +80,23 @@ class ItemMap:
     def is_placed(self) -> np.ndarray:
         """Which items have a place, (n_items,) bool."""
         return np.isfinite(self.coordinates).all(axis=1)
+
+    def inside(self, outline: np.ndarray) -> np.ndarray:
+        """Which items lie inside a closed outline (n_corners, 2) in the map's units, (n_items,) bool.
+
+        Even-odd rule: a line from the item to the right crosses the outline an odd number of times (Shimrat 1962).
+        Raises InputError for fewer than three corners.
+        """
+        corners = np.asarray(outline, dtype=np.float64)
+        if corners.ndim != 2 or corners.shape[1] != 2 or len(corners) < 3:
+            raise InputError(f"an outline has three corners or more, each with two coordinates, not {corners.shape}")
+        low, high = corners.min(axis=0), corners.max(axis=0)
+        near = np.flatnonzero(((self.coordinates >= low) & (self.coordinates <= high)).all(axis=1))
+        x, y = self.coordinates[near].astype(np.float64).T
+        odd = np.zeros(len(near), dtype=bool)
+        for (x0, y0), (x1, y1) in zip(corners, np.roll(corners, -1, axis=0), strict=True):
+            if y0 != y1:
+                odd ^= ((y0 > y) != (y1 > y)) & (x < x0 + (y - y0) * (x1 - x0) / (y1 - y0))
+        found = np.zeros(len(self.coordinates), dtype=bool)
+        found[near] = odd
+        return found
