@@ -21,7 +21,7 @@ LAYERS = (
     ("errors", "topk"),
     ("interactions", "catalog", "attributes", "confidence", "embeddings", "axis", "item_map", "item_clusters"),
     ("datasets", "etl", "split", "models", "store"),
-    ("recommend", "latent", "evaluate", "figures"),
+    ("recommend", "rerank", "fans", "compare", "portrait", "latent", "evaluate", "figures"),
     ("stages",),
     ("show", "cli", "ui"),
 )

@@ -1,56 +1,92 @@
-"""The page "For you": say who you are, see what to watch, and where you stand among the movies."""
+"""The page "For you": say who you are, see what to watch and why, and where you stand among the movies."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import streamlit as st
 
+from recsys.axis import Axis
 from recsys.errors import RecsysError
-from recsys.figures.map import Marks, map_figure
+from recsys.etl.exports import MAX_BYTES, read_export
+from recsys.figures.colours import Colouring, by_axis, by_cluster
 from recsys.item_map import ItemMap
 from recsys.latent.map import land
-from recsys.recommend import COLD, Audience, audience_of, audience_of_ratings, explain, recommend, similar
-from recsys.ui.session import Loaded, choose_model
+from recsys.latent.steer import FARTHEST, shifted
+from recsys.recommend import COLD, Audience, audience_of, audience_of_ratings, explain, similar
+from recsys.rerank import rerank
+from recsys.ui.axis_words import ends_of, evidence_in_short, named_axes, spoken, title_of
+from recsys.ui.memory import Hidden, Memory, keep_memory, memory_of
+from recsys.ui.movie_map import Marks, movie_map
+from recsys.ui.search_box import search_box
+from recsys.ui.session import Loaded, loaded_model
+from recsys.ui.stars import stars
 from recsys.ui.text import plain
+from recsys.ui.words import local, named, say
 
+URL = ""
+YOURSELF, SOMEONE = "yourself", "someone"
 N_RECOMMENDED = 10
 N_ALIKE = 10
 N_STARTERS = 5
-MOST_OPTIONS = 5000
-"""Titles offered while typing: the best known. Any other is found by typing it whole and pressing Enter."""
+N_LISTED = 5
+"""Ratings that are listed before one asks for all."""
+MOST_LISTED = 200
 MOST_MARKED = 30
 """Rated movies marked on the map, the best rated: more would hide it."""
 
-MAP_NAMES = {
-    "tsne": "neighbourhoods (t-SNE)",
-    "umap": "neighbourhoods (UMAP)",
-    "pacmap": "neighbourhoods (PaCMAP)",
-    "axes": "two axes",
-    "pca": "overview (PCA)",
-}
-MAP_HINT = "Drag to move, scroll to zoom, point at a dot for its title, click it to see what is like it."
+
+@dataclass(frozen=True)
+class Wishes:
+    """What the list is to be like, besides to the taste of its reader."""
+
+    allowed: np.ndarray
+    novelty: float = 0.0
+    diversity: float = 0.0
+    shifts: tuple[tuple[Axis, float], ...] = ()
 
 
 def page() -> None:
     """Draw the page."""
-    loaded = choose_model()
+    loaded = loaded_model()
     model = loaded.model
-    st.header("For you", anchor=False)
+    st.header(say("For you"), anchor=False)
     st.caption(
-        f"{len(model.catalog):,} movies · {model.data.get('n_ratings', 0):,} ratings of "
-        f"{model.data.get('n_users', 0):,} people · {plain(loaded.name)}"
+        say(
+            "{movies:,} movies · {ratings:,} ratings of {users:,} people",
+            movies=len(model.catalog),
+            ratings=model.data.get("n_ratings", 0),
+            users=model.data.get("n_users", 0),
+        )
+        + f" · {plain(loaded.name)}"
     )
+    _body(loaded)
+
+
+@st.fragment
+def _body(loaded: Loaded) -> None:
+    """All that a rating changes: drawn anew in one go, the frame around it is not."""
     left, right = st.columns([5, 6], gap="large")
-    with left.container(gap="small"):
-        audience, ratings, name = _who(loaded)
-        table = recommend(model, audience, N_RECOMMENDED)
-        _list(loaded, audience, table)
-    with right:
-        _map(loaded, audience, ratings, table, name)
-        _alike(loaded)
+    with left:
+        audience, rated, label = _who(loaded)
+        wishes = _wishes(loaded, audience)
+        table = _list(loaded, audience, wishes)
+    with right.container(key="beside"):
+        if loaded.maps:
+            _map(loaded, audience, rated, table, label)
+            _chosen(loaded)
+        else:
+            st.info(
+                say(
+                    "This model has no vectors, so there is no space to look at. "
+                    "Choose one of the kinds ials, als or bpr."
+                )
+            )
+    keep_memory(loaded)
 
 
 # --- who --------------------------------------------------------------------------------------------------------
@@ -58,292 +94,504 @@ def page() -> None:
 
 def _who(loaded: Loaded) -> tuple[Audience, dict[Any, float], str]:
     """Whom to recommend to, what they rated (item id → stars), and what to call them on the map."""
-    ways = ["Rate movies yourself", "Look over someone's shoulder"]
-    way = st.segmented_control("Who are you?", ways, default=ways[0], required=True, key="who", width="stretch")
-    if way == ways[0]:
-        ratings = _rate(loaded)
-        return audience_of_ratings(loaded.model, ratings), ratings, "You"
-    return _someone(loaded)
-
-
-def _someone(loaded: Loaded) -> tuple[Audience, dict[Any, float], str]:
-    if loaded.interactions is None:
-        st.warning("The data this model was trained on is not where it was, so there is nobody to look at.")
-        return audience_of_ratings(loaded.model, {}), {}, "You"
-    interactions = loaded.interactions
-    offered = interactions.user_ids[:MOST_OPTIONS].tolist()
-    user = st.selectbox(
-        f"One of {interactions.n_users:,} people",
-        offered,
-        key="user",
-        accept_new_options=True,
-        help="Choose an id, or type one.",
+    words = {YOURSELF: say("Rate movies"), SOMEONE: say("Look over a shoulder")}
+    way = st.segmented_control(
+        say("Who are you?"),
+        list(words),
+        default=SOMEONE if "user" in st.query_params else YOURSELF,
+        format_func=words.__getitem__,
+        required=True,
+        key="who",
+        width="stretch",
+        persist_state="session",
     )
-    try:
-        audience = audience_of(loaded.model, interactions, [user])
-    except RecsysError as error:
-        st.warning(plain(str(error)))
-        return audience_of_ratings(loaded.model, {}), {}, "You"
-    ids, stars = loaded.model.item_ids[audience.ratings.indices], audience.ratings.data
-    st.caption(f"{len(ids):,} ratings, {np.mean(stars):.1f} on average" if len(ids) else "no ratings")
-    return audience, dict(zip(ids.tolist(), stars.tolist(), strict=True)), f"User {user}"
+    return _yourself(loaded) if way == YOURSELF else _someone(loaded)
 
 
-def _rate(loaded: Loaded) -> dict[Any, float]:
-    """Search and rate; returns item id → stars of the movies that this model knows."""
-    catalog, ratings = loaded.model.catalog, _memory(loaded)["ratings"]
-    order = np.argsort(-loaded.model.n_ratings, kind="stable")
-    options = [int(row) for row in order[:MOST_OPTIONS]]
-    found = st.selectbox(
-        "Which movies have you seen?",
-        options,
-        index=None,
-        format_func=lambda row: str(catalog.labels[row]) if isinstance(row, int) else str(row),
-        placeholder="Type a title …",
-        accept_new_options=True,
-        key=f"search-{st.session_state.get('searches', 0)}",
+def _yourself(loaded: Loaded) -> tuple[Audience, dict[Any, float], str]:
+    memory = memory_of(loaded)
+    search_box(
+        loaded,
+        say("Which movies have you seen?"),
+        key=f"search-{loaded.data_name}",
+        on_pick=lambda item: _find(loaded, item),
     )
-    rows: list[int] = []
-    if isinstance(found, int):
-        rows = [found]
-    elif found is not None:
-        rows = [int(row) for row in catalog.search(found, 5, loaded.model.n_ratings)]
-        if not rows:
-            st.caption(f"Nothing here is called anything like “{plain(found)}”.")
-    for row in rows:
-        _stars(loaded, row, "found")
-    mine = [item for item in ratings if item in catalog.index]
-    if not mine and not rows:
-        st.caption("Or begin with some that many people know:")
-        for row in _starters(loaded, order):
-            _stars(loaded, row, "starter")
-    if mine:
-        with st.container(horizontal=True, vertical_alignment="center"):
-            st.markdown(f"**You rated {len(mine)}**")
-            st.button("Start over", type="tertiary", icon=":material/restart_alt:", on_click=ratings.clear)
-        for row in loaded.model.catalog.index.get_indexer(pd.Index(mine[::-1]))[:50]:
-            _stars(loaded, int(row), "mine")
-    return {item: float(ratings[item]) for item in mine}
+    found = st.session_state.get(f"found-{loaded.data_name}")
+    mine = {item: rating for item, rating in memory.ratings.items() if item in loaded.model.catalog.index}
+    # Every part is there at every run, if only empty: what moved in the page would be made anew, and an open popover
+    # would close.
+    with st.container():
+        if found is not None and found in loaded.model.catalog.index and found not in mine:
+            with st.container(border=True, key="found"):
+                _row(loaded, found, where="found")
+        elif not mine:
+            st.caption(say("Or begin with some that many people know:"))
+            with st.container(key="starters"):
+                for item in _starters(loaded):
+                    _row(loaded, item, where="starter")
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.markdown(f"**{say('You rated {n}', n=len(mine))}**" if mine else say("Nothing rated yet"), width="stretch")
+        _import(loaded, memory)
+        if mine or memory.hidden:
+            st.button(
+                say("Start over"), type="tertiary", icon=":material/restart_alt:", on_click=_start_over, args=(loaded,)
+            )
+    _mine(loaded, memory, mine)
+    return audience_of_ratings(loaded.model, mine), mine, say("You")
 
 
-def _starters(loaded: Loaded, order: np.ndarray) -> list[int]:
+def _start_over(loaded: Loaded) -> None:
+    memory_of(loaded).clear()
+    st.session_state.pop(f"found-{loaded.data_name}", None)
+
+
+def _find(loaded: Loaded, item: Any) -> None:
+    """A movie that was found is rated, or its rating changed."""
+    st.session_state[f"found-{loaded.data_name}"] = item
+    memory = memory_of(loaded)
+    if item in memory.ratings:  # to the head of the list
+        memory.rate(item, memory.ratings[item])
+
+
+def _mine(loaded: Loaded, memory: Memory, mine: dict[Any, float]) -> None:
+    """What was rated, the latest first, and what is hidden."""
+    newest = list(mine)[::-1]
+    with st.container(key="mine"):
+        for item in newest[:N_LISTED]:
+            _row(loaded, item, where="mine")
+    rest_of_mine, left_out = st.container(), st.container()
+    if len(newest) > N_LISTED:
+        with rest_of_mine.expander(say("All {n} of them", n=len(newest)), key="all-mine", on_change="rerun") as rest:
+            if rest.open:
+                for item in newest[N_LISTED:MOST_LISTED]:
+                    _row(loaded, item, where="mine")
+    hidden = [item for item in memory.hidden if item in loaded.model.catalog.index]
+    if hidden:
+        with left_out.expander(say("{n} left out of the list", n=len(hidden)), key="hidden"):
+            for item, label in zip(hidden, loaded.model.catalog.label_of(hidden), strict=True):
+                with st.container(horizontal=True, vertical_alignment="center"):
+                    why = say("seen") if memory.hidden[item] == "seen" else say("not for me")
+                    st.markdown(f"{plain(label)}  \n:small[:gray[{why}]]", width="stretch")
+                    st.button(
+                        say("Bring back"), key=f"back-{item}", type="tertiary", on_click=memory.hide, args=(item, None)
+                    )
+
+
+def _row(loaded: Loaded, item: Any, *, where: str) -> None:
+    """A title with its stars."""
+    (label,) = loaded.model.catalog.label_of([item])
+    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute", gap="small"):
+        st.markdown(plain(label), width="stretch")
+        stars(loaded, item, where=where)
+
+
+def _starters(loaded: Loaded) -> list[Any]:
     """Well-known movies of different genres, to begin with."""
+    catalog = loaded.model.catalog
     seen: set[str] = set()
     starters: list[int] = []
-    for row in order[:200]:
-        genres = set(loaded.model.catalog.items["genres"][row])
+    for row in np.argsort(-loaded.model.n_ratings, kind="stable")[:200]:
+        genres = set(catalog.items["genres"][row])
         if genres - seen or not genres:
             starters.append(int(row))
             seen |= genres
         if len(starters) == N_STARTERS:
             break
-    return starters
+    return catalog.item_ids[starters].tolist()
 
 
-def _stars(loaded: Loaded, row: int, where: str) -> None:
-    """A title with five stars to click; taking the stars back takes the rating back."""
-    (item,) = loaded.model.item_ids[row : row + 1].tolist()
-    key = f"{where}-{loaded.data_name}-{item}"
-    ratings = _memory(loaded)["ratings"]
-    if where == "mine" or key not in st.session_state:
-        st.session_state[key] = int(ratings[item]) - 1 if item in ratings else None
+def _import(loaded: Loaded, memory: Memory) -> None:
+    """Take ratings over from Letterboxd or IMDb."""
+    with st.popover(say("Import"), icon=":material/upload:", type="tertiary"):
+        st.markdown(
+            say(
+                "Your ratings from Letterboxd (Settings → Data → Export: ratings.csv, or the whole zip) or IMDb "
+                "(Your ratings → Export). They stay in this browser."
+            )
+        )
+        file = st.file_uploader(
+            say("Ratings file"),
+            type=["csv", "zip"],
+            key=f"import-{loaded.data_name}",
+            max_upload_size=MAX_BYTES // 2**20,
+        )
+        if file is None:
+            return
+        try:
+            export = read_export(file.getvalue(), file.name)
+        except RecsysError as error:
+            st.error(plain(str(error)))
+            return
+        rows = export.match(loaded.model.catalog, loaded.model.n_ratings)
+        known = rows >= 0
+        if st.session_state.get("imported") != file.file_id:  # once a file, not once a rerun
+            items = loaded.model.item_ids[rows[known]].tolist()
+            for item, given in zip(items, export.ratings["stars"][known], strict=True):
+                memory.rate(item, float(given))
+            st.session_state["imported"] = file.file_id
+            st.rerun(scope="fragment")
+        st.success(
+            say("{site}: {found} of {n} movies are known here.", site=export.site, found=int(known.sum()), n=len(known))
+        )
+        if not known.all():
+            st.caption(say("Not known here:"))
+            st.dataframe(
+                export.ratings.loc[~known, ["title", "year", "stars"]].rename(
+                    columns={"title": say("title"), "year": say("year"), "stars": say("stars")}
+                ),
+                hide_index=True,
+                height=220,
+            )
+        if len(export.rejected):
+            st.caption(say("Lines that could not be used:"))
+            st.dataframe(export.rejected.select(["line", "reason", "text"]), hide_index=True, height=160)
 
-    def rate() -> None:
-        stars = st.session_state[key]
-        ratings.pop(item, None)  # rated anew, it goes to the end
-        if stars is not None:
-            ratings[item] = stars + 1
-        if where == "found":  # an answered search is empty again
-            st.session_state["searches"] = st.session_state.get("searches", 0) + 1
 
-    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute", gap="small"):
-        st.markdown(plain(loaded.model.catalog.labels[row]), width="stretch")
-        st.feedback("stars", key=key, on_change=rate)
+def _someone(loaded: Loaded) -> tuple[Audience, dict[Any, float], str]:
+    nobody: tuple[Audience, dict[Any, float], str] = audience_of_ratings(loaded.model, {}), {}, say("You")
+    if loaded.interactions is None:
+        st.warning(
+            say(
+                "The data this model was trained on is not where it was: {folder}.",
+                folder=plain(str(loaded.data_folder)),
+            )
+        )
+        return nobody
+    ids = loaded.interactions.user_ids
+
+    def anyone() -> None:
+        st.session_state["user"] = str(np.random.default_rng().choice(ids))
+
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        typed = st.text_input(
+            say("One of {n:,} people: type an id", n=len(ids)), str(ids[0]), key="user", bind="query-params"
+        ).strip()
+        st.button(say("Someone else"), icon=":material/casino:", on_click=anyone)
+    try:
+        user = int(typed) if ids.dtype.kind == "i" and typed.lstrip("-").isdecimal() and len(typed) < 19 else typed
+        audience = audience_of(loaded.model, loaded.interactions, [user])
+    except RecsysError as error:
+        st.warning(plain(str(error)))
+        return nobody
+    items, values = loaded.model.item_ids[audience.ratings.indices], audience.ratings.data
+    st.caption(
+        say("{n:,} ratings, {mean:.1f} on average", n=len(items), mean=float(np.mean(values)))
+        if len(items)
+        else say("no ratings")
+    )
+    return audience, dict(zip(items.tolist(), values.tolist(), strict=True)), say("User {id}", id=typed)
+
+
+# --- what the list is to be like --------------------------------------------------------------------------------
+
+
+def _wishes(loaded: Loaded, audience: Audience) -> Wishes:
+    """Filters, the sliders, and the axes to steer along; each in a popover, so that the list stays in view."""
+    catalog, counts = loaded.model.catalog, loaded.model.n_ratings
+    known = catalog.years[~np.isnan(catalog.years)]
+    with st.container(horizontal=True, gap="small"):
+        with st.popover(say("Filter"), icon=":material/filter_alt:"):
+            genres = st.multiselect(
+                say("Genres"),
+                list(catalog.genre_names),
+                key=local("genres"),
+                format_func=named,
+                persist_state="session",
+            )
+            years = None
+            if len(known) and known.min() < known.max():
+                first, last = int(known.min()), int(known.max())
+                between = st.slider(say("Years"), first, last, (first, last), key="years", persist_state="session")
+                years = between if between != (first, last) else None
+            fewest = st.select_slider(
+                say("At least this many ratings"), _steps(int(counts.max())), key="fewest", persist_state="session"
+            )
+        with st.popover(say("Surprise"), icon=":material/auto_awesome:"):
+            novelty = st.slider(
+                say("Novelty"),
+                0.0, 1.0, 0.0, 0.1, key="novelty", persist_state="session",
+                help=say("To the right, movies that fewer people know."),
+            )  # fmt: skip
+            diversity = 0.0
+            if loaded.model.has_space:
+                diversity = st.slider(
+                    say("Diversity"),
+                    0.0, 1.0, 0.0, 0.1, key="diversity", persist_state="session",
+                    help=say("To the right, movies that are less like each other."),
+                )  # fmt: skip
+        shifts = _steering(loaded, audience)
+    allowed = catalog.where(genres, years) & (counts >= fewest)
+    allowed[[row for _, row in _rows(loaded, list(_hidden(loaded)))]] = False
+    region = _region(loaded)
+    if region is not None:
+        allowed &= region
+    return Wishes(allowed, novelty, diversity, shifts)
+
+
+def _hidden(loaded: Loaded) -> dict[Any, Hidden]:
+    if st.session_state.get("who") == SOMEONE:
+        return {}
+    index = loaded.model.catalog.index
+    return {item: why for item, why in memory_of(loaded).hidden.items() if item in index}
+
+
+def _steps(most: int) -> list[int]:
+    """0, 1, 2, 5, 10, … up to the count of the best-known movie."""
+    return [0] + [step * 10**power for power in range(8) for step in (1, 2, 5) if step * 10**power <= most]
+
+
+def _steering(loaded: Loaded, audience: Audience) -> tuple[tuple[Axis, float], ...]:
+    axes = named_axes(loaded)
+    shifts = []
+    with st.popover(say("Steer"), icon=":material/explore:"):
+        if not loaded.model.has_space:
+            st.caption(say("A model without vectors cannot be steered."))
+        elif not axes:
+            st.markdown(say("No axis has a name yet. Find them with"))
+            st.code(f"recsys axes --model {loaded.folder} --data {loaded.data_folder or 'DIR'}", language="sh")
+        elif audience.origin[0] == COLD:
+            st.caption(say("There is nothing to steer until something is known of your taste."))
+        else:
+            st.caption(say("Move your taste along an axis; 1 is as far as the taste itself is strong."))
+            for axis in axes:
+                amount = st.slider(
+                    plain(" ↔ ".join(ends_of(axis))), -FARTHEST, FARTHEST, 0.0, 0.5, format="%+.1f",
+                    key=f"steer-{loaded.name}-{axis.name}", persist_state="session",
+                )  # fmt: skip
+                st.caption(say("{evidence} on movies it had not seen", evidence=evidence_in_short(axis)))
+                if amount:
+                    shifts.append((axis, amount))
+    return tuple(shifts)
 
 
 # --- what to watch ----------------------------------------------------------------------------------------------
 
 
-def _list(loaded: Loaded, audience: Audience, table: pd.DataFrame) -> None:
+def _list(loaded: Loaded, audience: Audience, wishes: Wishes) -> pd.DataFrame:
+    """The list, drawn; returns it."""
     model = loaded.model
-    st.subheader("Watch next", anchor=False)
     cold = audience.origin[0] == COLD
+    moved = shifted(model, audience, wishes.shifts) if wishes.shifts and not cold else audience
+    table = rerank(
+        model, moved, N_RECOMMENDED, novelty=wishes.novelty, diversity=wishes.diversity, allowed=wishes.allowed
+    )
+    st.subheader(say("Watch next"), anchor=False)
     if cold:
-        st.caption(f"{_why_cold(loaded, audience)}, so these are simply the most watched. Rate a movie or two.")
+        st.caption(_why_cold(loaded, audience))
+    if _region(loaded) is not None:
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.caption(say("Only from the region you drew on the map."), width="stretch")
+            st.button(say("Everywhere again"), type="tertiary", on_click=_set_region, args=(loaded, None, None))
     if table.empty:
-        st.info("There is nothing left to recommend: everything here has been seen.")
-        return
+        st.info(say("There is nothing left to recommend. Loosen a filter, or give up the region."))
+        return table
     items = model.catalog.take(table["item_id"].to_numpy())
     reasons = explain(model, audience, table["item_id"].to_numpy(), top=2)
-    scores = table["score"].to_numpy()
-    for at, item in enumerate(table["item_id"].tolist()):
-        because = ", ".join(model.catalog.label_of([rated for rated, _ in reasons[at]]))
-        about = [plain(", ".join(items.items["genres"][at]) or "no genre")]
-        if not cold:
-            about.append(f"score {scores[at]:.2f}")
-        lines = [f"**{at + 1} · {plain(items.labels[at])}**", f":small[:gray[{' · '.join(about)}]]"]
-        if because:
-            lines.append(f":small[because of {plain(because)}]")
-        with st.container(border=True, horizontal=True, vertical_alignment="center", gap="small", wrap=False):
-            st.markdown("  \n".join(lines), width="stretch")
-            st.button(
-                "Like this",
-                key=f"like-{item}",
-                type="tertiary",
-                icon=":material/hub:",
-                help="Show what is most like it",
-                on_click=_focus_on,
-                args=(loaded, item),
-            )
+    with st.container(key="recommended", gap="small"):
+        for at, item in enumerate(table["item_id"].tolist()):
+            because = model.catalog.label_of([rated for rated, _ in reasons[at]]) if reasons[at] else []
+            _card(loaded, item, f"{at + 1} · {items.labels[at]}", items.items["genres"][at], because)
+    return table
+
+
+def _card(loaded: Loaded, item: Any, title: str, genres: Sequence[str], because: Sequence[str]) -> None:
+    lines = [f"**{plain(title)}**", f":small[:gray[{plain(' · '.join(map(named, genres)) or say('no genre'))}]]"]
+    if because:
+        lines.append(f":small[{say('because of {titles}', titles=plain(', '.join(because)))}]")
+    memory = memory_of(loaded)
+    with st.container(border=True, gap=None):
+        st.markdown("  \n".join(lines))
+        with st.container(horizontal=True, gap="small"):
+            if loaded.model.has_space:
+                st.button(
+                    say("More like this"), key=f"like-{item}", type="tertiary", icon=":material/hub:",
+                    on_click=_choose, args=(loaded, item),
+                )  # fmt: skip
+            if st.session_state.get("who") != SOMEONE:
+                st.button(
+                    say("Not for me"), key=f"not-{item}", type="tertiary", icon=":material/block:",
+                    on_click=memory.hide, args=(item, "not for me"), help=say("Leave it out from now on"),
+                )  # fmt: skip
+                st.button(
+                    say("Seen it"), key=f"seen-{item}", type="tertiary", icon=":material/visibility:",
+                    on_click=_seen, args=(loaded, item), help=say("Leave it out, and rate it if you like"),
+                )  # fmt: skip
+
+
+def _seen(loaded: Loaded, item: Any) -> None:
+    memory_of(loaded).hide(item, "seen")
+    st.session_state[f"found-{loaded.data_name}"] = item
 
 
 def _why_cold(loaded: Loaded, audience: Audience) -> str:
     least = loaded.model.weigher.confidence.min_rating
     if audience.ratings.nnz and least is not None:
-        return f"This model takes {least:g} stars or more as liking, and you gave none"
-    return "Nothing is known of you yet"
+        return say(
+            "This model takes {least:g} stars or more as liking, and you gave none, so these are simply the most "
+            "watched. Rate a movie or two.",
+            least=least,
+        )
+    return say("Nothing is known of you yet, so these are simply the most watched. Rate a movie or two.")
 
 
 # --- the map ----------------------------------------------------------------------------------------------------
 
 
-def _map(loaded: Loaded, audience: Audience, ratings: dict[Any, float], table: pd.DataFrame, name: str) -> None:
+def _map(loaded: Loaded, audience: Audience, rated: dict[Any, float], table: pd.DataFrame, label: str) -> None:
     model = loaded.model
     for line in loaded.unreadable:
         st.warning(plain(line))
-    if not loaded.maps:
-        st.info(f"A model of the kind {plain(model.learner.name)} has no vectors, so there is no map to draw.")
-        return
-    methods = [m for m in MAP_NAMES if m in loaded.maps]
-    method = methods[0]
-    if len(methods) > 1:
-        method = st.segmented_control(
-            "Map", methods, default=methods[0], required=True, format_func=MAP_NAMES.__getitem__, key="map-method"
+    item_map, colouring = _ways_to_look(loaded)
+    best = sorted((item for item in rated), key=lambda item: -rated[item])[:MOST_MARKED]
+    chosen = _chosen_row(loaded)
+    alike = [] if chosen is None else similar(model, model.item_ids[chosen], N_ALIKE)["item_id"].tolist()
+    you = None
+    if audience.vectors is not None and audience.origin[0] != COLD and item_map.method != "axes":
+        you = land(item_map, model.space, audience.vectors)[0]
+    marks = Marks(
+        rated=[(row, say("rated {stars:g}", stars=rated[item])) for item, row in _rows(loaded, best)],
+        recommended=[
+            (row, say("recommended, rank {rank}", rank=at + 1))
+            for at, (_, row) in enumerate(_rows(loaded, table["item_id"].tolist()))
+        ],
+        alike=[(row, say("alike, rank {rank}", rank=at + 1)) for at, (_, row) in enumerate(_rows(loaded, alike))],
+        focus=chosen,
+        you=you,
+        you_label=label,
+        region=st.session_state.get(f"outline-{loaded.name}"),
+    )
+    movie_map(
+        loaded,
+        item_map,
+        colouring,
+        marks,
+        key=f"map-{loaded.name}",
+        on_click=lambda item: _choose(loaded, item),
+        on_region=lambda outline: _set_region(loaded, item_map, outline),
+    )
+    st.caption(
+        say("Drag to move, scroll to zoom, point at a dot for its title, click it to see what is like it.")
+        + " "
+        + _truth_of(item_map)
+    )
+
+
+def _ways_to_look(loaded: Loaded) -> tuple[ItemMap, Colouring]:
+    """The map and its colours, as chosen above it."""
+    methods = [method for method in ("tsne", "umap", "pacmap", "axes", "pca") if method in loaded.maps]
+    model = loaded.model
+    axes = {f"axis {axis.name}": axis for axis in named_axes(loaded)}
+    ways = [*(["cluster"] if loaded.clusters is not None else []), "genre", "decade", *axes]
+    words = {"cluster": say("Cluster"), "genre": say("Genre"), "decade": say("Year of release")}
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        names = {
+            "tsne": say("Neighbourhoods (t-SNE)"),
+            "umap": say("Neighbourhoods (UMAP)"),
+            "pacmap": say("Neighbourhoods (PaCMAP)"),
+            "axes": say("Two axes"),
+            "pca": say("Overview (PCA)"),
+        }
+        method = st.selectbox(
+            say("Map"), methods, format_func=names.__getitem__, key=local(f"method-{loaded.name}"),
+            persist_state="session", on_change=_set_region, args=(loaded, None, None),
+        )  # fmt: skip
+        way = st.selectbox(
+            say("Colours"),
+            ways,
+            format_func=lambda way: words[way] if way in words else title_of(axes[way]),
+            key=local(f"colour-{loaded.name}"),
+            persist_state="session",
         )
     item_map = loaded.maps[str(method)]
-    known = [item for item in sorted(ratings, key=lambda i: -ratings[i])][:MOST_MARKED]
-    marked = _row_of(loaded, "marked")
-    alike: list[Any] = []
-    if marked is not None:
-        alike = similar(model, model.item_ids[marked], N_ALIKE)["item_id"].tolist()
-    you = None
-    if audience.vectors is not None and audience.origin[0] != COLD:
-        you = land(item_map, model.space, audience.vectors)[0]
-    figure = map_figure(
-        item_map,
-        model.catalog,
-        model.n_ratings,
-        rated=Marks(_rows(loaded, known), [f"rated {ratings[item]:g}" for item in known]),
-        recommended=Marks(_rows(loaded, table["item_id"]), [f"recommended, rank {rank}" for rank in table["rank"]]),
-        neighbours=Marks(_rows(loaded, alike), [f"alike, rank {rank + 1}" for rank in range(len(alike))]),
-        focus=marked,
-        clusters=loaded.clusters,
-        you=you,
-        you_label=name,
-    )
-    st.plotly_chart(
-        figure,
-        key="map",
-        on_select=lambda: _clicked(loaded),
-        selection_mode="points",
-        config={"scrollZoom": True, "displaylogo": False, "modeBarButtonsToRemove": ["select2d", "lasso2d"]},
-        alt="All movies as dots on a plane; near dots are alike. Your ratings, recommendations and you are marked.",
-    )
-    st.caption(f"{MAP_HINT} {_truth_of(item_map)}")
+    if way == "cluster" and loaded.clusters is not None:
+        return item_map, by_cluster(loaded.clusters)
+    if way in axes:
+        return item_map, by_axis(spoken(axes[str(way)]), model.space)
+    return item_map, loaded.by_decade if way == "decade" else loaded.by_genre
 
 
 def _truth_of(item_map: ItemMap) -> str:
     """How far a map can be believed, in a sentence; nothing where it was not measured."""
     if "recall@15" not in item_map.fidelity:
         return ""
-    kept = item_map.fidelity["recall@15"]
-    along = f"Across: {plain(item_map.axes[0])}. Up: {plain(item_map.axes[1])}. " if item_map.axes else ""
-    return (
-        f"{along}Of a movie's 15 nearest, {kept:.0%} are among its 15 nearest here (trustworthiness "
-        f"{item_map.fidelity['trustworthiness']:.2f})."
+    return say(
+        "Of a movie's 15 nearest, {kept:.0%} are among its 15 nearest here (trustworthiness {trust:.2f}).",
+        kept=item_map.fidelity["recall@15"],
+        trust=item_map.fidelity["trustworthiness"],
     )
 
 
-def _clicked(loaded: Loaded) -> None:
-    """A click on a movie of the map chooses it; a click beside it keeps what was chosen."""
-    points = st.session_state["map"]["selection"]["points"]
-    row = clicked_row(points, len(loaded.model.item_ids))
-    if row is not None:
-        _focus_on(loaded, loaded.model.item_ids.tolist()[row], mark=False)
+def _set_region(loaded: Loaded, item_map: ItemMap | None, outline: np.ndarray | None) -> None:
+    """Recommend from inside an outline on a map, or (None) from everywhere."""
+    st.session_state[f"outline-{loaded.name}"] = outline
+    st.session_state[f"region-{loaded.name}"] = (
+        None if outline is None or item_map is None else item_map.inside(outline)
+    )
 
 
-def clicked_row(points: list[dict[str, Any]], n_items: int) -> int | None:
-    """The item row that a selection event names in its customdata, or None."""
-    for point in points:
-        value = point.get("customdata")
-        value = value[0] if isinstance(value, list | tuple) and value else value
-        if isinstance(value, int | float) and 0 <= value < n_items:
-            return int(value)
-    return None
+def _region(loaded: Loaded) -> np.ndarray | None:
+    return st.session_state.get(f"region-{loaded.name}")
 
 
-def _focus_on(loaded: Loaded, item: Any, mark: bool = True) -> None:
-    """Choose a movie, or none; `mark` also draws it and what is like it on the map.
-
-    Streamlit draws a changed figure anew and so forgets where the map was moved to; a click on the map therefore
-    changes nothing on it but the dot that was clicked, which Plotly enlarges by itself.
-    """
-    memory = _memory(loaded)
-    memory["focus"] = item
-    if mark:
-        memory["marked"] = item
+# --- the chosen movie -------------------------------------------------------------------------------------------
 
 
-def _row_of(loaded: Loaded, what: str) -> int | None:
-    """Row of the movie that is remembered as `focus` or `marked`, if there is one and this model knows it."""
-    item = _memory(loaded)[what]
-    rows = loaded.model.catalog.index.get_indexer(pd.Index([item])) if item is not None else [-1]
-    return int(rows[0]) if rows[0] >= 0 else None
+def _choose(loaded: Loaded, item: Any) -> None:
+    st.session_state[f"chosen-{loaded.data_name}"] = item
 
 
-def _memory(loaded: Loaded) -> dict[str, Any]:
-    """What this session has rated and chosen, for each data set apart: 183 is another movie in another one."""
-    blank: dict[str, Any] = {"ratings": {}, "focus": None, "marked": None}
-    return st.session_state.setdefault(f"memory-{loaded.data_name}", blank)
+def _chosen_row(loaded: Loaded) -> int | None:
+    """Row of the chosen movie, if there is one and this model knows it."""
+    rows = _rows(loaded, [st.session_state.get(f"chosen-{loaded.data_name}")])
+    return rows[0][1] if rows else None
 
 
-def _rows(loaded: Loaded, items: Any) -> np.ndarray:
-    return loaded.model.space.item_rows(np.asarray(items)) if len(items) else np.empty(0, dtype=np.int64)
+def _rows(loaded: Loaded, items: Sequence[Any]) -> list[tuple[Any, int]]:
+    """Those of the items that the model knows, each with its row."""
+    found = loaded.model.catalog.index.get_indexer(pd.Index(list(items), dtype=object if not len(items) else None))
+    return [(item, int(row)) for item, row in zip(items, found, strict=True) if row >= 0]
 
 
-def _alike(loaded: Loaded) -> None:
-    """What is most like the chosen movie."""
-    focus = _row_of(loaded, "focus")
-    if focus is None or not loaded.model.has_space:
+def _chosen(loaded: Loaded) -> None:
+    """The panel of the movie that was clicked: what it is, stars, and what is most like it."""
+    row = _chosen_row(loaded)
+    if row is None:
         return
     model = loaded.model
-    with st.container(border=True):
+    (item,) = model.item_ids[row : row + 1].tolist()
+    with st.container(border=True, key="chosen"):
         with st.container(horizontal=True, vertical_alignment="center"):
-            st.markdown(f"**Like {plain(model.catalog.labels[focus])}**", width="stretch")
-            st.button("Close", type="tertiary", icon=":material/close:", on_click=_focus_on, args=(loaded, None))
-        if model.catalog.items["genres"][focus]:
-            st.caption(plain(", ".join(model.catalog.items["genres"][focus])))
-        table = similar(model, model.item_ids[focus], N_ALIKE)
+            st.markdown(f"**{plain(model.catalog.labels[row])}**", width="stretch")
+            st.button(say("Close"), type="tertiary", icon=":material/close:", on_click=_choose, args=(loaded, None))
+        genres = " · ".join(map(named, model.catalog.items["genres"][row])) or say("no genre")
+        st.caption(plain(f"{genres} · {say('{count} ratings', count=f'{model.n_ratings[row]:,}')}"))
+        with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
+            stars(loaded, item, where="chosen")
+            if st.button(say("All about it"), type="tertiary", icon=":material/arrow_forward:"):
+                st.switch_page(st.session_state["pages"]["movie"], query_params={"movie": str(item)})
+        if not model.space.item_directions[row].any():
+            st.caption(say("Nobody's ratings say anything of this movie yet, so nothing is like it."))
+            return
+        table = similar(model, item, N_ALIKE)
         items = model.catalog.take(table["item_id"].to_numpy())
         st.dataframe(
             pd.DataFrame(
                 {
                     "#": table["rank"],
-                    "title": list(items.labels),
-                    "similarity": table["similarity"],
-                    "genres": [", ".join(g) for g in items.items["genres"]],
+                    say("most like it"): list(items.labels),
+                    say("cosine"): table["similarity"],
                 }
             ),
             hide_index=True,
             column_config={
-                "#": st.column_config.NumberColumn(width=40),
-                "similarity": st.column_config.ProgressColumn(
-                    "cosine",
-                    width="small",
+                "#": st.column_config.NumberColumn(width=35),
+                say("most like it"): st.column_config.TextColumn(width="large"),
+                say("cosine"): st.column_config.ProgressColumn(
+                    width=90,
                     min_value=0.0,
                     max_value=1.0,
                     format="%.2f",
-                    help="1: the same direction in the space",
+                    help=say("1: the same direction in the space"),
                 ),
             },
         )

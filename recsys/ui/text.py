@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 
-_MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~$:&^=@/\"'])")
+# Quotation marks mean nothing in Markdown, nor does a hyphen inside a word: a screen reader, which gets the label of a
+# widget as it is written, is spared their backslashes.
+_MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+.!|~$:&^=@/]|(?<!\w)-|-(?!\w))")
 
 
 def plain(words: str) -> str:

@@ -1,0 +1,113 @@
+"""Simplified Chinese of the page `data`."""
+
+from __future__ import annotations
+
+WORDS: dict[str, str] = {
+    "What {model} was trained on: {data}.": "{model} 的训练数据：{data}。",
+    "To make it again, run this in a terminal, then reload the page:": "要重新生成，请在终端运行以下命令，然后刷新页面：",
+    "Counting …": "正在统计……",
+    # --- what came in ---
+    "Ratings": "评分",
+    "Movies": "电影",
+    "Rated pairs": "填充率",
+    "Of all pairs of a person and a movie, the share that is rated; the rest is what a model guesses.": (
+        "在所有“用户 × 电影”组合中有评分的比例；其余由模型推测。"
+    ),
+    "Time span": "时间跨度",
+    "What came in": "数据来源",
+    "All **{read:,} rows** of {source} were kept: none was rejected, none stood there twice.": (
+        "{source} 的 **{read:,} 行**全部保留：没有剔除，也没有重复。"
+    ),
+    "Of **{read:,} rows** in {source}, **{kept:,} were kept**; {rejected:,} were rejected, and {repeated:,} left "
+    "out because the same person rates the same movie in another row.": (
+        "{source} 共 **{read:,} 行**，**保留 {kept:,} 行**，剔除 {rejected:,} 行；另有 {repeated:,} 行"
+        "因同一人在其他行中评过同一部电影而未采用。"
+    ),
+    "{n:,} movies have no title of their own and are called by their id.": "{n:,} 部电影没有片名，以编号代替。",
+    "{n:,} movies are described but rated by nobody: left out.": "{n:,} 部电影有介绍但无人评分，未纳入。",
+    "Why left out": "未采用的原因",
+    "Rows": "行数",
+    "Look at the first {n:,} of these rows": "查看其中前 {n:,} 行",
+    "File": "文件",
+    "Line": "行号",
+    "What stands there": "原文",
+    "repeats an earlier row exactly": "与前面某行完全相同",
+    "the same user rated the same item again later": "同一用户后来又评过同一部电影",
+    "wrong number of fields": "字段数不对",
+    "id is not valid UTF-8": "编号不是有效的 UTF-8",
+    "user id is missing": "缺少用户编号",
+    "user id is not an integer": "用户编号不是整数",
+    "item id is missing": "缺少电影编号",
+    "item id is not an integer": "电影编号不是整数",
+    "rating is missing": "缺少评分",
+    "rating is not a finite number": "评分不是有限的数",
+    "time makes no sense (not a date or seconds from 1970 to 2100)": "时间无效（不是日期，也不是 1970 至 2100 年间的秒数）",
+    # --- the long tail ---
+    "The long tail": "长尾",
+    "**{share:.0%} of the movies get {tail:.0%} of the ratings.** {few:.0%} have fewer than {least} ratings, "
+    "too few to say much about them. {users:.0%} of the people gave {tail:.0%} of the ratings.": (
+        "**{share:.0%} 的电影得到 {tail:.0%} 的评分**。{few:.0%} 的电影评分不足 {least} 条，难以对其作出判断。"
+        "{users:.0%} 的人给出了 {tail:.0%} 的评分。"
+    ),
+    "Ratings of the best-known movies": "热门电影占多少评分",
+    "movies, most rated first": "电影（按评分数从多到少）",
+    "share of all ratings": "占全部评分的比例",
+    "{share:.0%} of the movies": "{share:.0%} 的电影",
+    "Share of all ratings that goes to the best-known movies": "最热门的电影占全部评分的比例",
+    "Dotted: as it would be if all movies were rated equally often.": "虚线：假如所有电影的评分数都相同。",
+    "Ratings of a person": "每人评分数",
+    "ratings of a person": "每人评分数",
+    "people": "人数",
+    "How many people gave how many ratings": "评分数不同的人各有多少",
+    "Half of the people gave {median:,.0f} ratings or more; the most active {most:,}.": (
+        "一半的人评分不少于 {median:,.0f} 条；最活跃的人有 {most:,} 条。"
+    ),
+    # --- over time ---
+    "Ratings over time": "评分随时间的变化",
+    "These ratings have no times, so nothing can be said about when they were given.": (
+        "这些评分没有时间，无法得知是何时给出的。"
+    ),
+    "By month; most in {when}: {n:,}.": "按月统计；最多的是 {when}，共 {n:,} 条。",
+    "By week; most in the week of {when}: {n:,}.": "按周统计；最多的是 {when} 开始的一周，共 {n:,} 条。",
+    "ratings a month": "每月评分数",
+    "ratings a week": "每周评分数",
+    "How many ratings were given when": "各时期的评分数",
+    "{n:,} ratings without a time are left out.": "{n:,} 条评分没有时间，未计入。",
+    # --- values, genres, years ---
+    "How people rate": "人们怎样打分",
+    "{mean:.2f} on average; {value:g} is given most often, in {share:.0%} of all ratings.": (
+        "平均 {mean:.2f} 分；最常见的是 {value:g} 分，占全部评分的 {share:.0%}。"
+    ),
+    "rating": "评分",
+    "ratings": "评分数",
+    "mean": "平均",
+    "How often each rating was given": "各分值出现的次数",
+    "Genres": "类型",
+    "These movies have no genres.": "这些电影没有类型信息。",
+    "Most ratings: {genre}. A movie counts for each of its genres; the number at the end of a bar is the mean "
+    "rating.": "评分最多的是{genre}。一部电影计入它的每个类型；横条末端是平均分。",
+    "Ratings by genre, with the mean rating of each": "各类型的评分数与平均分",
+    "Movies by year of release": "电影的上映年份",
+    "Nobody wrote down when these movies were released.": "这些电影没有上映年份信息。",
+    "From {first} to {last}; half of them are from {median} or later.": (
+        "从 {first} 年到 {last} 年；其中一半在 {median} 年或之后上映。"
+    ),
+    "movies": "电影数",
+    "How many movies were released each year": "每年上映的电影数",
+    # --- how full ---
+    "How full the table is": "评分表有多满",
+    "People down, the most active first; movies across, the best known first. In the first corner "
+    "**{full:.0%}** of the pairs are rated, over all {filled:.2g}%, and in {empty:.0%} of the cells none.": (
+        "纵向为用户，最活跃的在上；横向为电影，最热门的在左。左上角有 **{full:.0%}** 的组合有评分，"
+        "整体为 {filled:.2g}%，而 {empty:.0%} 的格子里一条也没有。"
+    ),
+    "people, most active first": "用户（按评分数从多到少）",
+    "share of pairs that is rated": "有评分的组合所占比例",
+    "people around place {users}<br>movies around place {items}<br>{share} rated": (
+        "第 {users} 位用户附近<br>第 {items} 部电影附近<br>{share} 有评分"
+    ),
+    "Share of rated pairs, people by activity and movies by popularity": "有评分的组合所占比例，用户按活跃度、电影按热度排列",
+    "Each cell is a hundredth of the people and of the movies, or less; cells without a rating are left clear.": (
+        "每格最多代表百分之一的用户和百分之一的电影；没有评分的格子留空。"
+    ),
+}
