@@ -1,41 +1,111 @@
-"""Take the README's pictures: `make screenshots`. Needs the models of `recsys demo --no-app` and a Chromium."""
+"""Take the pictures of README and docs: `make screenshots`. Needs the model of `recsys demo --no-app`, and Chromium."""
 
 from __future__ import annotations
 
+import shutil
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
-from driver import CHROMIUM, ROOT, browsing, open_app, rate, serving
-from playwright.sync_api import sync_playwright
+from driver import CHROMIUM, ROOT, browsing, chromium, map_of, open_app, rate, serving, settle, whole_page
+from playwright.sync_api import Page, sync_playwright
 
 from recsys import stages
 from recsys.datasets import data_root
 from recsys.models import DEFAULT_MODEL
 
+DOCS = ROOT / "docs"
+MODEL = f"{stages.DEMO_DATASET}-{DEFAULT_MODEL}"
 RATED = {"Toy Story (1995)": 4, "Alien (1979)": 5, "Blade Runner (1982)": 5, "The Princess Bride (1987)": 4}
 
 
+def for_you(page: Page, address: str) -> None:
+    """Four ratings, the list they lead to, and the map."""
+    open_app(page, address)
+    for title, stars in RATED.items():
+        rate(page, title, stars)
+
+
+def movie(page: Page, address: str) -> None:
+    """All about Alien."""
+    open_app(page, address, "movie?movie=183")
+    map_of(page)
+
+
+def plane(page: Page, address: str) -> None:
+    """All movies on two axes."""
+    open_app(page, address, "dimensions")
+    page.get_by_role("tab", name="Plane").click()
+    map_of(page)
+
+
+def genres(page: Page, address: str) -> None:
+    """Genres along axes."""
+    open_app(page, address, "dimensions")
+    page.get_by_role("tab", name="Genres").click()
+    page.locator(".js-plotly-plot").first.wait_for()
+
+
+def batch(page: Page, address: str) -> None:
+    """Lists for everyone."""
+    open_app(page, address, "batch")
+    page.get_by_role("button", name="Generate").click()
+    page.get_by_role("button", name="Parquet").wait_for()
+
+
+def opened(path: str) -> Callable[[Page, str], None]:
+    """Simply a page."""
+    return lambda page, address: open_app(page, address, path)
+
+
+PICTURES: dict[str, tuple[Callable[[Page, str], None], int, bool, str]] = {
+    "app": (for_you, 1280, False, "en-GB"),
+    "app-420-dark": (for_you, 420, True, "en-GB"),
+    "app-chinese": (opened("?user=5"), 1280, False, "zh-CN"),
+    "movie": (movie, 1280, False, "en-GB"),
+    "dimensions": (opened("dimensions"), 1280, False, "en-GB"),
+    "dimensions-plane": (plane, 1280, True, "en-GB"),
+    "dimensions-genres": (genres, 1280, False, "en-GB"),
+    "quality": (opened("quality"), 1280, False, "en-GB"),
+    "data": (opened("data"), 1280, False, "en-GB"),
+    "batch": (batch, 1280, False, "en-GB"),
+}
+"""Name in docs/: what is shown, how wide, whether dark, and the language of the browser."""
+
+
 def main() -> None:
-    """Write docs/app.png: four ratings, the list they lead to, and the map; docs/plane.png: all movies on two axes."""
-    models = data_root().resolve() / "models"
-    if CHROMIUM is None or not models.is_dir():
-        sys.exit(f"screenshots need a Chromium and the models in {models}; run recsys demo --no-app first")
+    """Write one picture a page into docs/, and docs/plane.png, the map of two axes that `recsys map` makes."""
+    there = data_root().resolve() / "models" / MODEL
+    if CHROMIUM is None or not there.is_dir():
+        sys.exit(f"screenshots need a Chromium and the model {there}; run recsys demo --no-app first")
     work = Path(tempfile.mkdtemp())
-    plane = work / "plane.html"
-    stages.map_items(models / f"{stages.DEMO_DATASET}-{DEFAULT_MODEL}", axes=["adult", "blockbuster"], out=plane)
-    with serving(models, work / "app.log") as address, sync_playwright() as playwright, browsing(playwright) as page:
-        open_app(page, address)
-        for title, stars in RATED.items():
-            rate(page, title, stars)
-        page.set_viewport_size({"width": 1280, "height": 1000})
-        page.mouse.move(5, 5)
-        (ROOT / "docs").mkdir(exist_ok=True)
-        page.screenshot(path=ROOT / "docs" / "app.png")
-        page.goto(plane.as_uri())
-        page.set_viewport_size({"width": 1260, "height": 920})
-        page.locator("#picture").screenshot(path=ROOT / "docs" / "plane.png")
-        sys.stdout.write("docs/app.png docs/plane.png\n")
+    model = work / "models" / MODEL
+    shutil.copytree(there, model)
+    data = data_root().resolve() / "prepared" / stages.DEMO_DATASET
+    stages.evaluate(data, trained=model)
+    stages.report_embedding(model, data)
+    page_of_plane = work / "plane.html"
+    stages.map_items(model, axes=["adult", "blockbuster"], out=page_of_plane)
+    (model / "map-axes.parquet").unlink()
+    DOCS.mkdir(exist_ok=True)
+    with (
+        serving(work / "models", work / "app.log") as address,
+        sync_playwright() as playwright,
+        chromium(playwright) as browser,
+    ):
+        for name, (show, width, dark, locale) in PICTURES.items():
+            with browsing(browser, width, dark, locale) as page:
+                show(page, address)
+                settle(page)
+                whole_page(page, DOCS / f"{name}.png")
+                sys.stdout.write(f"docs/{name}.png\n")
+        with browsing(browser) as page:
+            page.goto(page_of_plane.as_uri())
+            page.set_viewport_size({"width": 1260, "height": 920})
+            page.locator("#picture").screenshot(path=DOCS / "plane.png")
+            sys.stdout.write("docs/plane.png\n")
+    shutil.rmtree(work)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,310 @@
+"""The page "For you" as a person uses it, in a real Chromium. Pictures are kept in test-output/."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from driver import (
+    ROOT,
+    browsing,
+    map_of,
+    marked,
+    on_map,
+    open_app,
+    rate,
+    recommended,
+    settle,
+    whole_page,
+)
+
+PICTURES = ROOT / "test-output"
+
+
+def region_of(page) -> list[list[float]] | None:
+    return on_map(page, "map.data.region")
+
+
+def test_two_ratings_give_recommendations_reasons_and_marks_on_the_map(page) -> None:
+    before = recommended(page)
+    page.get_by_text("Nothing is known of you yet").wait_for()
+    rate(page, "Alien (1979)", 5)
+    rate(page, "Blade Runner (1982)", 4)
+
+    after = recommended(page)
+    assert len(after) == 10 and after != before
+    assert "Aliens (1986)" in after
+    assert not {"Alien (1979)", "Blade Runner (1982)"} & set(after)
+    page.get_by_text("because of Alien (1979)").first.wait_for()
+    assert page.get_by_text("Nothing is known of you yet").count() == 0
+    assert marked(page, "recommended") == after
+    assert set(marked(page, "rated")) == {"Alien (1979)", "Blade Runner (1982)"}
+    assert on_map(page, "map.data.marks.you.length") == 2
+
+
+def test_ratings_survive_a_reload_and_a_visit_to_another_page(page) -> None:
+    rate(page, "Alien (1979)", 5)
+    page.get_by_role("button", name="Not for me").first.click()
+    page.get_by_text("1 left out of the list").wait_for()
+    settle(page)
+    listed = recommended(page)
+    page.reload()
+    page.locator(".st-key-mine").get_by_text("Alien (1979)").wait_for()
+    page.get_by_text("1 left out of the list").wait_for()
+    settle(page)
+    assert recommended(page) == listed
+    page.get_by_role("link", name="Data").click()
+    page.get_by_role("heading", name="Data").first.wait_for()
+    page.get_by_role("link", name="For you").click()
+    page.locator(".st-key-mine").get_by_text("Alien (1979)").wait_for()
+    settle(page)
+    assert recommended(page) == listed
+
+
+def test_a_rating_can_be_changed_and_taken_back(page) -> None:
+    rate(page, "Alien (1979)", 5)
+    mine = page.locator(".st-key-mine")
+    mine.get_by_role("radio", name="2 out of 5 stars").click()
+    page.get_by_text("and you gave none").wait_for()  # the model takes three stars or more as liking
+    mine.get_by_role("radio", name="2 out of 5 stars").click()  # the same star again takes it back
+    page.get_by_text("Nothing is known of you yet").wait_for()
+    assert marked(page, "rated") == []
+
+
+def test_start_over_forgets_everything_for_good(page) -> None:
+    rate(page, "Alien (1979)", 5)
+    page.get_by_role("button", name="Start over").click()
+    page.get_by_text("Nothing is known of you yet").wait_for()
+    settle(page)
+    page.reload()
+    map_of(page)
+    settle(page)
+    assert page.get_by_text("Alien (1979)").count() == 0
+
+
+def test_a_title_is_found_though_it_is_spelt_badly_and_by_keyboard(page) -> None:
+    box = page.get_by_role("combobox", name="Which movies have you seen?")
+    box.fill("blad runer")
+    page.get_by_role("option", name="Blade Runner (1982)").wait_for()
+    box.press("Enter")
+    page.locator(".st-key-found").get_by_text("Blade Runner (1982)").wait_for()
+    box.fill("qqqqqq")
+    page.get_by_text("Nothing here is called anything like “qqqqqq”.").wait_for()
+
+
+def test_what_is_not_wanted_or_seen_leaves_the_list_and_can_come_back(page) -> None:
+    first, second = recommended(page)[:2]
+    page.get_by_role("button", name="Not for me").first.click()
+    page.get_by_text("1 left out of the list").wait_for()
+    settle(page)
+    assert first not in recommended(page)
+    page.get_by_role("button", name="Seen it").first.click()
+    page.get_by_text("2 left out of the list").click()
+    settle(page)
+    assert second not in recommended(page)
+    page.locator(".st-key-found").get_by_text(second).wait_for()  # to be rated, if one likes
+    page.get_by_role("button", name="Bring back").first.click()
+    page.get_by_text("1 left out of the list").wait_for()
+    settle(page)
+    assert first in recommended(page) and second not in recommended(page)
+
+
+def test_filters_hold(page) -> None:
+    page.get_by_role("button", name="Filter").click()
+    page.get_by_role("combobox", name="Genres").click()
+    page.get_by_role("option", name="Horror").click()
+    settle(page)
+    page.keyboard.press("Escape")
+    page.keyboard.press("Escape")
+    settle(page)
+    assert len(recommended(page)) == 10
+    genres = page.locator(".st-key-recommended [data-testid=stMarkdown]").all_inner_texts()
+    assert all("Horror" in text for text in genres)
+
+
+def test_steering_moves_the_list(page) -> None:
+    rate(page, "Alien (1979)", 5)
+    before = recommended(page)
+    page.get_by_role("button", name="Steer").click()
+    page.get_by_text("AUC").first.wait_for()  # how far the name holds
+    slider = page.get_by_role("slider", name="children's ↔ adult")
+    for _ in range(4):
+        slider.press("ArrowLeft")
+    page.wait_for_function(
+        "before => !document.querySelector('.st-key-recommended').innerText.includes(before)", arg=f"1 · {before[0]}"
+    )
+    settle(page)
+    assert recommended(page) != before
+    genres = " ".join(page.locator(".st-key-recommended [data-testid=stMarkdown]").all_inner_texts())
+    assert genres.count("Children's") >= 5
+
+
+def test_a_lasso_recommends_from_its_region(page) -> None:
+    rate(page, "Alien (1979)", 5)
+    everywhere = recommended(page)
+    page.get_by_role("button", name="Draw a region").click()
+    box = page.locator("canvas.dots").bounding_box()
+    middle = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    page.mouse.move(middle[0] - 90, middle[1] - 90)
+    page.mouse.down()
+    for x, y in ((90, -90), (90, 90), (-90, 90), (-90, -80)):
+        page.mouse.move(middle[0] + x, middle[1] + y, steps=4)
+    page.mouse.up()
+    page.get_by_text("Only from the region you drew on the map.").wait_for()
+    settle(page)
+    inside = recommended(page)
+    assert inside and inside != everywhere
+    region = np.array(region_of(page))
+    rows = on_map(page, "map.data.marks.recommended.map(([row]) => [map.places[2 * row], map.places[2 * row + 1]])")
+    assert (np.array(rows) >= region.min(axis=0)).all() and (np.array(rows) <= region.max(axis=0)).all()
+    whole_page(page, PICTURES / "for-you-region-1280.png")
+    page.get_by_role("button", name="Everywhere again").click()
+    page.get_by_text("Only from the region you drew on the map.").wait_for(state="detached")
+    settle(page)
+    assert recommended(page) == everywhere and region_of(page) is None
+
+
+def test_a_click_on_the_map_shows_the_movie_and_keeps_the_zoom(page) -> None:
+    box = page.locator("canvas.dots").bounding_box()
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 3)
+    whole = on_map(page, "map.view.scale")
+    page.mouse.wheel(0, -300)
+    view = on_map(page, "map.view")
+    assert view["scale"] > 1.5 * whole
+    row, x, y = on_map(page, "(row => [row, ...map.screenOf(row)])(map.nearest(200, 200, 400))")
+    page.mouse.click(box["x"] + x, box["y"] + y)
+    title = on_map(page, "map.items.titles[argument]", row)
+    page.locator(".st-key-chosen").get_by_text(title).wait_for()
+    settle(page)
+    assert on_map(page, "map.view") == view
+    assert len(marked(page, "alike")) == 10
+    page.get_by_role("button", name="All about it").click()
+    page.get_by_role("heading", name="Movie").or_(page.get_by_role("heading", name=title)).first.wait_for()
+    assert "movie=" in page.url
+
+
+def test_the_map_can_be_used_by_keyboard(page) -> None:
+    page.locator("canvas.dots").focus()
+    page.keyboard.press("+")
+    page.keyboard.press("ArrowRight")
+    tip = page.locator(".movie-map .tip strong")
+    tip.wait_for()
+    title = tip.inner_text()
+    assert title in page.locator(".movie-map .spoken").inner_text()
+    page.keyboard.press("Enter")
+    page.locator(".st-key-chosen").get_by_text(title).wait_for()
+
+
+def test_pointing_at_a_dot_shows_its_title(page) -> None:
+    box = page.locator("canvas.dots").bounding_box()
+    row, x, y = on_map(page, "(row => [row, ...map.screenOf(row)])(map.nearest(300, 300, 400))")
+    page.mouse.move(box["x"] + x, box["y"] + y)
+    page.locator(".movie-map .tip").get_by_text(on_map(page, "map.items.titles[argument]", row)).wait_for()
+    assert "ratings" in page.locator(".movie-map .tip").inner_text()
+
+
+def test_labels_thin_out_and_titles_come_with_zoom(page) -> None:
+    assert int(map_of(page).get_attribute("data-labels")) >= 2
+    assert on_map(page, "map.inView") > 1000
+    drawn = "new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => done(map.inView))))"
+    assert on_map(page, f"(map.zoom(12), {drawn})") < 300
+
+
+def test_colours_follow_what_is_asked(page) -> None:
+    for choice, legend in (("Genre", "Drama"), ("Year of release", "1990s"), ("old ↔ new", "new")):
+        page.get_by_role("combobox", name="Colours").click()
+        page.get_by_role("option", name=choice).first.click()
+        page.locator(".movie-map .legend").get_by_text(legend, exact=True).wait_for()
+
+
+def test_somebodys_list_can_be_looked_at_and_linked_to(browser, address: str) -> None:
+    with browsing(browser) as page:
+        open_app(page, address, "?user=5")
+        page.get_by_text("175 ratings").wait_for()
+        assert len(recommended(page)) == 10
+        assert on_map(page, "map.data.marks.youLabel") == "User 5"
+        assert len(marked(page, "rated")) == 30
+        assert page.get_by_role("button", name="Not for me").count() == 0  # their list is not mine to change
+        page.get_by_role("textbox").first.fill("no one")
+        page.get_by_role("textbox").first.press("Enter")
+        page.get_by_text("no one").last.wait_for()
+        settle(page)
+        assert page.get_by_text("Traceback").count() == 0
+
+
+LETTERBOXD = """Date,Name,Year,Letterboxd URI,Rating
+2026-01-01,Alien,1979,https://boxd.it/a,5
+2026-01-02,"The Good, the Bad and the Ugly",1966,https://boxd.it/b,4.5
+2026-01-03,A Film Of Nobody <script>alert(1)</script>,2021,https://boxd.it/c,3
+"""
+
+
+def test_letterboxd_ratings_are_taken_over_and_the_unknown_listed(page) -> None:
+    page.get_by_role("button", name="Import").click()
+    page.get_by_test_id("stFileUploaderDropzoneInput").set_input_files(
+        {"name": "ratings.csv", "mimeType": "text/csv", "buffer": LETTERBOXD.encode()}
+    )
+    page.get_by_text("Letterboxd: 2 of 3 movies are known here.").wait_for()
+    page.keyboard.press("Escape")
+    page.get_by_text("You rated 2").wait_for()
+    settle(page)
+    assert set(marked(page, "rated")) == {"Alien (1979)", "The Good, The Bad and The Ugly (1966)"}
+
+
+def test_a_file_that_is_no_export_gets_a_line(page) -> None:
+    page.get_by_role("button", name="Import").click()
+    page.get_by_test_id("stFileUploaderDropzoneInput").set_input_files(
+        {"name": "x.csv", "mimeType": "text/csv", "buffer": b"a,b\n1,2\n"}
+    )
+    page.get_by_text("neither Letterboxd nor IMDb").wait_for()
+
+
+def test_another_model_is_chosen_and_the_link_says_so(browser, address: str) -> None:
+    with browsing(browser) as page:
+        open_app(page, address)
+        rate(page, "Alien (1979)", 5)
+        page.get_by_role("combobox", name="Model").click()
+        page.get_by_role("option", name="ml-100k-popular").click()
+        page.get_by_text("This model has no vectors").wait_for()
+        settle(page)
+        assert "model=ml-100k-popular" in page.url
+        page.locator(".st-key-mine").get_by_text("Alien (1979)").wait_for()  # ratings are of the data, not of a model
+        link = page.url
+    with browsing(browser) as other:
+        other.goto(link)
+        other.get_by_text("This model has no vectors").wait_for()
+
+
+def test_what_the_browser_kept_may_be_damaged(browser, address: str) -> None:
+    with browsing(browser) as page:
+        page.goto(address)
+        page.evaluate("localStorage.setItem('recsys:ml-100k', '{\"ratings\": [[1, 99], \"x\", [183, 5]]}')")
+        open_app(page, address)
+        page.locator(".st-key-mine").get_by_text("Alien (1979)").wait_for()
+        page.get_by_text("You rated 1").wait_for()
+
+
+def test_a_chinese_browser_gets_chinese(browser, address: str) -> None:
+    with browsing(browser, locale="zh-CN") as page:
+        open_app(page, address)
+        page.get_by_role("heading", name="为你推荐").wait_for()
+        page.get_by_text("English", exact=True).click()
+        page.get_by_role("heading", name="For you").wait_for()
+
+
+def kept(page) -> dict:
+    return json.loads(page.evaluate("localStorage.getItem('recsys:ml-100k')"))
+
+
+def test_ratings_stay_in_the_browser(page) -> None:
+    rate(page, "Alien (1979)", 4)
+    page.wait_for_function("localStorage.getItem('recsys:ml-100k') !== null")
+    assert kept(page)["ratings"] == [[183, 4.0]]
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+def test_the_map_follows_the_theme(browser, address: str, dark: bool) -> None:
+    with browsing(browser, dark=dark) as page:
+        open_app(page, address)
+        assert on_map(page, "map.isDark") is dark

@@ -1,0 +1,165 @@
+"""Every page with its main action, at both widths, light and dark. Pictures are kept in test-output/."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from driver import (
+    ROOT,
+    browsing,
+    find,
+    map_of,
+    marked,
+    on_map,
+    open_app,
+    rate,
+    recommended,
+    serving,
+    settle,
+    whole_page,
+)
+
+from recsys import store
+
+PICTURES = ROOT / "test-output"
+LOOKS = [(1280, False), (1280, True), (420, False), (420, True)]
+
+
+def for_you(page, address: str) -> None:
+    """Rate a movie, get a list with reasons."""
+    open_app(page, address)
+    rate(page, "Toy Story (1995)", 5)
+    assert len(recommended(page)) == 10
+    page.get_by_text("because of Toy Story (1995)").first.wait_for()
+
+
+def movie(page, address: str) -> None:
+    """Look a movie up, and go on to one that is like it."""
+    open_app(page, address, "movie?movie=50")
+    page.get_by_role("heading", name="Star Wars (1977)").wait_for()
+    find(page, "alien", "Alien (1979)", "Find a movie")
+    page.get_by_role("heading", name="Alien (1979)").wait_for()
+    page.wait_for_url("**movie=183**")
+    page.get_by_role("button", name=re.compile("Aliens \\(1986\\)")).first.click()
+    page.get_by_role("heading", name="Aliens (1986)").wait_for()
+    map_of(page)
+    settle(page)
+    assert len(marked(page, "alike")) == 10
+    for words in ("Cosine", "Dot product", "Euclidean distance", "Who likes it"):
+        page.get_by_text(words, exact=True).first.wait_for()
+
+
+def dimensions(page, address: str) -> None:
+    """Read the axes, then look at the plane of two of them."""
+    open_app(page, address, "dimensions")
+    page.get_by_text("children's ↔ adult").first.wait_for()
+    page.get_by_role("tab", name="Plane").click()
+    map_of(page)
+    settle(page)
+    ends = on_map(page, "[...map.data.axes.x, ...map.data.axes.y]")
+    assert len(set(ends)) == 4
+
+
+def quality(page, address: str) -> None:
+    """See how good the model is beside the simplest, and whom it serves badly."""
+    open_app(page, address, "quality")
+    page.get_by_text("Served worst:").wait_for()
+    page.locator(".js-plotly-plot").nth(2).wait_for()
+
+
+def data(page, address: str) -> None:
+    """See what came in and how it spreads."""
+    open_app(page, address, "data")
+    page.get_by_text("100,000").first.wait_for()
+    page.get_by_role("heading", name="The long tail").wait_for()
+    page.locator(".js-plotly-plot").nth(5).wait_for()
+
+
+def batch(page, address: str) -> None:
+    """Make lists for everyone and take them away."""
+    open_app(page, address, "batch")
+    page.get_by_role("button", name="Generate").click()
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Parquet").click()
+    assert Path(download.value.path()).read_bytes()[:4] == b"PAR1"
+
+
+@pytest.mark.parametrize(("width", "dark"), LOOKS, ids=[f"{w}-{'dark' if d else 'light'}" for w, d in LOOKS])
+@pytest.mark.parametrize("act", [for_you, movie, dimensions, quality, data, batch], ids=lambda act: act.__name__)
+def test_a_page_does_what_it_is_for(browser, address: str, act, width: int, dark: bool) -> None:
+    with browsing(browser, width, dark) as page:
+        act(page, address)
+        settle(page)
+        name = f"{act.__name__.replace('_', '-')}-{width}-{'dark' if dark else 'light'}.png"
+        whole_page(page, PICTURES / name)
+        assert page.get_by_test_id("stException").count() == 0
+        assert page.evaluate("document.querySelector('[data-testid=stMain]').scrollWidth") <= width
+
+
+@pytest.mark.parametrize("path", ["", "movie?movie=50", "dimensions", "quality", "data", "batch"])
+def test_every_page_speaks_chinese(browser, address: str, path: str) -> None:
+    with browsing(browser, locale="zh-CN") as page:
+        open_app(page, address, path)
+        text = page.get_by_test_id("stMain").inner_text()
+        assert len(re.findall(r"[\u4e00-\u9fff]", text)) > 20
+        whole_page(page, PICTURES / f"{path.partition('?')[0] or 'for-you'}-1280-chinese.png")
+        page.locator(".st-key-frame").get_by_text("English").click()
+        page.get_by_role("link", name="For you").or_(page.get_by_text("For you")).first.wait_for()
+
+
+def test_a_link_carries_model_movie_axes_and_user(browser, address: str) -> None:
+    with browsing(browser) as page:
+        open_app(page, address, "dimensions?dimensions-tab=Plane&model=ml-100k-ials")
+        map_of(page)
+        page.get_by_role("combobox", name=re.compile("Up")).click()
+        page.get_by_role("option", name="old ↔ new").click()
+        page.wait_for_function("() => decodeURIComponent(location.search).includes('old')")
+        map_of(page)
+        settle(page)
+        ends, link = on_map(page, "map.data.axes.y"), page.url
+    assert ends == ["old", "new"]
+    with browsing(browser) as other:
+        other.goto(link)
+        map_of(other)
+        settle(other)
+        assert on_map(other, "map.data.axes.y") == ends
+
+
+def test_an_axis_of_ones_own_is_asked_for_and_steered_along(browser, address: str) -> None:
+    with browsing(browser) as page:
+        open_app(page, address, "dimensions")
+        page.get_by_role("tab", name="Your own axis").click()
+        settle(page)
+        whole_page(page, PICTURES / "own-axis-empty-1280.png")
+
+
+def test_without_a_model_every_page_says_what_to_run(browser, tmp_path: Path) -> None:
+    with serving(tmp_path, tmp_path / "app.log") as where, browsing(browser) as page:
+        for path in ("", "movie", "dimensions", "quality", "data", "batch"):
+            page.goto(f"{where}/{path}")
+            page.get_by_text("There is no model yet").wait_for()
+            page.get_by_text("recsys demo --no-app").wait_for()
+        whole_page(page, PICTURES / "no-model-1280.png")
+
+
+def test_a_broken_model_gives_a_page_that_says_what_to_run(browser, tmp_path: Path) -> None:
+    (tmp_path / "broken").mkdir()
+    manifest = {"format_version": store.FORMAT_VERSION, "model": "als", "hyperparameters": {}}
+    (tmp_path / "broken" / "manifest.json").write_text(json.dumps(manifest))
+    with serving(tmp_path, tmp_path / "app.log") as where, browsing(browser) as page:
+        page.goto(where)
+        page.get_by_text("The model broken cannot be used").wait_for()
+        page.get_by_text("recsys train").first.wait_for()
+        assert page.get_by_text("Traceback").count() == 0
+        whole_page(page, PICTURES / "broken-model-1280.png")
+
+
+def test_a_map_that_cannot_be_fetched_says_so(browser, address: str) -> None:
+    with browsing(browser) as page:
+        page.route("**/blob/**", lambda route: route.fulfill(status=404, body="gone"))
+        page.goto(address)
+        page.get_by_text("The map could not be loaded").wait_for()
+        assert len(recommended(page)) == 10
