@@ -480,7 +480,8 @@ def _ways_to_look(loaded: Loaded) -> tuple[ItemMap, Colouring]:
     """The map and its colours, as chosen above it."""
     methods = [method for method in ("tsne", "umap", "pacmap", "axes", "pca") if method in loaded.maps]
     model = loaded.model
-    axes = {f"axis {axis.name}": axis for axis in named_axes(loaded)}
+    unnamed = [axis for axis in (loaded.axes.all if loaded.axes is not None else ()) if not axis.is_valid]
+    axes = {f"axis {axis.name}": axis for axis in (*named_axes(loaded), *unnamed)}
     ways = [*(["cluster"] if loaded.clusters is not None else []), "genre", "decade", *axes]
     words = {"cluster": say("Cluster"), "genre": say("Genre"), "decade": say("Year of release")}
     with st.container(horizontal=True, vertical_alignment="bottom"):

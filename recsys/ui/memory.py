@@ -57,6 +57,16 @@ class Memory:
         """As the browser keeps it."""
         return json.dumps({"ratings": list(self.ratings.items()), "hidden": list(self.hidden.items())})
 
+    def with_later(self, later: Memory) -> Memory:
+        """This memory with what was told after it."""
+        both = Memory(dict(self.ratings), dict(self.hidden), is_changed=True)
+        for item, stars in later.ratings.items():
+            both.rate(item, stars)
+        for item, why in later.hidden.items():
+            both.ratings.pop(item, None)
+            both.hide(item, why)
+        return both
+
     @classmethod
     def of_json(cls, text: str) -> Memory:
         """What a browser kept; whatever in it is no rating and no hidden movie is left out."""
@@ -86,9 +96,12 @@ def keep_memory(loaded: Loaded) -> None:
     place, memory = _place(loaded), memory_of(loaded)
 
     def take_over() -> None:
-        kept = st.session_state[f"{place}-browser"].get("kept")
-        if isinstance(kept, str) and not memory.is_changed:
-            st.session_state[place] = Memory.of_json(kept)
+        told = st.session_state[f"{place}-browser"].get("kept")
+        if isinstance(told, dict) and isinstance(told.get("kept"), str):
+            kept = Memory.of_json(told["kept"])
+            # Whoever rated while the page was still opening keeps both; another tab's word is the latest.
+            is_early = memory.is_changed and told.get("why") == "opened"
+            st.session_state[place] = kept.with_later(memory) if is_early else kept
 
     _component(
         key=f"{place}-browser",

@@ -308,3 +308,16 @@ def test_the_map_follows_the_theme(browser, address: str, dark: bool) -> None:
     with browsing(browser, dark=dark) as page:
         open_app(page, address)
         assert on_map(page, "map.isDark") is dark
+
+
+def test_two_tabs_tell_each_other(browser, address: str) -> None:
+    with browsing(browser) as page:
+        open_app(page, address)
+        other = page.context.new_page()
+        open_app(other, address)
+        rate(page, "Alien (1979)", 5)
+        other.locator(".st-key-mine").get_by_text("Alien (1979)").wait_for()
+        settle(other)
+        rate(other, "Toy Story (1995)", 4)
+        page.locator(".st-key-mine").get_by_text("Toy Story (1995)").wait_for()
+        other.wait_for_function("JSON.parse(localStorage.getItem('recsys:ml-100k')).ratings.length === 2")

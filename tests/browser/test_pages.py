@@ -130,10 +130,30 @@ def test_a_link_carries_model_movie_axes_and_user(browser, address: str) -> None
 
 def test_an_axis_of_ones_own_is_asked_for_and_steered_along(browser, address: str) -> None:
     with browsing(browser) as page:
-        open_app(page, address, "dimensions")
+        open_app(page, address)
+        rate(page, "Alien (1979)", 5)
+        page.get_by_role("link", name="Dimensions").click()
         page.get_by_role("tab", name="Your own axis").click()
+        page.get_by_text("there are 0 and 0").wait_for()
+        ends = {
+            "One end": ("Dumbo (1941)", "Snow White and the Seven Dwarfs (1937)", "Aladdin (1992)", "Pinocchio (1940)"),
+            "The other end": ("Heat (1995)", "GoodFellas (1990)", "Seven (Se7en) (1995)", "Alien 3 (1992)"),
+        }
+        for end, titles in ends.items():
+            for title in titles:
+                find(page, title.split(" (")[0], title, f"{end}: add a movie")
+                page.get_by_role("button", name=title).wait_for()
+        page.get_by_role("button", name="Ask the space").click()
+        page.get_by_text("The space knows this").wait_for()
+        map_of(page)
         settle(page)
-        whole_page(page, PICTURES / "own-axis-empty-1280.png")
+        whole_page(page, PICTURES / "own-axis-1280.png")
+        page.get_by_role("button", name="Keep").click()
+        settle(page)
+        page.get_by_role("link", name="For you").click()
+        map_of(page)
+        page.get_by_role("button", name="Steer").click()
+        page.get_by_role("slider", name=re.compile("Dumbo")).wait_for()
 
 
 def test_without_a_model_every_page_says_what_to_run(browser, tmp_path: Path) -> None:

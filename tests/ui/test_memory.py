@@ -61,3 +61,12 @@ def test_the_rest_of_a_damaged_memory_is_kept() -> None:
 def test_no_more_is_read_than_anybody_rates() -> None:
     memory = Memory.of_json(json.dumps({"ratings": [[n, 3] for n in range(MOST_KEPT + 50)]}))
     assert len(memory.ratings) == MOST_KEPT
+
+
+def test_what_was_told_later_wins_and_the_rest_stays() -> None:
+    kept, later = Memory({1: 3.0, 2: 4.0}, {5: "seen"}), Memory({2: 1.0, 5: 5.0}, {1: "not for me"})
+    both = kept.with_later(later)
+    assert both.ratings == {2: 1.0, 5: 5.0}
+    assert both.hidden == {1: "not for me"}
+    assert both.is_changed and not kept.is_changed
+    assert kept.ratings == {1: 3.0, 2: 4.0}
