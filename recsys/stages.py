@@ -726,7 +726,7 @@ def _listed_users(path: Path, stored: store.StoredData) -> tuple[np.ndarray, pa.
     used = (places >= 0) & ~repeated
     if not used.any():
         raise InputError(
-            f"{path}: line {lines[0]}: user {ids[0]!r} is not in the data, and neither is any other listed"
+            f"{path}: line {lines[0]}: user {str(ids[0])[:60]!r} is not in the data, and neither is any other listed"
         )
     return stored.interactions.user_ids[places[used]], rejected
 

@@ -208,6 +208,7 @@ def by_popularity(listed: np.ndarray, n_ratings: np.ndarray) -> pd.DataFrame:
     before = np.cumsum(n_ratings[order]) - n_ratings[order] / 2
     part = np.empty(len(n_ratings), dtype=np.int64)
     part[order] = np.minimum(before * len(HEAD_TO_TAIL) / total, len(HEAD_TO_TAIL) - 1).astype(np.int64)
+    part[order[:1]] = 0  # one item may have more than two thirds of all ratings: it is still the head
 
     def share(counts: np.ndarray) -> np.ndarray:
         return np.bincount(part, weights=counts, minlength=len(HEAD_TO_TAIL)) / max(int(counts.sum()), 1)

@@ -315,6 +315,4 @@ def _density(portrait: Portrait) -> None:
         config=PLOT, key="density-chart",
         alt=say("Share of rated pairs, people by activity and movies by popularity"),
     )  # fmt: skip
-    st.caption(
-        say("Each cell is a hundredth of the people and of the movies, or less; cells without a rating are left clear.")
-    )
+    st.caption(say("People and movies make a hundred cells each, or fewer; cells without a rating are left clear."))

@@ -26,7 +26,7 @@ from recsys.ui.search_box import search_box
 from recsys.ui.session import Loaded, loaded_model
 from recsys.ui.stars import stars
 from recsys.ui.text import plain
-from recsys.ui.words import local, named, say
+from recsys.ui.words import chosen, local, named, say
 
 URL = ""
 YOURSELF, SOMEONE = "yourself", "someone"
@@ -265,7 +265,7 @@ def _someone(loaded: Loaded) -> tuple[Audience, dict[Any, float], str]:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         typed = st.text_input(
             say("One of {n:,} people: type an id", n=len(ids)), str(ids[0]), key="user", bind="query-params"
-        ).strip()
+        ).strip() or str(ids[0])
         st.button(say("Someone else"), icon=":material/casino:", on_click=anyone)
     try:
         user = int(typed) if ids.dtype.kind == "i" and typed.lstrip("-").isdecimal() and len(typed) < 19 else typed
@@ -291,20 +291,20 @@ def _wishes(loaded: Loaded, audience: Audience) -> Wishes:
     known = catalog.years[~np.isnan(catalog.years)]
     with st.container(horizontal=True, gap="small"):
         with st.popover(say("Filter"), icon=":material/filter_alt:"):
-            genres = st.multiselect(
-                say("Genres"),
-                list(catalog.genre_names),
-                key=local("genres"),
-                format_func=named,
-                persist_state="session",
-            )
+            key, offered = f"genres-{loaded.data_name}", list(catalog.genre_names)
+            genres = chosen(key, st.multiselect(say("Genres"), offered, key=local(key, offered), format_func=named))
             years = None
             if len(known) and known.min() < known.max():
                 first, last = int(known.min()), int(known.max())
-                between = st.slider(say("Years"), first, last, (first, last), key="years", persist_state="session")
+                between = st.slider(
+                    say("Years"), first, last, (first, last), key=f"years-{loaded.data_name}", persist_state="session"
+                )
                 years = between if between != (first, last) else None
             fewest = st.select_slider(
-                say("At least this many ratings"), _steps(int(counts.max())), key="fewest", persist_state="session"
+                say("At least this many ratings"),
+                _steps(int(counts.max())),
+                key=f"fewest-{loaded.data_name}",
+                persist_state="session",
             )
         with st.popover(say("Surprise"), icon=":material/auto_awesome:"):
             novelty = st.slider(
@@ -443,8 +443,8 @@ def _map(loaded: Loaded, audience: Audience, rated: dict[Any, float], table: pd.
         st.warning(plain(line))
     item_map, colouring = _ways_to_look(loaded)
     best = sorted((item for item in rated), key=lambda item: -rated[item])[:MOST_MARKED]
-    chosen = _chosen_row(loaded)
-    alike = [] if chosen is None else similar(model, model.item_ids[chosen], N_ALIKE)["item_id"].tolist()
+    focus = _chosen_row(loaded)
+    alike = [] if focus is None else similar(model, model.item_ids[focus], N_ALIKE)["item_id"].tolist()
     you = None
     if audience.vectors is not None and audience.origin[0] != COLD and item_map.method != "axes":
         you = land(item_map, model.space, audience.vectors)[0]
@@ -455,7 +455,7 @@ def _map(loaded: Loaded, audience: Audience, rated: dict[Any, float], table: pd.
             for at, (_, row) in enumerate(_rows(loaded, table["item_id"].tolist()))
         ],
         alike=[(row, say("alike, rank {rank}", rank=at + 1)) for at, (_, row) in enumerate(_rows(loaded, alike))],
-        focus=chosen,
+        focus=focus,
         you=you,
         you_label=label,
         region=st.session_state.get(f"outline-{loaded.name}"),
@@ -492,16 +492,23 @@ def _ways_to_look(loaded: Loaded) -> tuple[ItemMap, Colouring]:
             "axes": say("Two axes"),
             "pca": say("Overview (PCA)"),
         }
-        method = st.selectbox(
-            say("Map"), methods, format_func=names.__getitem__, key=local(f"method-{loaded.name}"),
-            persist_state="session", on_change=_set_region, args=(loaded, None, None),
+        key = f"method-{loaded.name}"
+        method = chosen(
+            key,
+            st.selectbox(
+                say("Map"), methods, format_func=names.__getitem__, key=local(key, methods),
+                on_change=_set_region, args=(loaded, None, None),
+            ),
         )  # fmt: skip
-        way = st.selectbox(
-            say("Colours"),
-            ways,
-            format_func=lambda way: words[way] if way in words else title_of(axes[way]),
-            key=local(f"colour-{loaded.name}"),
-            persist_state="session",
+        key = f"colour-{loaded.name}"
+        way = chosen(
+            key,
+            st.selectbox(
+                say("Colours"),
+                ways,
+                format_func=lambda way: words[way] if way in words else title_of(axes[way]),
+                key=local(key, ways),
+            ),
         )
     item_map = loaded.maps[str(method)]
     if way == "cluster" and loaded.clusters is not None:

@@ -150,7 +150,7 @@ def _safe(name: str) -> str:
 
 def _without_folder(error: BaseException, folder: Path) -> str:
     """An error's one line without the folder's name, which is nobody's business."""
-    return str(error).replace(f"{folder / USERS}/", "").replace(f"{folder}/", "")
+    return str(error).replace(f"{folder / USERS}/", "").replace(f"{folder}/", "").replace(str(folder), "the batch")
 
 
 # --- work -------------------------------------------------------------------------------------------------------

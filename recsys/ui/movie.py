@@ -12,7 +12,7 @@ import streamlit as st
 from recsys.attributes import WELL_KNOWN
 from recsys.errors import UnknownId
 from recsys.evaluate.report import mean_ratings
-from recsys.fans import Fans
+from recsys.fans import PRIOR_FANS, Fans
 from recsys.figures.dimensions import Strip, lift_bars, position_strips, signed
 from recsys.interactions import Interactions, index_of, rows_of
 from recsys.latent.profile import places_of, positions_along, share_below
@@ -372,16 +372,18 @@ def _who_likes_it(loaded: Loaded, row: int) -> None:
     st.markdown(
         say(
             "{n:,} people rated it at or above their own mean. Of what else they like, {share:.0%} is {genre}, "
-            "{everyone:.0%} for everybody: {lift:.2f} times as much.",
+            "{everyone:.0%} for everybody.",
             n=n, share=first["share"], everyone=first["everyone"], genre=plain(named(first["genre"])),
-            lift=first["lift"],
         )
         if first["lift"] >= STANDS_OUT
         else say("{n:,} people rated it at or above their own mean. They like the genres that everybody likes.", n=n)
+        if n >= PRIOR_FANS
+        else say("{n:,} people rated it at or above their own mean: too few to tell their taste from everybody's.", n=n)
     )  # fmt: skip
     said = [
         say(
-            "{genre}: {share:.1%} of what its fans like, {everyone:.1%} for everybody; {lift:.2f} times",
+            "{genre}: {share:.1%} of what its fans like, {everyone:.1%} for everybody; "
+            "{lift:.2f} times, drawn towards 1",
             genre=named(str(line.genre)), share=line.share, everyone=line.everyone, lift=line.lift,
         )
         for line in table.itertuples()

@@ -303,9 +303,10 @@ def _head_to_tail(found: dict[str, Any]) -> None:
     head, middle, tail = found["results"][0]["by_popularity"]
     st.markdown(
         say(
-            "The **{n_head:,} best-known movies** get a third of all ratings and **{head:.0%}** of this model's "
-            "recommendations; the **{n_tail:,} least known**, which share another third, get **{tail:.0%}**.",
-            n_head=head["items"], head=head["recommendations"], n_tail=tail["items"], tail=tail["recommendations"],
+            "The **{n_head:,} best-known movies** get {of_head:.0%} of all ratings and **{head:.0%}** of this model's "
+            "recommendations; the **{n_tail:,} least known** get {of_tail:.0%} and **{tail:.0%}**.",
+            n_head=head["items"], of_head=head["ratings"], head=head["recommendations"],
+            n_tail=tail["items"], of_tail=tail["ratings"], tail=tail["recommendations"],
         )
     )  # fmt: skip
     parts = [
@@ -324,7 +325,7 @@ def _head_to_tail(found: dict[str, Any]) -> None:
     ours = found["results"][0]["metrics"]
     st.caption(
         say(
-            "The movies are ordered by ratings and cut in three, so that each part holds a third of all ratings. "
+            "The movies are ordered by ratings and cut in three, each with about a third of all ratings. "
             "{coverage:.0%} of the movies stand in anybody's list; Gini coefficient of how often each does: {gini:.2f} "
             "(0: all equally often, 1: one movie takes all).",
             coverage=ours[f"coverage@{k}"]["mean"], gini=ours[f"gini@{k}"]["mean"],
@@ -369,14 +370,14 @@ def _space(loaded: Loaded) -> None:
 def _findings(found: dict[str, Any]) -> list[str]:
     ours, seeds, apart = found["representations"][found["model"]], found["seeds"], found["divergence"]
     retrieval, analogies = ours["genre_retrieval"], ours["analogies"]
-    lines = [
-        say(
+    lines = []
+    if retrieval["precision"] is not None:
+        lines.append(say(
             "**Neighbours.** {share:.0%} of a movie's ten nearest share a genre with it; of random movies that are as "
             "popular, {chance:.0%} do.",
             share=retrieval["precision"], chance=retrieval["chance"],
-        )
-    ]  # fmt: skip
-    if analogies["n_questions"]:
+        ))  # fmt: skip
+    if analogies["n_questions"] and analogies["hits@10"] is not None:
         lines.append(
             say(
                 "**Analogies.** “Toy Story is to Toy Story 2 as … is to …”: {hits:.0%} of {n:,} such questions have "
@@ -384,7 +385,7 @@ def _findings(found: dict[str, Any]) -> list[str]:
                 hits=analogies["hits@10"], n=analogies["n_questions"], alone=analogies["neighbour_hits@10"],
             )
         )  # fmt: skip
-    if seeds["n"]:
+    if seeds["n"] and seeds["overlap@10"] is not None:
         lines.append(
             say(
                 "**Luck.** Trained with another seed, {stay:.0%} of the ten nearest stay; between random vectors "

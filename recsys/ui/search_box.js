@@ -10,6 +10,7 @@ class SearchBox {
     this.list = root.querySelector("ul");
     this.at = -1;
     this.found = [];
+    this.isEager = false; // Enter was pressed before the answer came
     const id = `found-${Math.random().toString(36).slice(2)}`;
     this.list.id = id;
     this.input.setAttribute("aria-controls", id);
@@ -32,6 +33,12 @@ class SearchBox {
     this.found = data.asked ? data.found : [];
     this.at = this.found.length ? 0 : -1;
     this.show();
+    if (this.isEager && this.at >= 0) this.pick(0);
+    this.isEager = false;
+  }
+
+  isCurrent() {
+    return this.data.asked === this.input.value.trim();
   }
 
   show() {
@@ -72,6 +79,7 @@ class SearchBox {
 
   typed() {
     clearTimeout(this.waiting);
+    this.isEager = false;
     this.waiting = setTimeout(() => this.ask("typed", this.input.value.trim()), PAUSE);
   }
 
@@ -80,6 +88,7 @@ class SearchBox {
     if (event.isComposing) return; // Enter ends a word of Chinese, not the search
     if (event.key === "ArrowDown" && n) this.at = (this.at + 1) % n;
     else if (event.key === "ArrowUp" && n) this.at = (this.at + n - 1) % n;
+    else if (event.key === "Enter" && !this.isCurrent()) this.isEager = true; // the list is of an older question: wait
     else if (event.key === "Enter" && this.at >= 0 && !this.list.hidden) this.pick(this.at);
     else if (event.key === "Escape") this.open(false);
     else return;
@@ -93,7 +102,9 @@ class SearchBox {
     clearTimeout(this.waiting);
     this.input.value = "";
     this.found = [];
+    this.data = { ...this.data, asked: "" };
     this.show();
+    this.ask("typed", ""); // so that the same words can be asked again
     this.tell("picked", item);
   }
 }

@@ -107,9 +107,13 @@ def models_root() -> Path:
 
 def choose_model() -> None:
     """Ask which model to look at, where there are several; a link carries the choice."""
-    names = store.list_models(models_root())
+    root = models_root()
+    names = store.list_models(root)
     if len(names) > 1:
-        st.selectbox(say("Model"), names, key=MODEL_KEY, bind="query-params", label_visibility="collapsed", width=220)
+        first = names.index(_first_choice(root, names))
+        st.selectbox(
+            say("Model"), names, first, key=MODEL_KEY, bind="query-params", label_visibility="collapsed", width=220
+        )
 
 
 def loaded_model() -> Loaded:
@@ -121,13 +125,18 @@ def loaded_model() -> Loaded:
             say("There is no model yet"), say("I looked for one in {folder}.", folder=root), "recsys demo --no-app"
         )
     chosen = st.session_state.get(MODEL_KEY)
-    folder = root / (chosen if chosen in names else names[0])
+    folder = root / (chosen if chosen in names else _first_choice(root, names))
     try:
         return load_model(folder)
     except (RecsysError, OSError) as error:
         title = say("The model {name} cannot be used", name=plain(folder.name))
         _explain(title, str(error), f"recsys train --data DIR --out {folder}")
     raise AssertionError("unreachable: _explain stops the page")
+
+
+def _first_choice(root: Path, names: list[str]) -> str:
+    """The model that a newcomer sees: the first that has a map, else the first."""
+    return next((name for name in names if store.list_maps(root / name)), names[0])
 
 
 def load_model(folder: Path) -> Loaded:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import Any
 
 import streamlit as st
@@ -15,18 +16,20 @@ KEY = "language"
 
 
 def choose_language() -> None:
-    """The switch between languages; a browser that asks for Chinese gets it unasked. A link carries the choice."""
-    first = SIMPLIFIED_CHINESE if (st.context.locale or "").lower().startswith("zh") else ENGLISH
+    """The switch between languages. A link carries Chinese, so one without it is English; a browser that asks for
+    Chinese gets it unasked at the bare address."""
+    if KEY not in st.session_state:
+        wants_chinese = (st.context.locale or "").lower().startswith("zh") and not st.query_params
+        is_asked = st.query_params.get(KEY) == SIMPLIFIED_CHINESE
+        st.session_state[KEY] = SIMPLIFIED_CHINESE if wants_chinese or is_asked else ENGLISH
     st.segmented_control(
-        "Language · 语言",
-        LANGUAGES,
-        default=first,
-        required=True,
-        key=KEY,
-        bind="query-params",
-        label_visibility="collapsed",
-        width="content",
-    )
+        "Language · 语言", LANGUAGES, required=True, key=KEY, label_visibility="collapsed", width="content",
+        persist_state="session",
+    )  # fmt: skip
+    if is_chinese():
+        st.query_params[KEY] = SIMPLIFIED_CHINESE
+    else:
+        st.query_params.pop(KEY, None)
 
 
 def is_chinese() -> bool:
@@ -34,9 +37,26 @@ def is_chinese() -> bool:
     return st.session_state.get(KEY) == SIMPLIFIED_CHINESE
 
 
-def local(key: str) -> str:
-    """A widget's key for this language: Streamlit keeps what a selectbox shows by its words, which a switch changes."""
-    return f"{key}-zh" if is_chinese() else key
+def local(key: str, options: Iterable[Any]) -> str:
+    """The key of a widget that offers options, in this language; what was chosen in another one stays chosen.
+
+    Streamlit keeps what a selectbox shows by its words, which a switch of language changes. Call `chosen` with what
+    the widget gives.
+    """
+    here = f"{key}-zh" if is_chinese() else key
+    kept = st.session_state.get(f"chosen-{key}")
+    if here not in st.session_state and kept is not None:
+        offered = list(options)
+        kept = [value for value in kept if value in offered] if isinstance(kept, list) else kept
+        if isinstance(kept, list) or kept in offered:
+            st.session_state[here] = kept
+    return here
+
+
+def chosen(key: str, value: Any) -> Any:
+    """Keep what was chosen in the widget of `local(key, …)`, for the other language and for when the page is back."""
+    st.session_state[f"chosen-{key}"] = value
+    return value
 
 
 def say(english: str, **values: Any) -> str:

@@ -289,8 +289,35 @@ def test_a_chinese_browser_gets_chinese(browser, address: str) -> None:
     with browsing(browser, locale="zh-CN") as page:
         open_app(page, address)
         page.get_by_role("heading", name="为你推荐").wait_for()
+        assert page.get_by_test_id("stAlert").count() == 0
+        page.wait_for_url(lambda url: "language=" in url)  # the link says so
         page.get_by_text("English", exact=True).click()
         page.get_by_role("heading", name="For you").wait_for()
+
+
+def test_a_switch_of_language_keeps_what_was_chosen(page) -> None:
+    page.get_by_role("combobox", name="Map").click()
+    page.get_by_role("option", name="Overview (PCA)").click()
+    whole = "map.places[0]"
+    page.get_by_text("trustworthiness").wait_for(state="detached")  # of this map nothing was measured
+    settle(page)
+    pca = on_map(page, whole)
+    page.get_by_text("中文", exact=True).click()
+    page.get_by_role("heading", name="为你推荐").wait_for()
+    settle(page)
+    assert page.get_by_text("概览（PCA）").or_(page.locator("input[value='概览（PCA）']")).count() == 1
+    assert on_map(page, whole) == pca
+
+
+def test_enter_waits_for_the_answer_to_what_was_typed_last(page) -> None:
+    box = page.get_by_role("combobox", name="Which movies have you seen?")
+    box.fill("star wars")
+    page.get_by_role("option", name="Star Wars (1977)").wait_for()
+    box.fill("toy story")
+    box.press("Enter")
+    page.locator(".st-key-found").get_by_text("Toy Story (1995)").wait_for()
+    box.press_sequentially("toy story")  # the same again
+    page.get_by_role("option", name="Toy Story (1995)").wait_for()
 
 
 def kept(page) -> dict:

@@ -86,8 +86,8 @@ def test_buttons_leave_movies_out(app: AppTest) -> None:
 
 def test_filters_hold(app: AppTest, model: TrainedModel) -> None:
     run(app, {ALIEN: 5.0})
-    app.multiselect(key="genres").set_value(["Horror"]).run()
-    app.slider(key="years").set_value((1930, 1980)).run()
+    app.multiselect(key="genres-ml-100k").set_value(["Horror"]).run()
+    app.slider(key="years-ml-100k").set_value((1930, 1980)).run()
     rows = [model.catalog.find(title) for title in listed(app)]
     assert len(rows) == 10
     assert all("Horror" in model.catalog.items["genres"][row] for row in rows)
@@ -96,8 +96,8 @@ def test_filters_hold(app: AppTest, model: TrainedModel) -> None:
 
 def test_nothing_left_says_what_to_do(app: AppTest) -> None:
     run(app, {ALIEN: 5.0})
-    app.multiselect(key="genres").set_value(["Western"])
-    app.slider(key="years").set_value((1922, 1929))
+    app.multiselect(key="genres-ml-100k").set_value(["Western"])
+    app.slider(key="years-ml-100k").set_value((1922, 1929))
     app.run()
     assert listed(app) == []
     assert "Loosen a filter" in said(app)

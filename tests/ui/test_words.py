@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import string
 from pathlib import Path
 
@@ -50,6 +51,15 @@ def fields(text: str) -> set[str]:
 def test_every_sentence_has_its_chinese_with_the_same_values(sentence: str) -> None:
     assert sentence in CHINESE, f"no Chinese for {sentence!r}"
     assert fields(CHINESE[sentence]) == fields(sentence)
+
+
+def test_no_sentence_has_two_translations() -> None:
+    found: dict[str, str] = {}
+    for path in sorted((UI / "chinese").glob("[a-z]*.py")):
+        words = importlib.import_module(f"recsys.ui.chinese.{path.stem}").WORDS
+        twice = {english for english in words.keys() & found.keys() if words[english] != found[english]}
+        assert not twice, f"{path.name}: {twice}"
+        found |= words
 
 
 def test_there_are_sentences_to_look_at() -> None:

@@ -22,6 +22,11 @@ WORDS: dict[str, str] = {
         "该模型没有向量，因此没有可查看的空间。请选择 ials、als 或 bpr 类型的模型。"
     ),
     "The data this model was trained on is not where it was: {folder}.": "训练该模型所用的数据已不在原处：{folder}。",
+    # --- what several pages say ---
+    "Ratings": "评分数",
+    "Mean rating": "平均分",
+    "this model": "本模型",
+    "Nobody's ratings say anything of this movie yet, so nothing is like it.": "还没有评分能说明这部电影，所以没有相似的电影。",
     # --- the map ---
     "All movies as dots on a plane; near dots are alike. Arrow keys move, plus and minus zoom, Enter chooses "
     "the movie in the middle.": "所有电影都是平面上的点，相近的点彼此相似。方向键移动，加减号缩放，回车选择中央的电影。",

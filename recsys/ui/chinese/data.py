@@ -7,7 +7,6 @@ WORDS: dict[str, str] = {
     "To make it again, run this in a terminal, then reload the page:": "要重新生成，请在终端运行以下命令，然后刷新页面：",
     "Counting …": "正在统计……",
     # --- what came in ---
-    "Ratings": "评分",
     "Movies": "电影",
     "Rated pairs": "填充率",
     "Of all pairs of a person and a movie, the share that is rated; the rest is what a model guesses.": (
@@ -107,7 +106,7 @@ WORDS: dict[str, str] = {
         "第 {users} 位用户附近<br>第 {items} 部电影附近<br>{share} 有评分"
     ),
     "Share of rated pairs, people by activity and movies by popularity": "有评分的组合所占比例，用户按活跃度、电影按热度排列",
-    "Each cell is a hundredth of the people and of the movies, or less; cells without a rating are left clear.": (
-        "每格最多代表百分之一的用户和百分之一的电影；没有评分的格子留空。"
+    "People and movies make a hundred cells each, or fewer; cells without a rating are left clear.": (
+        "用户和电影各自归并为至多一百格；没有评分的格子留空。"
     ),
 }

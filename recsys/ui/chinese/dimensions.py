@@ -173,7 +173,6 @@ WORDS: dict[str, str] = {
         "**在试过的维数中 {best} 维最佳**，且差距超出偶然范围。"
     ),
     "dimensions": "维数",
-    "this model": "当前模型",
     "gained": "提升",
     "by each added": "每增加一维",
     "nDCG@10 by the number of dimensions, with 95 % intervals": "不同维数的 nDCG@10，附 95% 区间",

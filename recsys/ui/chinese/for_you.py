@@ -97,7 +97,6 @@ WORDS: dict[str, str] = {
     # --- the chosen movie ---
     "Close": "关闭",
     "All about it": "查看详情",
-    "Nobody's ratings say anything of this movie yet, so nothing is like it.": "还没有评分能说明这部电影，所以没有相似的电影。",
     "most like it": "最相似的电影",
     "cosine": "余弦",
     "1: the same direction in the space": "1：空间中的方向相同",

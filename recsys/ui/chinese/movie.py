@@ -8,10 +8,8 @@ WORDS: dict[str, str] = {
     "Or click a dot: near ones are alike.": "也可以点击地图上的一个点：相近的点彼此相似。",
     "No movie here has the id {id}.": "这里没有编号为 {id} 的电影。",
     # --- what it is ---
-    "Ratings": "评分数",
     "rated by more people than {share:.0%} of the movies": "评分人数超过 {share:.0%} 的电影",
     "rated by more people than any other movie": "评分人数居所有电影之首",
-    "Mean rating": "平均分",
     "higher than that of {share:.0%} of the movies with {n} ratings or more": (
         "高于 {share:.0%} 的至少有 {n} 条评分的电影"
     ),
@@ -22,9 +20,6 @@ WORDS: dict[str, str] = {
     "Click the last star again to take it back.": "再次点击最后一颗星即可撤销。",
     "Tags: {tags}": "标签：{tags}",
     # --- what is like it ---
-    "Nobody's ratings say anything of this movie yet, so nothing is like it.": (
-        "目前还没有评分能说明这部电影的特点，因此没有与它相似的电影。"
-    ),
     "Most like it, by three measures": "三种度量下与它最相似的电影",
     "Cosine": "余弦相似度",
     "Direction only: what a movie is like, however many people know it.": "只看方向：电影本身的特点，与知名度无关。",
@@ -78,15 +73,18 @@ WORDS: dict[str, str] = {
     "The data hold no ratings of it.": "数据中没有它的评分。",
     "{n} people like it: too few to say what they have in common.": "只有 {n} 人喜欢它，人数太少，看不出共同点。",
     "{n:,} people rated it at or above their own mean. Of what else they like, {share:.0%} is {genre}, "
-    "{everyone:.0%} for everybody: {lift:.2f} times as much.": (
+    "{everyone:.0%} for everybody.": (
         "{n:,} 人给它的评分不低于自己的平均分。在他们喜欢的其他电影中，{genre}片占 {share:.0%}，而所有人是 "
-        "{everyone:.0%}，为 {lift:.2f} 倍。"
+        "{everyone:.0%}。"
+    ),
+    "{n:,} people rated it at or above their own mean: too few to tell their taste from everybody's.": (
+        "{n:,} 人给它的评分不低于自己的平均分：人数太少，看不出与大家有何不同。"
     ),
     "{n:,} people rated it at or above their own mean. They like the genres that everybody likes.": (
         "{n:,} 人给它的评分不低于自己的平均分。他们喜欢的类型与大家一样。"
     ),
-    "{genre}: {share:.1%} of what its fans like, {everyone:.1%} for everybody; {lift:.2f} times": (
-        "{genre}：占影迷喜好的 {share:.1%}，所有人为 {everyone:.1%}；{lift:.2f} 倍"
+    "{genre}: {share:.1%} of what its fans like, {everyone:.1%} for everybody; {lift:.2f} times, drawn towards 1": (
+        "{genre}：占影迷喜好的 {share:.1%}，所有人为 {everyone:.1%}；{lift:.2f} 倍（已向 1 收缩）"
     ),
     "How much more its fans like each genre than everybody: from {first} to {last}": (
         "与所有人相比，影迷对各类型的偏好倍数：从{first}到{last}"

@@ -97,10 +97,10 @@ WORDS: dict[str, str] = {
     ),
     # --- which movies ---
     "Which movies get recommended": "哪些电影被推荐",
-    "The **{n_head:,} best-known movies** get a third of all ratings and **{head:.0%}** of this model's "
-    "recommendations; the **{n_tail:,} least known**, which share another third, get **{tail:.0%}**.": (
-        "**最热门的 {n_head:,} 部电影**占全部评分的三分之一，却占本模型推荐的 **{head:.0%}**；"
-        "**最冷门的 {n_tail:,} 部**同样占三分之一的评分，只得到 **{tail:.0%}**。"
+    "The **{n_head:,} best-known movies** get {of_head:.0%} of all ratings and **{head:.0%}** of this model's "
+    "recommendations; the **{n_tail:,} least known** get {of_tail:.0%} and **{tail:.0%}**.": (
+        "**最热门的 {n_head:,} 部电影**占全部评分的 {of_head:.0%}，占本模型推荐的 **{head:.0%}**；"
+        "**最冷门的 {n_tail:,} 部**分别占 {of_tail:.0%} 和 **{tail:.0%}**。"
     ),
     "{n:,} best known": "最热门的 {n:,} 部",
     "{n:,} in between": "居中的 {n:,} 部",
@@ -110,10 +110,10 @@ WORDS: dict[str, str] = {
     "How the recommendations of each model spread over well-known and little-known movies": (
         "各模型的推荐在热门与冷门电影之间的分布"
     ),
-    "The movies are ordered by ratings and cut in three, so that each part holds a third of all ratings. "
+    "The movies are ordered by ratings and cut in three, each with about a third of all ratings. "
     "{coverage:.0%} of the movies stand in anybody's list; Gini coefficient of how often each does: {gini:.2f} "
     "(0: all equally often, 1: one movie takes all).": (
-        "电影按评分数排序后分成三段，每段各占全部评分的三分之一。{coverage:.0%} 的电影出现在至少一个人的列表里；"
+        "电影按评分数排序后分成三段，每段约占全部评分的三分之一。{coverage:.0%} 的电影出现在至少一个人的列表里；"
         "出现次数的基尼系数为 {gini:.2f}（0 表示完全平均，1 表示被一部电影独占）。"
     ),
     # --- the space ---
@@ -152,7 +152,6 @@ WORDS: dict[str, str] = {
     "Same genre": "同类型",
     "Same tag": "同标签",
     "Decade": "年代",
-    "Mean rating": "平均评分",
     "Clusters": "聚类",
     "Analogies": "类比",
     "Share of a movie's ten nearest that share a genre with it.": "一部电影最近的十部中，与它有共同类型的比例。",
@@ -181,6 +180,5 @@ WORDS: dict[str, str] = {
         "用每人五分之四的评分，以不同维数重新训练模型。"
     ),
     "dimensions": "维数",
-    "this model": "本模型",
     "nDCG@10 by the number of dimensions, with 95% intervals": "nDCG@10 随维数的变化及 95% 区间",
 }
