@@ -28,6 +28,9 @@ def test_unknown_ids_are_named_with_an_example_of_known_ones() -> None:
         example().user_rows(["cy", "ann", "dee"])
     with pytest.raises(UnknownId, match=r"'x0', 'x1', 'x2', 'x3', 'x4' and 2 more"):
         example().item_rows([f"x{i}" for i in range(7)])
+    with pytest.raises(UnknownId) as error:
+        example().user_rows(["y" * 2_000_000])
+    assert len(str(error.value)) < 120 and "y…'" in str(error.value)
 
 
 def test_ids_typed_on_a_command_line_are_found() -> None:

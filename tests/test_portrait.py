@@ -60,6 +60,8 @@ def test_values_genres_and_years_agree_with_pandas(
     expected = rows["rating"].value_counts().sort_index()
     assert portrait.values["value"].tolist() == expected.index.tolist()
     assert portrait.values["ratings"].tolist() == expected.tolist()
+    assert portrait.mean == pytest.approx(rows["rating"].mean())
+    assert (portrait.values["low"] == portrait.values["high"]).all()
     items = pd.DataFrame({"item": ml100k.catalog.item_ids, "genre": [list(g) for g in ml100k.catalog.items["genres"]]})
     joined = rows.merge(items.explode("genre"), on="item").groupby("genre")["rating"].agg(["size", "mean"])
     genres = portrait.genres.set_index("genre")
@@ -128,3 +130,14 @@ def test_many_different_ratings_are_shown_in_steps() -> None:
     found = rating_values(values)
     assert len(found) == 20 and found["ratings"].sum() == 5000
     assert found["value"].iloc[0] == pytest.approx(0.25, abs=0.01)
+    assert found["low"].iloc[0] == values.min() and found["high"].iloc[-1] == values.max()
+    assert (found["low"].iloc[1:].to_numpy() == found["high"].iloc[:-1].to_numpy()).all()
+
+
+def test_the_mean_is_that_of_the_ratings_however_they_are_shown() -> None:
+    marks = np.random.default_rng(0).beta(2, 5, (60, 30)).astype(np.float32).round(2) * 100 + 1
+    data = Interactions(sp.csr_matrix(marks), range(60), range(30))
+    found = portrait_of(data, Catalog.of(range(30)))
+    assert found.mean == pytest.approx(marks.mean(dtype=np.float64))
+    shown = (found.values["value"] * found.values["ratings"]).sum() / found.n_ratings
+    assert abs(shown - found.mean) > 0.1  # the control: the middles of the steps give another

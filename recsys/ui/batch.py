@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Hashable, Mapping
 from functools import partial
 from pathlib import Path
@@ -30,6 +31,7 @@ from recsys.ui.jobs import (
     Job,
     Reader,
     Request,
+    TooManyRows,
     find_batch,
     first_rows,
     new_batch,
@@ -45,9 +47,13 @@ from recsys.ui.words import named, say
 URL = "batch"
 MADE = "made"
 """The batch that is shown, in the session and in the address."""
+BEGUN = "begun"
+"""Names of the batches that this session began: it alone may stop or remove them; who has the link reads."""
 LONGEST = 1000
 """Movies in a list at most: nobody reads further."""
 PREVIEW_ROWS = 100
+MOST_LETTERS = 60
+"""Of an id that is not found, in a message."""
 MOST_OFFERED = 5000
 """Users offered while typing."""
 K = 10
@@ -91,7 +97,12 @@ def _explain_missing_data(loaded: Loaded) -> None:
         )
     )
     st.write(say("To have it again, run this in a terminal, then reload the page:"))
-    st.code(f"recsys prepare {loaded.data_name} --out {folder or Path('data/prepared') / loaded.data_name}")
+    out = folder or Path("data/prepared") / loaded.data_name
+    _command("recsys", "prepare", loaded.data_name, "--out", str(out))
+
+
+def _command(*words: str) -> None:
+    st.code(shlex.join(words), language="sh", wrap_lines=True)
 
 
 # --- make lists -------------------------------------------------------------------------------------------------
@@ -108,14 +119,23 @@ def _make(loaded: Loaded, interactions: Interactions) -> None:
     root = data_root() / "batches"
     folder = _current(root)
     _ask(loaded, interactions, root, folder)
-    _reader().folder = folder
     if folder is None:
+        _reader().folder = None
         return
+    job = DESK.find(folder)
+    # Whoever has the link takes over from a reader who has gone, such as their own before the page was reloaded.
+    if _is_own(folder) or (job is not None and job.is_left):
+        _reader().folder = folder
     st.query_params[MADE] = folder.name
     if DESK.is_active(folder):
         st.fragment(_watch, run_every=LOOK_AGAIN_SECONDS)(folder)
     else:
         _outcome(folder)
+
+
+def _is_own(folder: Path) -> bool:
+    """Whether this session began that batch."""
+    return folder.name in st.session_state.get(BEGUN, [])
 
 
 def _current(root: Path) -> Path | None:
@@ -187,7 +207,7 @@ def _ask(loaded: Loaded, interactions: Interactions, root: Path, folder: Path | 
                     most=MOST_ROWS,
                 )
             )
-            st.code(f"recsys recommend --model {loaded.folder} --data {loaded.data_folder} -k {k} --out lists.parquet")
+            _in_a_terminal(loaded, int(k), exclude_seen)
         if clicked and not is_active:
             assert loaded.data_folder is not None
             if who != EVERYONE and listed is None:
@@ -198,10 +218,22 @@ def _ask(loaded: Loaded, interactions: Interactions, root: Path, folder: Path | 
                 begun = new_batch(root, request, interactions.n_users, listed)
             except RecsysError as error:
                 st.error(say("That cannot be made: {why}", why=plain(str(error))))
+                if isinstance(error, TooManyRows):
+                    _in_a_terminal(loaded, int(k), exclude_seen, None if listed is None else listed[0])
                 return
             DESK.start(begun)
             st.session_state[MADE] = begun.name
+            own = [root / name for name in st.session_state.get(BEGUN, [])]
+            st.session_state[BEGUN] = [kept.name for kept in DESK.keep([*own, begun])]
             st.rerun()
+
+
+def _in_a_terminal(loaded: Loaded, k: int, exclude_seen: bool, users: str | None = None) -> None:
+    """The command that makes what was asked for; `users` is the file that lists for whom."""
+    words = ["recsys", "recommend", "--model", str(loaded.folder), "--data", str(loaded.data_folder), "-k", str(k)]
+    words += [] if exclude_seen else ["--include-seen"]
+    words += [] if users is None else ["--users", users]
+    _command(*words, "--out", "lists.parquet")
 
 
 def _ask_list(interactions: Interactions, who: str) -> tuple[str, bytes] | None:
@@ -250,7 +282,10 @@ def _watch(folder: Path) -> None:
             if left is not None:
                 words += " · " + say("{time} left", time=_span(left))
             st.progress(job.done / job.total, text=words)
-        st.button(say("Cancel"), icon=":material/stop_circle:", on_click=DESK.cancel, args=(job,), key="batch-cancel")
+        if _is_own(folder):
+            st.button(
+                say("Cancel"), icon=":material/stop_circle:", on_click=DESK.cancel, args=(job,), key="batch-cancel"
+            )  # fmt: skip
 
 
 def _waiting_words(job: Job) -> str:
@@ -284,16 +319,25 @@ def _outcome(folder: Path) -> None:
             st.error(say("Something in the app is broken; the server's log says what."))
         if job.done:
             _go_on(folder)
+        else:
+            _discard(folder, say("Discard"))
     else:
         if job is not None and job.total:
             words = say("Stopped after {done:,} of {total:,} people.", done=job.done, total=job.total)
         else:
             words = say("Stopped before it was finished.")
-        st.warning(words + " " + say("What was finished is kept; go on from there, or discard it."))
+        kept = (
+            say("What was finished is kept; go on from there, or discard it.")
+            if _is_own(folder)
+            else say("Only the session that began it can go on.")
+        )
+        st.warning(words + " " + kept)
         _go_on(folder)
 
 
 def _go_on(folder: Path) -> None:
+    if not _is_own(folder):
+        return
     with st.container(horizontal=True):
         st.button(
             say("Go on"),
@@ -311,6 +355,9 @@ def _resume(folder: Path) -> None:
 
 
 def _discard(folder: Path, label: str) -> None:
+    if not _is_own(folder):
+        return
+
     def discard() -> None:
         DESK.forget(folder)
         _let_go()
@@ -357,6 +404,8 @@ def _finished(folder: Path, request: Request, result: dict[str, Any]) -> None:
                     key=f"batch-download-{kind.lower()}",
                 )
         _discard(folder, say("Delete"))
+    if result.get("has_formulas"):
+        st.caption(say("Some ids begin with =, +, - or @: a spreadsheet may run such cells of the CSV as formulas."))
     st.caption(
         say("Columns: user_id, rank (1 is best), item_id, score. Kept for a day, for whoever has this page's address.")
     )
@@ -368,7 +417,7 @@ def _left_out(folder: Path) -> None:
     lines = set_aside(folder)
     if lines is None:
         return
-    st.warning(say("{n:,} lines of your list could not be used; everyone else has a list.", n=len(lines)))
+    st.warning(say("Lines of your list that could not be used: {n:,}. Everyone else has a list.", n=len(lines)))
     with st.expander(say("Which, and why")):
         st.dataframe(
             pd.DataFrame(
@@ -397,7 +446,7 @@ def _preview(folder: Path, request: Request, n_rows: int) -> None:
         st.error(plain(str(error)))
         return
     except RecsysError:
-        st.warning(say("{user} is not in this batch.", user=plain(user)))
+        st.warning(say("{user} is not in this batch.", user=plain(user[:MOST_LETTERS])))
         return
     ids = rows["item_id"].to_numpy()
     try:
@@ -455,7 +504,7 @@ def _compare(loaded: Loaded, interactions: Interactions) -> None:
         )
         kind = "ease" if loaded.model.learner.name != "ease" else "ials"
         out = models_root() / f"{loaded.data_name}-{kind}"
-        st.code(f"recsys train --data {loaded.data_folder} --model {kind} --out {out}", language="sh")
+        _command("recsys", "train", "--data", str(loaded.data_folder), "--model", kind, "--out", str(out))
         return
     left, right = st.columns(2, gap="medium")
     others = [name for name in names if name != loaded.name]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import Any
 
 import numpy as np
@@ -40,7 +41,8 @@ def page() -> None:
         where = say("an unknown place") if loaded.data_folder is None else plain(str(loaded.data_folder))
         st.info(say("The data this model was trained on is not where it was: {folder}.", folder=where))
         st.write(say("To make it again, run this in a terminal, then reload the page:"))
-        st.code(f"recsys prepare SOURCE --out {loaded.data_folder or 'DIR'}", language="sh", wrap_lines=True)
+        command = shlex.join(["recsys", "prepare", "SOURCE", "--out", str(loaded.data_folder or "DIR")])
+        st.code(command, language="sh", wrap_lines=True)
         return
     st.caption(
         say("What {model} was trained on: {data}.", model=plain(loaded.name), data=plain(loaded.data_folder.name))
@@ -233,16 +235,19 @@ def _values_and_genres(portrait: Portrait) -> None:
 def _values(portrait: Portrait) -> None:
     st.subheader(say("How people rate"), anchor=False)
     values = portrait.values
-    mean = float((values["value"] * values["ratings"]).sum() / max(portrait.n_ratings, 1))
-    most = values.loc[values["ratings"] == values["ratings"].max()].iloc[0]
+    most = values.loc[values["ratings"].idxmax()]
+    share = float(most["ratings"]) / max(portrait.n_ratings, 1)
     st.markdown(
         say(
             "{mean:.2f} on average; {value:g} is given most often, in {share:.0%} of all ratings.",
-            mean=mean,
-            value=float(most["value"]),
-            share=float(most["ratings"]) / max(portrait.n_ratings, 1),
+            mean=portrait.mean, value=float(most["value"]), share=share,
         )
-    )
+        if most["low"] == most["high"]
+        else say(
+            "{mean:.2f} on average; most often between {low:g} and {high:g}, in {share:.0%} of all ratings.",
+            mean=portrait.mean, low=round(float(most["low"]), 2), high=round(float(most["high"]), 2), share=share,
+        )
+    )  # fmt: skip
     st.plotly_chart(
         rating_bars(values, across=say("rating"), up=say("ratings")),
         config=PLOT,

@@ -21,9 +21,10 @@ from recsys.interactions import rows_of
 from recsys.item_map import ItemMap
 from recsys.latent.map import make_map
 from recsys.latent.probes import Question, ask, question_of
-from recsys.latent.profile import along, enough, gains, genre_positions, share_of_variance, spread_over
+from recsys.latent.profile import along, best_and_overlapping, gains, genre_positions, share_of_variance, spread_over
 from recsys.ui.axis_words import (
     ends_of,
+    enumerated,
     evidence_in_short,
     evidence_of,
     joined,
@@ -606,7 +607,7 @@ def _how_many(loaded: Loaded) -> None:
             wrap_lines=True,
         )
         return
-    st.markdown(_enough(rows))
+    st.markdown(_which_is_best(rows))
     curve, table = st.columns(2, gap="medium")
     curve.plotly_chart(
         dimension_curve(rows, loaded.model.space.n_factors, across=say("dimensions"), here=say("this model")),
@@ -618,7 +619,7 @@ def _how_many(loaded: Loaded) -> None:
         _added(rows)
     st.caption(
         say(
-            "nDCG@10: how well the ten best of a list fit what people liked and the model had not seen, 1 at best. "
+            "nDCG@10: how well the ten best of a list fit what people rated and the model had not seen, 1 at best. "
             "For each number the model was trained anew on four fifths of each person's ratings and judged by the rest."
         )
     )
@@ -658,15 +659,27 @@ def _small_plane(loaded: Loaded, across: Axis, up: Axis, quality: dict[int, floa
     )  # fmt: skip
 
 
-def _enough(rows: Sequence[dict[str, Any]]) -> str:
-    """From where on more dimensions bring nothing that is sure, in a sentence."""
-    best = max(rows, key=lambda row: row["ndcg@10"])["n_factors"]
-    if enough(rows) == best:
-        return say("**{best} dimensions are the best of those tried**, by more than luck.", best=best)
+def _which_is_best(rows: Sequence[dict[str, Any]]) -> str:
+    """Which number of dimensions is best, if one can say so, in a sentence."""
+    best, overlapping = best_and_overlapping(rows)
+    if len(rows) == 1:
+        return say("Only one number of dimensions was tried: {best}.", best=best)
+    if not overlapping:
+        return say("**Best of those tried: {best}**, by more than luck: no other 95 % interval reaches its.", best=best)
+    tried = [row["n_factors"] for row in rows]
+    places = sorted(tried.index(n) for n in (best, *overlapping))
+    first, last = tried[places[0]], tried[places[-1]]
+    others = enumerated([str(tried[at]) for at in places[:-1]])
+    is_a_run = len(places) > 2 and places == list(range(places[0], places[-1] + 1))
+    numbers = (
+        say("{first} to {last}", first=first, last=last)
+        if is_a_run
+        else say("{others} and {last}", others=others, last=last)
+    )
     return say(
-        "**From {enough} dimensions on the gain cannot be told from luck**: the 95 % interval overlaps with that of "
-        "the best, {best}.",
-        enough=enough(rows), best=best,
+        "**The 95 % intervals of {numbers} dimensions overlap**: which of them is best cannot be said. The highest "
+        "mean is that of {best}.",
+        numbers=numbers, best=best,
     )  # fmt: skip
 
 

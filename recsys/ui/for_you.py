@@ -11,9 +11,9 @@ import pandas as pd
 import streamlit as st
 
 from recsys.axis import Axis
-from recsys.errors import RecsysError
+from recsys.errors import RecsysError, UnknownId
 from recsys.etl.exports import MAX_BYTES, read_export
-from recsys.figures.colours import Colouring, by_axis, by_cluster
+from recsys.figures.colours import Colouring, by_axis
 from recsys.item_map import ItemMap
 from recsys.latent.map import land
 from recsys.latent.steer import FARTHEST, shifted
@@ -33,6 +33,8 @@ YOURSELF, SOMEONE = "yourself", "someone"
 N_RECOMMENDED = 10
 N_ALIKE = 10
 N_STARTERS = 5
+ENOUGH_RATED = 3
+"""Ratings from which on nobody needs to be offered well-known movies."""
 N_LISTED = 5
 """Ratings that are listed before one asks for all."""
 MOST_LISTED = 200
@@ -124,7 +126,7 @@ def _yourself(loaded: Loaded) -> tuple[Audience, dict[Any, float], str]:
         if found is not None and found in loaded.model.catalog.index and found not in mine:
             with st.container(border=True, key="found"):
                 _row(loaded, found, where="found")
-        elif not mine:
+        elif len(mine) < ENOUGH_RATED:
             st.caption(say("Or begin with some that many people know:"))
             with st.container(key="starters"):
                 for item in _starters(loaded):
@@ -161,11 +163,12 @@ def _mine(loaded: Loaded, memory: Memory, mine: dict[Any, float]) -> None:
             _row(loaded, item, where="mine")
     rest_of_mine, left_out = st.container(), st.container()
     if len(newest) > N_LISTED:
-        with rest_of_mine.expander(say("All {n} of them", n=len(newest)), key="all-mine", on_change="rerun") as rest:
+        more = min(len(newest), MOST_LISTED) - N_LISTED
+        with rest_of_mine.expander(say("{n} before these", n=more), key="all-mine", on_change="rerun") as rest:
             if rest.open:
                 for item in newest[N_LISTED:MOST_LISTED]:
                     _row(loaded, item, where="mine")
-    hidden = [item for item in memory.hidden if item in loaded.model.catalog.index]
+    hidden = [item for item in memory.hidden if item in loaded.model.catalog.index and item not in memory.ratings]
     if hidden:
         with left_out.expander(say("{n} left out of the list", n=len(hidden)), key="hidden"):
             for item, label in zip(hidden, loaded.model.catalog.label_of(hidden), strict=True):
@@ -206,7 +209,7 @@ def _import(loaded: Loaded, memory: Memory) -> None:
         st.markdown(
             say(
                 "Your ratings from Letterboxd (Settings → Data → Export: ratings.csv, or the whole zip) or IMDb "
-                "(Your ratings → Export). They stay in this browser."
+                "(Your ratings → Export). They are stored in your browser only."
             )
         )
         file = st.file_uploader(
@@ -217,19 +220,20 @@ def _import(loaded: Loaded, memory: Memory) -> None:
         )
         if file is None:
             return
-        try:
-            export = read_export(file.getvalue(), file.name)
-        except RecsysError as error:
-            st.error(plain(str(error)))
-            return
-        rows = export.match(loaded.model.catalog, loaded.model.n_ratings)
-        known = rows >= 0
-        if st.session_state.get("imported") != file.file_id:  # once a file, not once a rerun
-            items = loaded.model.item_ids[rows[known]].tolist()
-            for item, given in zip(items, export.ratings["stars"][known], strict=True):
-                memory.rate(item, float(given))
-            st.session_state["imported"] = file.file_id
+        name = f"imported-{loaded.data_name}"
+        if st.session_state.get(name, (None,))[0] != file.file_id:  # once a file, not once a rerun
+            try:
+                export = read_export(file.getvalue(), file.name)
+            except RecsysError as error:
+                st.error(plain(str(error)))
+                return
+            rows = export.match(loaded.model.catalog, loaded.model.n_ratings)
+            for row, given in zip(rows, export.ratings["stars"], strict=True):
+                if row >= 0:
+                    memory.rate(loaded.model.item_ids[row : row + 1].tolist()[0], float(given))
+            st.session_state[name] = (file.file_id, export, rows >= 0)
             st.rerun(scope="fragment")
+        _, export, known = st.session_state[name]
         st.success(
             say("{site}: {found} of {n} movies are known here.", site=export.site, found=int(known.sum()), n=len(known))
         )
@@ -270,8 +274,8 @@ def _someone(loaded: Loaded) -> tuple[Audience, dict[Any, float], str]:
     try:
         user = int(typed) if ids.dtype.kind == "i" and typed.lstrip("-").isdecimal() and len(typed) < 19 else typed
         audience = audience_of(loaded.model, loaded.interactions, [user])
-    except RecsysError as error:
-        st.warning(plain(str(error)))
+    except UnknownId:
+        st.warning(say("There is nobody with the id {id}.", id=plain(typed[:60])))
         return nobody
     items, values = loaded.model.item_ids[audience.ratings.indices], audience.ratings.data
     st.caption(
@@ -378,7 +382,7 @@ def _list(loaded: Loaded, audience: Audience, wishes: Wishes) -> pd.DataFrame:
     st.subheader(say("Watch next"), anchor=False)
     if cold:
         st.caption(_why_cold(loaded, audience))
-    if _region(loaded) is not None:
+    if _outline(loaded) is not None:
         with st.container(horizontal=True, vertical_alignment="center"):
             st.caption(say("Only from the region you drew on the map."), width="stretch")
             st.button(say("Everywhere again"), type="tertiary", on_click=_set_region, args=(loaded, None, None))
@@ -458,7 +462,7 @@ def _map(loaded: Loaded, audience: Audience, rated: dict[Any, float], table: pd.
         focus=focus,
         you=you,
         you_label=label,
-        region=st.session_state.get(f"outline-{loaded.name}"),
+        region=_outline(loaded),
     )
     movie_map(
         loaded,
@@ -470,7 +474,10 @@ def _map(loaded: Loaded, audience: Audience, rated: dict[Any, float], table: pd.
         on_region=lambda outline: _set_region(loaded, item_map, outline),
     )
     st.caption(
-        say("Drag to move, scroll to zoom, point at a dot for its title, click it to see what is like it.")
+        say(
+            "Drag to move, click and then scroll to zoom; point at a dot for its title, click it to see what is like "
+            "it."
+        )
         + " "
         + _truth_of(item_map)
     )
@@ -511,8 +518,8 @@ def _ways_to_look(loaded: Loaded) -> tuple[ItemMap, Colouring]:
             ),
         )
     item_map = loaded.maps[str(method)]
-    if way == "cluster" and loaded.clusters is not None:
-        return item_map, by_cluster(loaded.clusters)
+    if way == "cluster" and loaded.by_cluster is not None:
+        return item_map, loaded.by_cluster
     if way in axes:
         return item_map, by_axis(spoken(axes[str(way)]), model.space)
     return item_map, loaded.by_decade if way == "decade" else loaded.by_genre
@@ -531,14 +538,19 @@ def _truth_of(item_map: ItemMap) -> str:
 
 def _set_region(loaded: Loaded, item_map: ItemMap | None, outline: np.ndarray | None) -> None:
     """Recommend from inside an outline on a map, or (None) from everywhere."""
-    st.session_state[f"outline-{loaded.name}"] = outline
-    st.session_state[f"region-{loaded.name}"] = (
-        None if outline is None or item_map is None else item_map.inside(outline)
-    )
+    st.session_state[f"region-{loaded.name}"] = None if item_map is None or outline is None else (item_map, outline)
+
+
+def _outline(loaded: Loaded) -> np.ndarray | None:
+    """The outline that holds, if one was drawn on a map that is still there."""
+    item_map, outline = st.session_state.get(f"region-{loaded.name}") or (None, None)
+    return outline if item_map is not None and item_map is loaded.maps.get(item_map.method) else None
 
 
 def _region(loaded: Loaded) -> np.ndarray | None:
-    return st.session_state.get(f"region-{loaded.name}")
+    """Which movies lie in the region that was drawn, bool (n_items,); None where there is none."""
+    outline = _outline(loaded)
+    return None if outline is None else st.session_state[f"region-{loaded.name}"][0].inside(outline)
 
 
 # --- the chosen movie -------------------------------------------------------------------------------------------

@@ -33,6 +33,8 @@ MOST_ROWS = 10_000_000
 """Of a batch made here: some 100 MB as Parquet and 300 MB as CSV, which a browser still takes."""
 KEPT_SECONDS = 24 * 3600
 """A batch is removed when another one begins and nothing has changed in its folder for so long."""
+KEPT_OF_A_SESSION = 3
+"""Batches that a session keeps: its earlier ones are removed when it begins another."""
 GRACE_SECONDS = 60.0
 """A batch whose reader has gone goes on for so long: a reloaded page or a broken connection is back by then."""
 
@@ -44,9 +46,14 @@ LISTS, CSV, REQUEST, RESULT, USERS = (
     "users",
 )
 _NAME = re.compile(r"[0-9a-f]{32}")
+_FORMULA = r"^[=+\-@]"
 _PARQUET = (".parquet", ".pq")
 
 State = Literal["waiting", "running", "done", "stopped", "failed"]
+
+
+class TooManyRows(InputError):
+    """More rows than are made here; in a terminal there is no such limit."""
 
 
 class Cancelled(Exception):
@@ -83,7 +90,7 @@ def new_batch(
     listed   name and content of a list of users, text or Parquet as `read_user_ids` reads them
 
     Raises InputError, and leaves nothing behind, for a list that holds no user ids or cannot be read, more than
-    `MOST_ROWS` rows, and a folder that cannot be written.
+    `MOST_ROWS` rows (TooManyRows), and a folder that cannot be written.
     """
     remove_old(root, time.time() if now is None else now)
     folder = root / secrets.token_hex(16)
@@ -95,7 +102,7 @@ def new_batch(
                 temporary.write_bytes(listed[1])
             n_users = min(n_users, len(read_user_ids(path)[0]))
         if n_users * request.k > MOST_ROWS:
-            raise InputError(
+            raise TooManyRows(
                 f"{n_users:,} users with {request.k:,} movies each are more than {MOST_ROWS:,} rows; "
                 "name fewer, or run recsys recommend in a terminal"
             )
@@ -103,7 +110,8 @@ def new_batch(
         store.write_json(folder / REQUEST, plain)
     except RecsysError as error:
         shutil.rmtree(folder, ignore_errors=True)
-        raise InputError(_without_folder(error, folder)) from None
+        kind = TooManyRows if isinstance(error, TooManyRows) else InputError
+        raise kind(_without_folder(error, folder)) from None
     return folder
 
 
@@ -138,7 +146,7 @@ def remove_old(root: Path, now: float) -> None:
             except FileNotFoundError:  # another session removes it at this moment
                 continue
             if now - newest > KEPT_SECONDS:
-                shutil.rmtree(folder, ignore_errors=True)
+                DESK.forget(folder)
 
 
 def _safe(name: str) -> str:
@@ -176,6 +184,11 @@ class Job:
     @property
     def is_active(self) -> bool:
         return self.state in ("waiting", "running")
+
+    @property
+    def is_left(self) -> bool:
+        """Whether its reader has gone and nobody has come back."""
+        return self._ends is not None
 
     def cancel(self) -> None:
         """End it at the next block; the finished parts stay."""
@@ -215,8 +228,8 @@ class Job:
                 n_threads=1,
                 report=lambda _: self._progress,
             )
-            write_csv(self.folder / LISTS, self.folder / CSV)
-            store.write_json(self.folder / RESULT, result)
+            has_formulas = write_csv(self.folder / LISTS, self.folder / CSV)
+            store.write_json(self.folder / RESULT, {**result, "has_formulas": has_formulas})
             outcome = "done"
         except Cancelled:
             outcome = "stopped"
@@ -286,6 +299,15 @@ class Desk:
                 self._jobs.pop(folder.name, None)
                 shutil.rmtree(folder, ignore_errors=True)
 
+    def keep(self, folders: list[Path], most: int = KEPT_OF_A_SESSION) -> list[Path]:
+        """Remove the oldest of a session's batches, given in the order in which they began, until `most` are left or
+        the rest is being made; returns what is left."""
+        idle = [folder for folder in folders if not self.is_active(folder)]
+        gone = idle[: max(len(folders) - most, 0)]
+        for folder in gone:
+            self.forget(folder)
+        return [folder for folder in folders if folder not in gone]
+
     def wait(self, job: Job, seconds: float) -> bool:
         """Wait until a job is over; whether it was in that time."""
         with self._changed:
@@ -329,8 +351,10 @@ class Reader:
 # --- what came of it --------------------------------------------------------------------------------------------
 
 
-def write_csv(table: Path, out: Path) -> None:
-    """Write a Parquet table as CSV, a batch of rows in memory at a time."""
+def write_csv(table: Path, out: Path) -> bool:
+    """Write a Parquet table as CSV, a batch of rows in memory at a time; whether any text in it begins like a formula,
+    which spreadsheets run."""
+    has_formulas = False
     with (
         pq.ParquetFile(table) as file,
         store.new_file(out) as temporary,
@@ -338,6 +362,10 @@ def write_csv(table: Path, out: Path) -> None:
     ):
         for rows in file.iter_batches():
             writer.write_batch(rows)
+            for column in rows.columns:
+                if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
+                    has_formulas |= bool(pc.any(pc.match_substring_regex(column, _FORMULA)).as_py())
+    return has_formulas
 
 
 def first_rows(folder: Path, n: int) -> pd.DataFrame:

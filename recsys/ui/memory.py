@@ -33,11 +33,12 @@ class Memory:
     is_changed: bool = False
 
     def rate(self, item: Any, stars: float | None) -> None:
-        """Set, change or (None) take back a rating; whoever rates a movie has seen it."""
+        """Set, change or (None) take back a rating; whoever rates a movie has an opinion: it is no longer unwanted."""
         self.ratings.pop(item, None)
         if stars is not None:
             self.ratings[item] = float(stars)
-            self.hidden.pop(item, None)
+            if self.hidden.get(item) == "not for me":
+                del self.hidden[item]
         self.is_changed = True
 
     def hide(self, item: Any, why: Hidden | None) -> None:
@@ -73,7 +74,7 @@ class Memory:
         memory = cls()
         try:
             kept = json.loads(text)
-        except json.JSONDecodeError:
+        except (ValueError, RecursionError):  # no JSON, or numbers and nesting beyond reading
             return memory
         if not isinstance(kept, dict):
             return memory

@@ -73,6 +73,7 @@ class MovieMap {
     this.frame = root.querySelector(".frame");
     this.tip = root.querySelector(".tip");
     this.data = null;
+    this.drawn = null; // the data whose arrays are here
     this.items = this.places = this.codes = null;
     this.view = null; // { x, y: the middle in map units, scale: pixels a unit }
     this.isMoved = false; // by its reader: then a change of size keeps the view
@@ -98,11 +99,13 @@ class MovieMap {
         fetchOnce(data.colours, async (answer) => new Uint8Array(await answer.arrayBuffer())),
       ]);
       if (this.data !== data) return; // a newer one has overtaken it
-      const isSame = items === this.items && places === this.places && codes === this.codes;
-      this.take(items, places, codes, places !== this.places);
+      const isSame = ["items", "places", "colours"].every((what) => this.drawn?.[what] === data[what]);
+      this.take(items, places, codes, this.drawn?.places !== data.places);
+      this.drawn = data;
       this.root.querySelector(".problem").hidden = true;
       if (isSame && this.image && !this.pending) this.paintOver();
       else this.draw();
+      this.root.dataset.places = data.places; // what is drawn, for whoever looks from outside
       this.root.dataset.ready = String(Number(this.root.dataset.ready || 0) + 1);
     } catch (error) {
       if (this.data !== data) return;
@@ -523,6 +526,14 @@ class MovieMap {
     this.draw(true);
   }
 
+  // A cross in the middle, and what Enter would choose there.
+  showMiddle() {
+    if (!this.view) return;
+    this.isKeyed = true;
+    this.point(this.nearest(this.frame.clientWidth / 2, this.frame.clientHeight / 2, 60), true);
+    this.draw(true);
+  }
+
   sendRegion(outline) {
     const every = Math.ceil(outline.length / 200);
     this.send("region", outline.filter((_, at) => at % every === 0));
@@ -538,6 +549,7 @@ class MovieMap {
     },
     lasso: () => this.setLassoing(!this.isLassoing),
     view: () => {
+      if (!this.view) return;
       const width = this.frame.clientWidth, height = this.frame.clientHeight;
       this.sendRegion([this.toMap(0, 0), this.toMap(width, 0), this.toMap(width, height), this.toMap(0, height)]);
     },
@@ -548,6 +560,7 @@ class MovieMap {
     this.isLassoing = isOn;
     this.root.querySelector("[data-does=lasso]").setAttribute("aria-pressed", String(isOn));
     this.dots.style.cursor = isOn ? "crosshair" : "grab";
+    this.dots.style.touchAction = isOn ? "none" : ""; // else one finger up or down scrolls the page
   }
 
   listen() {
@@ -578,6 +591,7 @@ class MovieMap {
       } else if (this.pointers.size === 2) {
         const [other] = [...this.pointers].find(([id]) => id !== event.pointerId).slice(1);
         const apart = Math.hypot(before[0] - other[0], before[1] - other[1]) || 1;
+        this.pan((x - before[0]) / 2, (y - before[1]) / 2);
         this.zoom(Math.hypot(x - other[0], y - other[1]) / apart, (x + other[0]) / 2, (y + other[1]) / 2);
       } else if (this.travelled > 4) {
         this.pan(x - before[0], y - before[1]);
@@ -590,7 +604,7 @@ class MovieMap {
         const outline = this.lasso;
         this.lasso = null;
         this.setLassoing(false);
-        if (event.type === "pointerup" && outline.length > 3) this.sendRegion(outline);
+        if (event.type === "pointerup" && this.travelled > 40) this.sendRegion(outline);
         this.draw();
       } else if (event.type === "pointerup" && this.travelled <= 4) {
         const row = this.nearest(...here(event), event.pointerType === "mouse" ? NEAR : 2 * NEAR);
@@ -604,6 +618,8 @@ class MovieMap {
     dots.addEventListener(
       "wheel",
       (event) => {
+        const hasFocus = dots.getRootNode().activeElement === dots;
+        if (!hasFocus && !event.ctrlKey && !event.metaKey) return; // the page scrolls
         event.preventDefault();
         this.zoom(Math.exp(-event.deltaY * (event.deltaMode ? 0.05 : 0.002)), ...here(event));
       },
@@ -615,20 +631,24 @@ class MovieMap {
       if (event.ctrlKey || event.metaKey || event.altKey || !this.view) return;
       if (steps[event.key]) this.pan(...steps[event.key]);
       else if (keys[event.key]) this.does[keys[event.key]]();
-      else if (event.key === "Enter" && this.hovered >= 0) this.send("clicked", this.hovered);
-      else if (event.key === "Escape") {
-        this.lasso = null;
-        this.setLassoing(false);
-      } else return;
+      else if (event.key === "Enter" && this.isKeyed && this.hovered >= 0) this.send("clicked", this.hovered);
+      else return;
       event.preventDefault();
-      this.isKeyed = true;
-      this.point(this.nearest(this.frame.clientWidth / 2, this.frame.clientHeight / 2, 60), true);
-      this.draw(true);
+      if (event.key !== "Enter") this.showMiddle();
     });
     dots.addEventListener("blur", () => {
       this.isKeyed = false;
       this.point(-1);
       this.draw();
+    });
+    this.root.addEventListener("keydown", (event) => {
+      if (event.key !== "Escape") return;
+      this.lasso = null;
+      this.setLassoing(false);
+      this.draw();
+    });
+    dots.addEventListener("focus", () => {
+      if (dots.matches(":focus-visible") && !this.pointers.size) this.showMiddle();
     });
     for (const button of this.root.querySelectorAll("button")) {
       button.addEventListener("click", () => this.does[button.dataset.does]());

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -83,8 +84,8 @@ def movie_map(
         key=key,
         data={
             "items": offer(loaded.item_facts),
-            "places": offer(Blob(np.ascontiguousarray(item_map.coordinates, dtype="<f4").tobytes())),
-            "colours": offer(Blob(colouring.codes.tobytes())),
+            "places": offer(_places(item_map)),
+            "colours": offer(_codes(colouring)),
             "palette": list(colouring.palette),
             "legend": [[named(name), colour] for name, colour in colouring.legend],
             "ends": None if colouring.ends is None else [named(end) for end in colouring.ends],
@@ -109,6 +110,16 @@ def movie_map(
         on_clicked_change=clicked,
         on_region_change=region,
     )
+
+
+@lru_cache(maxsize=32)
+def _places(item_map: ItemMap) -> Blob:
+    return Blob(np.ascontiguousarray(item_map.coordinates, dtype="<f4").tobytes())
+
+
+@lru_cache(maxsize=64)
+def _codes(colouring: Colouring) -> Blob:
+    return Blob(colouring.codes.tobytes())
 
 
 def outline_of(value: object) -> np.ndarray | None:

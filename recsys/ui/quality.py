@@ -12,7 +12,7 @@ import streamlit as st
 from recsys import stages, store
 from recsys.errors import InputError, RecsysError
 from recsys.evaluate.report import DIMENSIONS, N_SEEDS
-from recsys.evaluate.verdicts import best_representations, gain, standing, value_of, worst_served
+from recsys.evaluate.verdicts import FEWEST_JUDGED, best_representations, gain, standing, value_of, worst_served
 from recsys.figures.quality import Dot, bars_by_popularity, dimension_curve, dots_with_intervals, lines_by_activity
 from recsys.models import MODELS
 from recsys.models.ease import MOST_ITEMS as MOST_ITEMS_OF_EASE
@@ -117,22 +117,27 @@ def _length(found: dict[str, Any]) -> int:
 
 
 def _verdict(found: dict[str, Any], labels: list[str], k: int) -> str:
-    """One sentence: whom this model beats."""
+    """In a sentence or two: whom this model beats, if so many were judged that one can say so."""
     if len(labels) == 1:
         return say("It was measured alone, so there is nothing to compare it with.")
+    judged = found["results"][0]["judged"]
+    if judged < FEWEST_JUDGED:
+        return say("People judged: {n:,}. So few tell nothing of which model is better.", n=judged)
     stands = standing(found["results"], f"ndcg@{k}")
     parts = [
         words.format(models=", ".join(f"**{plain(labels[at])}**" for at in places))
         for words, places in (
             (say("ahead of {models}"), stands.ahead),
-            (say("level with {models}"), stands.level),
             (say("behind {models}"), stands.behind),
         )
         if places
     ]
+    overlapping = ", ".join(f"**{plain(labels[at])}**" for at in stands.overlapping)
     return _together(
-        say("By nDCG@{k} this model is {standing}.", k=k, standing=say("; ").join(parts)),
-        say("Level means that the 95% intervals overlap.") if stands.level else "",
+        say("By nDCG@{k} this model is {standing}.", k=k, standing=say("; ").join(parts)) if parts else "",
+        say("Its 95% interval of nDCG@{k} overlaps with that of {models}.", k=k, models=overlapping)
+        if overlapping
+        else "",
     )
 
 
@@ -237,6 +242,10 @@ def _who_is_served(found: dict[str, Any]) -> None:
     labels, k = _labels(found), _length(found)
     st.subheader(say("Who is served badly"), anchor=False)
     ours = found["results"][0]["by_activity"]
+    judged = found["results"][0]["judged"]
+    if judged < FEWEST_JUDGED:
+        st.caption(say("People judged: {n:,}. So few cannot be compared in groups.", n=judged))
+        return
     if len(ours) < 2:
         st.caption(say("Everybody here has rated equally much, so there are no groups to compare."))
         return
@@ -353,7 +362,9 @@ def _space(loaded: Loaded) -> None:
         st.info(say("The space of this model has not been measured yet."), icon=":material/straighten:")
         _measure_space(loaded)
         return
-    st.markdown("\n".join(f"- {line}" for line in _findings(found)))
+    lines = _findings(found)
+    if lines:
+        st.markdown("\n".join(f"- {line}" for line in lines))
     _representations(found)
     _dimension_curve(found, loaded)
     page = loaded.folder / store.REPORT_PAGE
@@ -371,13 +382,13 @@ def _findings(found: dict[str, Any]) -> list[str]:
     ours, seeds, apart = found["representations"][found["model"]], found["seeds"], found["divergence"]
     retrieval, analogies = ours["genre_retrieval"], ours["analogies"]
     lines = []
-    if retrieval["precision"] is not None:
+    if _all_known(retrieval, "precision", "chance"):
         lines.append(say(
             "**Neighbours.** {share:.0%} of a movie's ten nearest share a genre with it; of random movies that are as "
             "popular, {chance:.0%} do.",
             share=retrieval["precision"], chance=retrieval["chance"],
         ))  # fmt: skip
-    if analogies["n_questions"] and analogies["hits@10"] is not None:
+    if analogies["n_questions"] and _all_known(analogies, "hits@10", "neighbour_hits@10"):
         lines.append(
             say(
                 "**Analogies.** “Toy Story is to Toy Story 2 as … is to …”: {hits:.0%} of {n:,} such questions have "
@@ -385,7 +396,7 @@ def _findings(found: dict[str, Any]) -> list[str]:
                 hits=analogies["hits@10"], n=analogies["n_questions"], alone=analogies["neighbour_hits@10"],
             )
         )  # fmt: skip
-    if seeds["n"] and seeds["overlap@10"] is not None:
+    if seeds["n"] and _all_known(seeds, "overlap@10", "chance_overlap@10"):
         lines.append(
             say(
                 "**Luck.** Trained with another seed, {stay:.0%} of the ten nearest stay; between random vectors "
@@ -393,7 +404,7 @@ def _findings(found: dict[str, Any]) -> list[str]:
                 stay=seeds["overlap@10"], chance=seeds["chance_overlap@10"],
             )
         )  # fmt: skip
-    if apart["js"] is not None:
+    if _all_known(apart, "js", "js_control"):
         lines.append(
             say(
                 "**People and movies.** They lie apart by a Jensen–Shannon divergence of {js:.2f} (0: mixed, 0.69: "
@@ -403,6 +414,11 @@ def _findings(found: dict[str, Any]) -> list[str]:
             )
         )  # fmt: skip
     return lines
+
+
+def _all_known(measured: dict[str, Any], *names: str) -> bool:
+    """Whether all of these could be measured."""
+    return all(measured[name] is not None for name in names)
 
 
 def _representations(found: dict[str, Any]) -> None:

@@ -16,7 +16,7 @@ from recsys import store
 from recsys.axis import Axes, Axis
 from recsys.datasets import data_root
 from recsys.errors import InputError, RecsysError
-from recsys.figures.colours import Colouring, by_decade, by_genre
+from recsys.figures.colours import Colouring, by_cluster, by_decade, by_genre
 from recsys.figures.map import cluster_middles
 from recsys.interactions import Interactions
 from recsys.item_clusters import ItemClusters
@@ -28,6 +28,8 @@ from recsys.ui.text import plain
 from recsys.ui.words import say
 
 MODEL_KEY = "model"
+MEASUREMENTS = {Path(store.RANKING).stem, Path(store.REPORT_PAGE).stem}
+"""Files of a model folder that say how good it is; the page Quality reads them itself."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,6 +82,11 @@ class Loaded:
     def by_genre(self) -> Colouring:
         """Dots coloured by genre."""
         return by_genre(self.model.catalog)
+
+    @cached_property
+    def by_cluster(self) -> Colouring | None:
+        """Dots coloured by cluster; None where there are none."""
+        return None if self.clusters is None else by_cluster(self.clusters)
 
     @cached_property
     def by_decade(self) -> Colouring:
@@ -146,8 +153,9 @@ def load_model(folder: Path) -> Loaded:
 
 
 def _stamp(folder: Path) -> tuple[tuple[str, int], ...]:
-    """Changes with the files of a folder, so that what was read anew shows."""
-    return tuple(sorted((file.name, file.stat().st_mtime_ns) for file in folder.iterdir() if file.is_file()))
+    """Changes with the files of a folder that are loaded, so that a model trained anew shows."""
+    read = (file for file in folder.iterdir() if file.is_file() and file.stem not in MEASUREMENTS)
+    return tuple(sorted((file.name, file.stat().st_mtime_ns) for file in read))
 
 
 @st.cache_resource(show_spinner=False, max_entries=4)

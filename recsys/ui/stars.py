@@ -24,6 +24,8 @@ def stars(loaded: Loaded, item: Any, *, where: str) -> None:
 
     def rate() -> None:
         chosen = st.session_state[key]
+        if chosen is None and given is not None and given != int(given):
+            chosen = shown  # the click on what is shown for half a star is not to take it back
         memory.rate(item, None if chosen is None else chosen + 1)
 
     st.feedback("stars", key=key, on_change=rate)

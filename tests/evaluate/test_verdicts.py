@@ -25,7 +25,7 @@ def test_ahead_and_behind_need_intervals_that_are_apart() -> None:
         standing([ours, worse], "hr@10")
 
 
-def test_the_worst_served_are_all_neighbours_that_cannot_be_told_apart() -> None:
+def test_the_worst_served_are_all_neighbours_whose_intervals_overlap() -> None:
     low, alike, high = group(0.28, 0.3, 0.32), group(0.31, 0.33, 0.35), group(0.5, 0.55, 0.6)
     assert worst_served([high, alike, low, alike, high]) == slice(1, 4)
     assert worst_served([low, high, alike]) == slice(0, 1)  # alike, but not next to it

@@ -13,7 +13,7 @@ from recsys.axis import Axis
 from recsys.latent.probes import ask, question_of
 from recsys.latent.profile import (
     along,
-    enough,
+    best_and_overlapping,
     gains,
     genre_positions,
     in_blocks,
@@ -134,6 +134,13 @@ def test_what_added_dimensions_bring() -> None:
     found = gains(CURVE)
     assert found["before"].tolist() == [1, 2, 4]
     assert found["each"].tolist() == pytest.approx([0.10, 0.02, 0.0025])
-    assert enough(CURVE) == 4
-    assert enough(CURVE[:2]) == 2
     assert gains(CURVE[:1]).empty
+
+
+def test_the_best_number_of_dimensions_is_named_with_all_whose_intervals_overlap() -> None:
+    assert best_and_overlapping(CURVE) == (8, (4,))
+    assert best_and_overlapping(CURVE[:2]) == (2, ())
+    assert best_and_overlapping(CURVE[:1]) == (1, ())
+    flat = [{"n_factors": d, "ndcg@10": 0.1 - d / 1000, "low": 0.05, "high": 0.15} for d in (1, 2, 4)]
+    assert best_and_overlapping(flat) == (1, (2, 4))  # larger ones too: noise has no best
+    assert best_and_overlapping([*CURVE, {"n_factors": 16, "ndcg@10": 0.34, "low": 0.33, "high": 0.35}]) == (8, (4, 16))

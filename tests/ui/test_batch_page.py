@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 from pathlib import Path
 
@@ -43,13 +44,16 @@ def app(root: Path) -> AppTest:
     return opened()
 
 
-def opened(**query: str) -> AppTest:
+def opened(begun: tuple[str, ...] = (), **query: str) -> AppTest:
+    """The page at an address; `begun` are the batches that this session is to have begun."""
+
     def script() -> None:
         from recsys.ui import batch
 
         batch.page()
 
     test = AppTest.from_function(script, default_timeout=PATIENCE)
+    test.session_state["begun"] = list(begun)
     for key, value in query.items():
         test.query_params[key.replace("_", "-")] = value
     test.run()
@@ -117,7 +121,7 @@ def test_typed_people_alone_and_who_was_set_aside(app: AppTest) -> None:
     app.number_input(key="batch-k").set_value(2)
     generate(app)
     assert {metric.label: metric.value for metric in app.metric} == {"People": "2", "Rows": "4"}
-    assert "2 lines of your list" in app.warning[0].value
+    assert app.warning[0].value.startswith("Lines of your list that could not be used: 2.")
     aside, lists = (frame.value for frame in app.dataframe)
     assert aside["what it says"].tolist() == ["7", "ghost"]
     assert aside["why not"].tolist() == ["user is listed twice", "user is not in the data"]
@@ -134,6 +138,9 @@ def test_nobody_and_strangers_are_told_of_in_a_line(app: AppTest) -> None:
     (line,) = errors(app)
     assert line.startswith("That cannot be made: list.txt: line 1: user '99999' is not in the data")
     assert not app.dataframe and not app.get("download_button")
+    failed = folder_of(app)
+    app.button(key="batch-discard").click().run()
+    assert not failed.exists() and not errors(app)
 
 
 @pytest.mark.parametrize(
@@ -156,17 +163,66 @@ def test_a_stopped_batch_can_be_taken_up_again_or_discarded(app: AppTest, root: 
     request = jobs.Request(root / "models" / f"{NAME}-popular", root / "prepared" / NAME, 2, True)
     stopped = jobs.new_batch(data_root() / "batches", request, 943)  # asked for, and the app ended before it was made
     other = jobs.new_batch(data_root() / "batches", request, 943)
-    page = opened(made=stopped.name)
+    page = opened((stopped.name,), made=stopped.name)
     assert page.warning[0].value.startswith("Stopped before it was finished.")
     page.button(key="batch-resume").click().run()
     job = jobs.DESK.find(stopped)
     assert job is not None and jobs.DESK.wait(job, PATIENCE)
     page.run()
     assert {metric.label: metric.value for metric in page.metric}["Rows"] == "1,886"
-    page = opened(made=other.name)
+    page = opened((other.name,), made=other.name)
     page.button(key="batch-discard").click().run()
     assert not other.exists() and stopped.exists()
     assert "made" not in page.query_params and not page.warning
+
+
+def keys(app: AppTest) -> set[str | None]:
+    return {button.key for button in app.button}
+
+
+def test_who_has_the_link_reads_and_takes_away_and_changes_nothing(app: AppTest, root: Path) -> None:
+    app.number_input(key="batch-k").set_value(1)
+    generate(app)
+    mine = folder_of(app)
+    assert "batch-discard" in keys(app)
+    visitor = opened(made=mine.name)
+    assert "batch-discard" not in keys(visitor) and len(visitor.get("download_button")) == 2
+    request = jobs.Request(root / "models" / f"{NAME}-popular", root / "prepared" / NAME, 2, True)
+    stopped = jobs.new_batch(data_root() / "batches", request, 943)
+    visitor = opened(made=stopped.name)
+    assert visitor.warning[0].value.endswith("Only the session that began it can go on.")
+    assert not {"batch-resume", "batch-discard", "batch-cancel"} & keys(visitor)
+    lost = jobs.Request(root / "models" / "gone", root / "prepared" / NAME, 2, True)
+    failed = jobs.new_batch(data_root() / "batches", lost, 943)
+    assert jobs.DESK.wait(jobs.DESK.start(failed), PATIENCE)
+    visitor = opened(made=failed.name)
+    assert len(visitor.error) == 1 and not {"batch-resume", "batch-discard"} & keys(visitor)
+
+
+def test_a_session_keeps_its_last_few_batches(app: AppTest) -> None:
+    app.number_input(key="batch-k").set_value(1)
+    made = []
+    for _ in range(jobs.KEPT_OF_A_SESSION + 1):
+        generate(app)
+        made.append(folder_of(app))
+    assert [folder.exists() for folder in made] == [False, *[True] * jobs.KEPT_OF_A_SESSION]
+    assert app.session_state["begun"] == [folder.name for folder in made[1:]]
+
+
+def test_too_many_rows_come_with_the_whole_command_for_a_terminal(app: AppTest, root: Path, monkeypatch) -> None:
+    monkeypatch.setattr(jobs, "MOST_ROWS", 10)
+    monkeypatch.setattr("recsys.ui.batch.MOST_ROWS", 10)
+    app.checkbox(key="batch-unseen").uncheck().run()
+    assert shlex.split(app.code[0].value) == [
+        "recsys", "recommend", "--model", str(root / "models" / f"{NAME}-ials"), "--data",
+        str(root / "prepared" / NAME), "-k", "10", "--include-seen", "--out", "lists.parquet",
+    ]  # fmt: skip
+    app.segmented_control(key="batch-who").set_value("Some, from a file").run()
+    app.file_uploader(key="batch-file").upload("my users; rm.txt", b"1\n2\n").run()
+    app.button(key="batch-generate").click().run()
+    assert "more than 10 rows" in app.error[0].value
+    words = shlex.split(app.code[0].value)
+    assert words[words.index("--users") + 1] == "my users; rm.txt" and "--include-seen" in words
 
 
 def test_how_far_it_is_shows_while_it_is_made_and_nothing_else_can_be_begun(app: AppTest, monkeypatch) -> None:
@@ -174,6 +230,7 @@ def test_how_far_it_is_shows_while_it_is_made_and_nothing_else_can_be_begun(app:
         """As a job is in the middle of its work."""
 
         state, is_active, done, total, seconds_left = "running", True, 300, 943, 7.2
+        is_left = False
         stay = cancel = staticmethod(lambda: None)
 
     class Busy(Desk):

@@ -5,10 +5,12 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from recsys import etl, stages, store
+from recsys.confidence import Confidence
 from recsys.models import MODELS, train_model
 
 PATIENCE = 60.0
@@ -87,6 +89,25 @@ def test_rejected_rows_are_counted_and_shown_as_they_stand(root: Path) -> None:
     assert HOSTILE not in told
     assert "have no times" in told and "have no genres" in told and "when these movies were released" in told
     assert {tile.label: tile.value for tile in app.metric}["Time span"] == "–"
+
+
+def test_a_scale_of_a_hundred_steps_has_its_true_mean_and_no_rating_that_nobody_gave(root: Path) -> None:
+    marks = np.random.default_rng(0).integers(0, 101, 3000)
+    rows = [f"u{n // 50},m{n % 50},{mark}" for n, mark in enumerate(marks)]
+    (root / "h.csv").write_text("\n".join(["user_id,item_id,rating", *rows]) + "\n")
+    stages.prepare(str(root / "h.csv"), root / "hundred", scale=(0, 100))
+    stored = store.load_prepared(root / "hundred")
+    data = {"name": "hundred", "path": str(root / "hundred")}
+    store.save_model(
+        root / "models" / "hundred",
+        train_model(
+            stored.interactions, stored.catalog, MODELS["popular"](), Confidence(weighting="binary"), data=data
+        ),
+    )
+    told = words(opened("hundred"))
+    assert f"{marks.mean():.2f} on average; most often between" in told
+    counts = np.histogram(marks, 20)[0]
+    assert f"in {counts.max() / 3000:.0%} of all ratings" in told and "given most often" not in told
 
 
 def test_broken_rejected_rows_are_said_to_be_broken(root: Path) -> None:

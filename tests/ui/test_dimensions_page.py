@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -45,11 +46,27 @@ def made(ml100k, ml100k_model, axes, tmp_path_factory) -> Path:
         store.save_model(root / which / "model", replace(ml100k_model, data={**ml100k_model.data, "name": NAME}))
     full = root / "full" / "model"
     store.save_axes(full, axes)
-    report = {"model": "ials", "representations": {"ials": {}}, "dimensions": CURVE}
-    store.write_json(full / "report.json", {**report, "fingerprint": store.fingerprint_of(full)})
+    write_report(full, CURVE)
     popular = train_model(ml100k.interactions, ml100k.catalog, MODELS["popular"](), data={"name": NAME})
     store.save_model(root / "popular" / "model", popular)
     return root
+
+
+def write_report(folder: Path, dimensions: list[dict]) -> None:
+    """A report of which nothing could be measured but what each dimension brings."""
+    nothing = {"precision": None, "chance": None, "nmi": None, "n_questions": 0, "hits@10": None}
+    measured = dict.fromkeys(("genre_retrieval", "clusters", "analogies"), nothing | {"neighbour_hits@10": None})
+    measured |= dict.fromkeys(("tag_retrieval", "genre_auc", "decade_auc", "mean_rating_r2"))
+    report = {
+        "model": "ials",
+        "judged_items": 0,
+        "representations": {"ials": {**measured, "dimensions": 64, "told": []}},
+        "divergence": {"js": None, "js_control": None},
+        "seeds": {"n": 0, "overlap@10": None, "chance_overlap@10": None},
+        "dimensions": dimensions,
+        "fingerprint": store.fingerprint_of(folder),
+    }
+    store.write_json(folder / "report.json", report)
 
 
 def script() -> None:
@@ -191,8 +208,42 @@ def test_how_many_dimensions_are_enough_is_read_off_the_curve(made, monkeypatch)
     app = opened(made, monkeypatch, "How many?")
     assert "reaches nDCG@10 0.200" in words(app)
     assert "+0.100" in words(app)
-    assert "From 4 dimensions on" in words(app)
+    assert "intervals of 4 and 8 dimensions overlap" in words(app) and "highest mean is that of 8" in words(app)
     assert "| 8 | 0.350 | +0.008 | +0.0020 |" in words(app)
+
+
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        ([(1, 0.10, 0.05), (2, 0.09, 0.05), (64, 0.08, 0.05)], "intervals of 1 to 64 dimensions overlap"),
+        ([(1, 0.09, 0.05), (2, 0.10, 0.05), (4, 0.01, 0.01), (64, 0.08, 0.05)], "intervals of 1, 2 and 64 dimensions"),
+        ([(1, 0.30, 0.01), (2, 0.10, 0.01)], "Best of those tried: 1**, by more than luck"),
+        ([(1, 0.30, 0.01)], "Only one number of dimensions was tried: 1."),
+    ],
+)
+def test_a_best_number_is_named_only_where_no_other_interval_overlaps(made, tmp_path, monkeypatch, rows, said) -> None:
+    folder = tmp_path / "flat" / "model"
+    shutil.copytree(made / "full" / "model", folder)
+    curve = [
+        {"n_factors": d, "ndcg@10": q, "low": q - near, "high": q + near, "error": None, "least_error": 0.1}
+        for d, q, near in rows
+    ]
+    write_report(folder, curve)
+    told = words(opened(tmp_path, monkeypatch, "How many?", "flat"))
+    assert said in told
+    assert ("more than luck" in told) == ("more than luck" in said)
+    assert "liked" not in told
+
+
+def test_a_report_without_its_dimensions_is_refused_in_a_line(made, tmp_path, monkeypatch) -> None:
+    folder = tmp_path / "broken" / "model"
+    shutil.copytree(made / "full" / "model", folder)
+    report = store.read_json(folder / "report.json")
+    del report["dimensions"]
+    store.write_json(folder / "report.json", report)
+    assert "is not what recsys report writes; measure again" in words(
+        opened(tmp_path, monkeypatch, "How many?", "broken")
+    )
 
 
 def test_genres_have_their_table(made, monkeypatch) -> None:

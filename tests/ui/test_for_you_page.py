@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import shutil
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from streamlit.testing.v1 import AppTest
 from recsys import store
 from recsys.models import TrainedModel
 from recsys.ui.memory import Memory
+from recsys.ui.session import load_model, models_root
 
 MAIN = Path(__file__).resolve().parents[2] / "recsys" / "ui" / "main.py"
 ALIEN, STAR_WARS = 183, 50
@@ -133,12 +135,19 @@ def test_only_named_axes_can_be_steered(app: AppTest) -> None:
 
 
 def test_a_region_bounds_the_list(app: AppTest, model: TrainedModel) -> None:
-    region = np.zeros(len(model.item_ids), dtype=bool)
-    region[100:140] = True
-    app.session_state["region-ml-100k-ials"] = region
     run(app, {ALIEN: 5.0})
-    assert {model.catalog.find(title, model.n_ratings) for title in listed(app)} <= set(range(100, 140))
+    item_map = load_model(models_root() / "ml-100k-ials").maps["tsne"]
+    low, high = np.nanmin(item_map.coordinates, axis=0), np.nanmedian(item_map.coordinates, axis=0)
+    outline = np.array([low, [high[0], low[1]], high, [low[0], high[1]]])
+    app.session_state["region-ml-100k-ials"] = (item_map, outline)
+    run(app)
+    inside = set(model.catalog.labels[item_map.inside(outline)])
+    assert len(listed(app)) == 10 and set(listed(app)) <= inside
     assert "Only from the region" in said(app)
+    another = dataclasses.replace(item_map)  # the model was trained anew: the region is of a map that is gone
+    app.session_state["region-ml-100k-ials"] = (another, outline)
+    run(app)
+    assert "Only from the region" not in said(app)
 
 
 def test_somebody_else_is_looked_at_through_a_link(app: AppTest) -> None:
@@ -154,7 +163,8 @@ def test_an_unknown_user_gets_a_line(app: AppTest, typed: str) -> None:
     app.segmented_control(key="who").set_value("someone").run()
     app.text_input(key="user").set_value(typed).run()
     assert not app.exception
-    assert app.warning or typed == ""
+    assert [warning.value for warning in app.warning] or typed == ""
+    assert "272 ratings" in said(app) or typed != ""  # nothing typed is the first of them
 
 
 def test_a_model_without_vectors_has_a_list_and_says_why_no_map(app: AppTest) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -271,6 +272,34 @@ def test_old_batches_are_removed_and_nothing_else_is(request_for, desk, gate, tm
     assert job.state == "done"
     desk.forget(running)
     assert not running.exists() and desk.find(running) is None
+
+
+def test_what_is_removed_is_forgotten_by_the_desk(request_for, desk, tmp_path) -> None:
+    folder = jobs.new_batch(tmp_path, request_for(), N_USERS)
+    finish(desk, desk.start(folder))
+    long_ago = time.time() - jobs.KEPT_SECONDS - 60
+    for path in (*folder.iterdir(), folder):
+        os.utime(path, (long_ago, long_ago))
+    jobs.remove_old(tmp_path, time.time())
+    assert not folder.exists() and desk.find(folder) is None
+
+
+def test_a_session_s_oldest_batches_give_way_but_for_those_being_made(request_for, desk, gate, tmp_path) -> None:
+    running, *rest = (jobs.new_batch(tmp_path, request_for(), N_USERS) for _ in range(4))
+    job = desk.start(running)
+    gate.wait()
+    assert desk.keep([running, *rest], 2) == [running, rest[2]]
+    assert [folder.exists() for folder in (running, *rest)] == [True, False, False, True]
+    gate.opened.set()
+    finish(desk, job)
+
+
+@pytest.mark.parametrize(("user", "is_formula"), [("=1+1", True), ("@SUM(A1)", True), ("u=1", False), ("7", False)])
+def test_ids_that_a_spreadsheet_would_run_are_noticed(tmp_path, user: str, is_formula: bool) -> None:
+    table = pa.table({"user_id": ["a", user], "rank": [1, 2], "score": [-1.0, 2.0]})
+    pq.write_table(table, tmp_path / "lists.parquet")
+    assert jobs.write_csv(tmp_path / "lists.parquet", tmp_path / "lists.csv") is is_formula
+    assert user in (tmp_path / "lists.csv").read_text()
 
 
 def test_a_batch_is_found_by_its_name_and_by_nothing_else(request_for, tmp_path) -> None:

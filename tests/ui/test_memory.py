@@ -26,6 +26,9 @@ def test_whoever_rates_a_movie_has_it_back_from_the_hidden() -> None:
     memory.rate("a", 4)
     assert memory.hidden == {}
     memory.hide("b", "seen")
+    memory.rate("b", 4)
+    memory.rate("b", None)
+    assert memory.hidden == {"b": "seen"}  # seen it is, whatever one thinks of it
     memory.hide("b", None)
     assert memory.hidden == {}
 
@@ -43,11 +46,22 @@ def test_the_browser_gives_back_what_it_was_given() -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "", "{", "null", "[]", "3", '"ratings"', '{"ratings": 3}', '{"ratings": {"1": 2}}', '{"hidden": [[]]}',
+        "",
+        "{",
+        "[" * 100_000,
+        '{"ratings": [[' + "1" * 5000 + ", 3]]}",
+        "null",
+        "[]",
+        "3",
+        '"ratings"',
+        '{"ratings": 3}',
+        '{"ratings": {"1": 2}}',
+        '{"hidden": [[]]}',
         '{"ratings": [[1, NaN], [2, Infinity], [3, "5"], [4, true], [5, 6], [6, 0], [7, null], [[8], 4], [true, 4]]}',
         '{"hidden": [[1, "<script>"], [{}, "seen"], [null, "seen"], ["a"]]}',
     ],
-)  # fmt: skip
+    ids=lambda text: text[:20],
+)
 def test_what_is_no_rating_is_not_taken_for_one(text: str) -> None:
     memory = Memory.of_json(text)
     assert (memory.ratings, memory.hidden) == ({}, {})
@@ -67,6 +81,6 @@ def test_what_was_told_later_wins_and_the_rest_stays() -> None:
     kept, later = Memory({1: 3.0, 2: 4.0}, {5: "seen"}), Memory({2: 1.0, 5: 5.0}, {1: "not for me"})
     both = kept.with_later(later)
     assert both.ratings == {2: 1.0, 5: 5.0}
-    assert both.hidden == {1: "not for me"}
+    assert both.hidden == {1: "not for me", 5: "seen"}
     assert both.is_changed and not kept.is_changed
     assert kept.ratings == {1: 3.0, 2: 4.0}

@@ -12,6 +12,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from recsys import etl, stages, store
+from recsys.catalog import Catalog
 from recsys.models import IALS, MODELS, train_model
 
 PATIENCE = 120.0
@@ -120,6 +121,98 @@ def test_numbers_of_another_model_are_refused(root: Path) -> None:
         assert why in opened("b-popular").warning[0].value.replace("\\", "")
     (root / "models" / "a-ials" / "report.json").write_text('{"model": "ials"}')
     assert "is not what recsys report writes" in opened().warning[0].value.replace("\\", "")
+
+
+def without(*path: str | int):
+    """What takes one entry out of a result."""
+
+    def change(found: dict) -> None:
+        *way, last = path
+        for step in way:
+            found = found[step]
+        del found[last]
+
+    return change
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        without("k"),
+        lambda found: found.update(k=[]),
+        lambda found: found.update(protocol="banana"),
+        lambda found: found.update(results=[]),
+        without("trained", "fingerprint"),
+        without("results", 0, "judged"),
+        without("results", 1, "metrics", "gini@10"),
+        without("results", 0, "by_activity", 0, "fewest"),
+        without("results", 0, "by_popularity", 2),
+        without("results", 1, "by_activity", 0),
+    ],
+)
+def test_a_ranking_that_lacks_something_is_refused_in_a_line(root: Path, change) -> None:
+    path = root / "models" / "a-ials" / store.RANKING
+    found = store.read_json(path)
+    change(found)
+    store.write_json(path, found)
+    app = opened()
+    assert "is not what recsys evaluate --trained writes; measure again" in app.warning[0].value.replace("\\", "")
+    assert button(app, "measure-ranking")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        without("dimensions"),
+        without("dimensions", 0, "low"),
+        without("divergence", "js_control"),
+        without("representations", "ials", "told"),
+        without("representations", "random", "genre_retrieval", "chance"),
+        lambda found: found.update(representations=["ials"]),
+        lambda found: found.update(model=["ials"]),
+    ],
+)
+def test_a_report_that_lacks_something_is_refused_in_a_line(root: Path, change) -> None:
+    path = root / "models" / "a-ials" / "report.json"
+    found = store.read_json(path)
+    change(found)
+    store.write_json(path, found)
+    app = opened()
+    assert "is not what recsys report writes; measure again" in app.warning[0].value.replace("\\", "")
+    assert button(app, "measure-space")
+
+
+@pytest.mark.parametrize("genres", [("Drama",), ()])
+def test_a_catalogue_of_one_genre_or_of_none_has_a_report_too(root: Path, ml100k: etl.Prepared, genres) -> None:
+    items = ml100k.catalog.items
+    catalog = Catalog.of(items["item_id"].to_numpy(), list(items["title"]), genres=[genres] * len(items))
+    store.save_prepared(root / "plain", dataclasses.replace(ml100k, catalog=catalog))
+    told = {"name": "plain", "path": str(root / "plain")}
+    folder = root / "models" / "c-plain"
+    store.save_model(folder, train_model(ml100k.interactions, catalog, IALS(n_factors=4, epochs=2), data=told))
+    stages.report_embedding(folder, root / "plain", dimensions=(2,), n_seeds=0)
+    told = words(opened("c-plain"))
+    assert "What each dimension adds" in told and "None" not in told and "share a genre with it; of" not in told
+
+
+def test_of_few_people_nothing_is_made(root: Path) -> None:
+    path = root / "models" / "a-ials" / store.RANKING
+    found = store.read_json(path)
+    for result in found["results"]:
+        result["judged"] = 29
+    store.write_json(path, found)
+    told = words(opened())
+    assert "People judged: 29. So few tell nothing of which model is better." in told
+    assert "ahead of" not in told and "Served worst" not in told and "rated equally much" not in told
+
+
+def test_intervals_that_overlap_are_called_that_and_nothing_more(root: Path) -> None:
+    path = root / "models" / "a-ials" / store.RANKING
+    found = store.read_json(path)
+    found["results"][1]["metrics"]["ndcg@10"] = found["results"][0]["metrics"]["ndcg@10"]
+    store.write_json(path, found)
+    told = words(opened())
+    assert "Its 95% interval of nDCG@10 overlaps with that of **popular**" in told and "level" not in told
 
 
 def test_without_its_data_a_model_can_be_looked_at_but_not_measured(root: Path) -> None:

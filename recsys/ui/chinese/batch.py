@@ -46,6 +46,7 @@ WORDS: dict[str, str] = {
     "Stopped after {done:,} of {total:,} people.": "已停止：完成 {done:,} / {total:,} 人。",
     "Stopped before it was finished.": "未完成即已停止。",
     "What was finished is kept; go on from there, or discard it.": "已完成的部分会保留，可以继续，也可以放弃。",
+    "Only the session that began it can go on.": "只有发起它的会话才能继续。",
     "Go on": "继续",
     "Discard": "放弃",
     "Delete": "删除",
@@ -63,7 +64,7 @@ WORDS: dict[str, str] = {
     "They have no ratings that count, so they get the most watched movies.": (
         "这些人没有可用的评分，因此得到的是观看最多的电影。"
     ),
-    "{n:,} lines of your list could not be used; everyone else has a list.": (
+    "Lines of your list that could not be used: {n:,}. Everyone else has a list.": (
         "你的名单中有 {n:,} 行无法使用，其余的人都已生成列表。"
     ),
     "Which, and why": "哪些行，为什么",
@@ -74,6 +75,9 @@ WORDS: dict[str, str] = {
     "user is not in the data": "数据中没有该用户",
     "Columns: user_id, rank (1 is best), item_id, score. Kept for a day, for whoever has this page's address.": (
         "各列：user_id（用户）、rank（名次，1 为最佳）、item_id（电影）、score（得分）。保留一天，凭本页地址即可访问。"
+    ),
+    "Some ids begin with =, +, - or @: a spreadsheet may run such cells of the CSV as formulas.": (
+        "部分 ID 以 =、+、- 或 @ 开头：用电子表格打开 CSV 时，这些单元格可能会被当作公式执行。"
     ),
     "Look up one person": "查找某个人",
     "A user id": "用户 ID",

@@ -77,6 +77,9 @@ WORDS: dict[str, str] = {
     "{mean:.2f} on average; {value:g} is given most often, in {share:.0%} of all ratings.": (
         "平均 {mean:.2f} 分；最常见的是 {value:g} 分，占全部评分的 {share:.0%}。"
     ),
+    "{mean:.2f} on average; most often between {low:g} and {high:g}, in {share:.0%} of all ratings.": (
+        "平均 {mean:.2f} 分；最集中的区间是 {low:g} 到 {high:g} 分，占全部评分的 {share:.0%}。"
+    ),
     "rating": "评分",
     "ratings": "评分数",
     "mean": "平均",

@@ -167,18 +167,21 @@ WORDS: dict[str, str] = {
     "How much each added dimension brings has not been measured for this model. To measure it:": (
         "还没有测量过该模型每增加一维带来的提升。可运行以下命令测量："
     ),
-    "**From {enough} dimensions on the gain cannot be told from luck**: the 95 % interval overlaps with that of the "
-    "best, {best}.": "**从 {enough} 维起，提升已无法与偶然区分**：其 95% 区间与最佳的 {best} 维有重叠。",
-    "**{best} dimensions are the best of those tried**, by more than luck.": (
-        "**在试过的维数中 {best} 维最佳**，且差距超出偶然范围。"
+    "Only one number of dimensions was tried: {best}.": "只试过一种维数：{best} 维。",
+    "**Best of those tried: {best}**, by more than luck: no other 95 % interval reaches its.": (
+        "**在试过的维数中 {best} 维最佳**，且差距超出偶然范围：其 95% 区间与其他维数均无重叠。"
     ),
+    "{first} to {last}": "{first} 到 {last}",
+    "{others} and {last}": "{others} 和 {last}",
+    "**The 95 % intervals of {numbers} dimensions overlap**: which of them is best cannot be said. The highest mean is "
+    "that of {best}.": "**{numbers} 维的 95% 区间有重叠**：无法断定其中哪一个最好。均值最高的是 {best} 维。",
     "dimensions": "维数",
     "gained": "提升",
     "by each added": "每增加一维",
     "nDCG@10 by the number of dimensions, with 95 % intervals": "不同维数的 nDCG@10，附 95% 区间",
-    "nDCG@10: how well the ten best of a list fit what people liked and the model had not seen, 1 at best. For each "
+    "nDCG@10: how well the ten best of a list fit what people rated and the model had not seen, 1 at best. For each "
     "number the model was trained anew on four fifths of each person's ratings and judged by the rest.": (
-        "nDCG@10：列表前十名与用户喜欢、而模型未见过的电影的吻合程度，最高为 1。每个维数都用每人五分之四的评分重新训练，"
+        "nDCG@10：列表前十名与用户评过分、而模型未见过的电影的吻合程度，最高为 1。每个维数都用每人五分之四的评分重新训练，"
         "以其余评分检验。"
     ),
 }

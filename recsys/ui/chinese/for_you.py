@@ -13,16 +13,16 @@ WORDS: dict[str, str] = {
     "Nothing rated yet": "还没有评分",
     "You": "你",
     "Start over": "重新开始",
-    "All {n} of them": "全部 {n} 部",
+    "{n} before these": "更早的 {n} 部",
     "{n} left out of the list": "{n} 部已从列表中隐藏",
     "seen": "看过",
     "not for me": "不感兴趣",
     "Bring back": "恢复",
     "Import": "导入",
     "Your ratings from Letterboxd (Settings → Data → Export: ratings.csv, or the whole zip) or IMDb "
-    "(Your ratings → Export). They stay in this browser.": (
+    "(Your ratings → Export). They are stored in your browser only.": (
         "导入 Letterboxd（Settings → Data → Export，ratings.csv 或整个 zip）或 IMDb（Your ratings → Export）的评分。"
-        "评分只保存在当前浏览器中。"
+        "评分只存储在你的浏览器中。"
     ),
     "Ratings file": "评分文件",
     "{site}: {found} of {n} movies are known here.": "{site}：{n} 部电影中有 {found} 部在这里找到。",
@@ -34,6 +34,7 @@ WORDS: dict[str, str] = {
     "One of {n:,} people: type an id": "{n:,} 位用户之一：输入编号",
     "Someone else": "换一位",
     "{n:,} ratings, {mean:.1f} on average": "{n:,} 条评分，平均 {mean:.1f} 分",
+    "There is nobody with the id {id}.": "没有编号为 {id} 的用户。",
     "no ratings": "没有评分",
     "User {id}": "用户 {id}",
     # --- what the list is to be like ---
@@ -78,8 +79,8 @@ WORDS: dict[str, str] = {
     "rated {stars:g}": "评分 {stars:g}",
     "recommended, rank {rank}": "推荐，第 {rank} 位",
     "alike, rank {rank}": "相似，第 {rank} 位",
-    "Drag to move, scroll to zoom, point at a dot for its title, click it to see what is like it.": (
-        "拖动平移，滚轮缩放；指向圆点查看片名，点击查看相似的电影。"
+    "Drag to move, click and then scroll to zoom; point at a dot for its title, click it to see what is like it.": (
+        "拖动平移，点击后滚轮缩放；指向圆点查看片名，点击查看相似的电影。"
     ),
     "Cluster": "聚类",
     "Genre": "类型",

@@ -17,10 +17,13 @@ WORDS: dict[str, str] = {
     "It was measured alone, so there is nothing to compare it with.": "本次只评测了该模型，没有可比较的对象。",
     "By nDCG@{k} this model is {standing}.": "按 nDCG@{k}，本模型{standing}。",
     "ahead of {models}": "优于 {models}",
-    "level with {models}": "与 {models} 不相上下",
     "behind {models}": "不及 {models}",
     "; ": "；",
-    "Level means that the 95% intervals overlap.": "“不相上下”指 95% 区间有重叠。",
+    "Its 95% interval of nDCG@{k} overlaps with that of {models}.": "其 nDCG@{k} 的 95% 区间与 {models} 有重叠。",
+    "People judged: {n:,}. So few tell nothing of which model is better.": (
+        "参与评测的人数：{n:,}。人数太少，无法说明哪个模型更好。"
+    ),
+    "People judged: {n:,}. So few cannot be compared in groups.": "参与评测的人数：{n:,}。人数太少，无法分组比较。",
     "Measure": "指标",
     "Recall": "召回率",
     "Precision": "准确率",
