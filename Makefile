@@ -23,10 +23,11 @@ format: .venv/installed-dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: .venv-bench/installed     ## measure against the peers; writes benchmarks/RESULTS.md (over an hour; needs MovieLens 1M)
+bench: .venv-bench/installed .venv/installed-dev ## measure against the peers; writes benchmarks/RESULTS.md (over an hour; needs MovieLens 1M)
 	for part in parts epochs time-to-quality evaluation; do .venv-bench/bin/python benchmarks/speed.py $$part || exit 1; done
 	for protocol in ml-100k ml-1m dimensions; do .venv-bench/bin/python benchmarks/quality.py $$protocol || exit 1; done
 	for part in axes steering maps analogies; do .venv-bench/bin/python benchmarks/space.py $$part || exit 1; done
+	for part in prepare scatter view rating drag sessions; do $(BIN)/python benchmarks/app.py $$part || exit 1; done
 
 bench-ml-20m: .venv-bench/installed ## the protocol of Liang et al. 2018; fetches MovieLens 20M
 	.venv-bench/bin/python benchmarks/quality.py ml-20m

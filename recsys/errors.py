@@ -14,6 +14,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+MOST_LETTERS = 60
+"""Of an id as it was typed, in an error's one line."""
+
 
 class RecsysError(Exception):
     """One clear line: what is wrong, where, and what to do."""
@@ -32,8 +35,9 @@ class UnknownId(RecsysError):
 
     @classmethod
     def of(cls, kind: str, unknown: Iterable[object], known_example: object = None) -> UnknownId:
-        """Name the first few unknown ids and count the rest; `kind` is `user` or `item`."""
-        ids = list(unknown)
+        """Name the first few unknown ids, each by its first `MOST_LETTERS`, and count the rest; `kind` is `user` or
+        `item`."""
+        ids = [i[:MOST_LETTERS] + "…" if isinstance(i, str) and len(i) > MOST_LETTERS else i for i in unknown]
         shown = ", ".join(repr(i) for i in ids[:5])
         more = f" and {len(ids) - 5} more" if len(ids) > 5 else ""
         hint = f" (ids look like {known_example!r})" if known_example is not None else ""

@@ -45,7 +45,8 @@ class Portrait:
 
     of_items  (n_items,) int64: ratings of each movie, most first
     of_users  (n_users,) int64: ratings of each user, most first
-    values    value, ratings: how often each rating was given, lowest first
+    mean      of all ratings; NaN without any
+    values    value, ratings, low, high: how often each rating was given, as `rating_values` counts them
     genres    genre, movies, ratings, mean: most rated first; a movie counts for each of its genres
     years     year, movies: of release, each year from the first to the last
     periods   start (datetime64), ratings: by week or month, gaps as zeros; None where no rating has a time
@@ -57,6 +58,7 @@ class Portrait:
 
     of_items: np.ndarray
     of_users: np.ndarray
+    mean: float
     values: pd.DataFrame
     genres: pd.DataFrame
     years: pd.DataFrame
@@ -91,6 +93,7 @@ def portrait_of(interactions: Interactions, catalog: Catalog) -> Portrait:
     return Portrait(
         np.sort(by_item)[::-1],
         np.sort(by_user)[::-1],
+        float(matrix.data.mean(dtype=np.float64)) if matrix.nnz else np.nan,
         rating_values(matrix.data),
         by_genre(matrix, catalog),
         by_year(catalog),
@@ -112,14 +115,18 @@ def smallest_share(counts: np.ndarray, of_all: float = 0.8) -> float:
 
 
 def rating_values(ratings: np.ndarray) -> pd.DataFrame:
-    """How often each rating was given: value, ratings, lowest first; in `MOST_VALUES` steps, each called by its middle,
-    where there are more different ones."""
+    """How often each rating was given: value, ratings, low, high, lowest first.
+
+    Where there are more than `MOST_VALUES` different ones, in so many steps from low to high, value being the middle;
+    else low and high are the value itself.
+    """
     counts = pd.Series(ratings).value_counts().sort_index()
     values, numbers = counts.index.to_numpy(np.float64), counts.to_numpy(np.int64)
+    low = high = values
     if len(values) > MOST_VALUES:
         numbers, edges = np.histogram(values, MOST_VALUES, weights=numbers)
-        values = (edges[1:] + edges[:-1]) / 2
-    return pd.DataFrame({"value": values, "ratings": numbers.astype(np.int64)})
+        low, high = edges[:-1], edges[1:]
+    return pd.DataFrame({"value": (low + high) / 2, "ratings": numbers.astype(np.int64), "low": low, "high": high})
 
 
 def by_genre(matrix: sp.csr_matrix, catalog: Catalog) -> pd.DataFrame:

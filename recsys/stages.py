@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pandas as pd
@@ -29,7 +29,7 @@ from recsys.embeddings import Metric
 from recsys.errors import InputError
 from recsys.etl.rules import REJECTED
 from recsys.etl.users import read_user_ids
-from recsys.evaluate.ranking import by_activity, by_popularity, check_metric, rank_quality
+from recsys.evaluate.ranking import HEAD_TO_TAIL, by_activity, by_popularity, check_metric, rank_quality
 from recsys.evaluate.report import DIMENSIONS, N_SEEDS, embedding_report
 from recsys.evaluate.tune import tune as find_settings
 from recsys.figures.picture import picture, picture_page
@@ -239,11 +239,78 @@ def stored_ranking(model_folder: Path) -> dict[str, Any] | None:
     if not path.is_file():
         return None
     found = store.read_json(path)
-    judged = {"model", "metrics", "by_activity", "by_popularity"}
-    if not found.get("results") or not found.get("trained") or any(judged - set(row) for row in found["results"]):
+    if not (_has_shape(found, _RANKING) and found["results"] and found["k"] and _has_metrics(found)):
         raise InputError(f"{path}: is not what recsys evaluate --trained writes; measure again")
-    _check_fingerprint(found["trained"].get("fingerprint"), path, model_folder)
+    _check_fingerprint(found["trained"]["fingerprint"], path, model_folder)
     return found
+
+
+_NUMBER, _MAYBE = (int, float), (int, float, type(None))
+_MEAN = {"mean": _MAYBE, "low": _MAYBE, "high": _MAYBE}
+_INTERVAL = {"mean": _NUMBER, "low": _NUMBER, "high": _NUMBER}
+_RANKING = {
+    "protocol": str,
+    "part": str,
+    "seed": int,
+    "k": [int],
+    "confidence": {"min_rating": _MAYBE},
+    "train_ratings": int,
+    "hidden_ratings": int,
+    "seconds": _NUMBER,
+    "trained": {"fingerprint": str},
+    "results": [
+        {
+            "model": str,
+            "seconds_to_train": _NUMBER,
+            "judged": int,
+            "metrics": dict,
+            "by_activity": [{"users": int, "fewest": int, "most": int, **_INTERVAL}],
+            "by_popularity": [{"items": int, "ratings": _NUMBER, "recommendations": _NUMBER}],
+        }
+    ],
+}
+"""What the app reads of a stored ranking, and what it is; likewise `_REPORT` of a stored report."""
+_REPORT = {
+    "judged_items": int,
+    "divergence": {"js": _MAYBE, "js_control": _MAYBE},
+    "seeds": {"n": int, "overlap@10": _MAYBE, "chance_overlap@10": _MAYBE},
+    "dimensions": [{"n_factors": int, "ndcg@10": _NUMBER, "low": _NUMBER, "high": _NUMBER}],
+}
+_REPRESENTATION = {
+    "dimensions": int,
+    "told": [str],
+    "genre_retrieval": {"precision": _MAYBE, "chance": _MAYBE},
+    "tag_retrieval": (dict, type(None)),
+    "genre_auc": _MAYBE,
+    "decade_auc": _MAYBE,
+    "mean_rating_r2": _MAYBE,
+    "clusters": {"nmi": _MAYBE},
+    "analogies": {"n_questions": int, "hits@10": _MAYBE, "neighbour_hits@10": _MAYBE},
+}
+
+
+def _has_shape(value: Any, shape: Any) -> bool:
+    """Whether a value from a file is of a type, has the keys of a dict, or is a list of such, all the way down."""
+    if isinstance(shape, dict):
+        return isinstance(value, dict) and all(
+            key in value and _has_shape(value[key], part) for key, part in shape.items()
+        )
+    if isinstance(shape, list):
+        return isinstance(value, list) and all(_has_shape(part, shape[0]) for part in value)
+    return isinstance(value, shape)
+
+
+def _has_metrics(found: dict[str, Any]) -> bool:
+    """Whether a ranking's protocol is known, and each model has what is shown of it for every length of list."""
+    shapes = {"ndcg": _INTERVAL, "coverage": {**_MEAN, "mean": _NUMBER}, "gini": {"mean": _NUMBER}}
+    shapes |= dict.fromkeys(("recall", "precision", "novelty"), _MEAN)
+    metrics = {f"{name}@{k}": shape for name, shape in shapes.items() for k in found["k"]}
+    return found["protocol"] in get_args(Protocol) and all(
+        _has_shape(row["metrics"], metrics)
+        and len(row["by_popularity"]) == len(HEAD_TO_TAIL)
+        and len(row["by_activity"]) == len(found["results"][0]["by_activity"])
+        for row in found["results"]
+    )
 
 
 def _judged(
@@ -647,7 +714,16 @@ def stored_report(model_folder: Path) -> dict[str, Any] | None:
     if not path.is_file():
         return None
     found = store.read_json(path)
-    if found.get("model") not in found.get("representations", {}):
+    measured = found.get("representations")
+    if (
+        not isinstance(measured, dict)
+        or str(found.get("model")) not in measured
+        or not _has_shape(found, _REPORT)
+        or not all(_has_shape(row, _REPRESENTATION) for row in measured.values())
+        or not all(
+            _has_shape(row["tag_retrieval"] or {"precision": None}, {"precision": _MAYBE}) for row in measured.values()
+        )
+    ):
         raise InputError(f"{path}: is not what recsys report writes; measure again")
     if "fingerprint" in found:  # a report made before fingerprints were kept is taken as it is
         _check_fingerprint(found["fingerprint"], path, model_folder)

@@ -1,7 +1,7 @@
 """What measured numbers amount to: plain values of a stored ranking or report in, comparisons out. Measures nothing.
 
-Two things differ only where their 95 % intervals are apart. For models judged on the same users that asks more than a
-paired test would: whoever is called ahead is.
+One thing is ahead of another only where their 95 % intervals are apart. For models judged on the same users that asks
+more than a paired test would: whoever is called ahead is, and intervals that overlap do not say that two are alike.
 """
 
 from __future__ import annotations
@@ -24,13 +24,17 @@ SCORES = {
 """Measures of a representation that are better when greater, and the number that counts where there are several."""
 
 
+FEWEST_JUDGED = 30
+"""People below whom nothing is said of which model is better: an interval drawn from so few is itself a guess."""
+
+
 @dataclass(frozen=True)
 class Standing:
-    """How the first of several models stands by one metric: places in the list of those it is ahead of, level with
-    (the intervals overlap) and behind."""
+    """How the first of several models stands by one metric: places in the list of those it is ahead of, of those whose
+    intervals overlap with its own, and of those it is behind."""
 
     ahead: tuple[int, ...]
-    level: tuple[int, ...]
+    overlapping: tuple[int, ...]
     behind: tuple[int, ...]
 
 
@@ -45,7 +49,7 @@ def standing(results: Sequence[Mapping[str, Any]], metric: str) -> Standing:
 
 def worst_served(groups: Sequence[Mapping[str, Any]]) -> slice:
     """Which groups of `by_activity` are served worst: the one with the least mean, and those next to it whose
-    intervals overlap with its own, so that nobody can tell them apart."""
+    intervals overlap with its own."""
     table = pd.DataFrame(groups)
     first = last = int(table["mean"].argmin())
     limit = table["high"][first]

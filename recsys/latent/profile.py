@@ -168,10 +168,12 @@ def gains(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     return table.assign(each=table["gain"] / (table["after"] - table["before"]))
 
 
-def enough(rows: Sequence[Mapping[str, Any]]) -> int:
-    """The least number of dimensions whose 95 % interval overlaps with that of the best: more cannot be told from luck.
+def best_and_overlapping(rows: Sequence[Mapping[str, Any]]) -> tuple[int, tuple[int, ...]]:
+    """The number of dimensions with the highest mean, and the other numbers, smaller or larger, whose 95 % intervals
+    overlap with its own, in the order of the rows: none of these is shown to be worse.
 
     rows  as in `gains`, with low and high; at least one
     """
     best = max(rows, key=lambda row: row["ndcg@10"])
-    return min(row["n_factors"] for row in rows if row["high"] >= best["low"])
+    overlapping = (row["n_factors"] for row in rows if row is not best and row["high"] >= best["low"])
+    return best["n_factors"], tuple(overlapping)

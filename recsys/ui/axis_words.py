@@ -6,7 +6,9 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
+from recsys.attributes import well_known
 from recsys.axis import UNNAMED, Axis
+from recsys.errors import InputError
 from recsys.latent.probes import KNOWN
 from recsys.ui.session import Loaded, own_axes
 from recsys.ui.words import is_chinese, named, say
@@ -25,12 +27,27 @@ def ends_of(axis: Axis) -> tuple[str, str]:
     if axis.low == axis.high == UNNAMED:
         return say("low end"), say("high end")
     if axis.low == UNNAMED:
-        return say("less {name}", name=named(axis.high)), named(axis.high)
+        return say("less {name}", name=_after_a_word(axis.high)), named(axis.high)
     if axis.high == UNNAMED:
-        return named(axis.low), say("less {name}", name=named(axis.low))
+        return named(axis.low), say("less {name}", name=_after_a_word(axis.low))
     if axis.low == f"not {axis.high}":
-        return say("not {name}", name=named(axis.high)), named(axis.high)
+        return say("not {name}", name=_after_a_word(axis.high)), named(axis.high)
     return named(axis.low), named(axis.high)
+
+
+def _after_a_word(name: str) -> str:
+    """A name as it follows a word: Chinese parts its characters from digits and Latin letters by a space."""
+    words = named(name)
+    return f" {words}" if is_chinese() and words[:1].isascii() else words
+
+
+def too_few_known(loaded: Loaded) -> str | None:
+    """Why a model has no axes and no report to be made: too few movies with ratings enough; None where it has."""
+    try:
+        well_known(loaded.model.n_ratings)
+    except InputError as error:
+        return str(error)
+    return None
 
 
 def spoken(axis: Axis) -> Axis:

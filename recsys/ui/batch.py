@@ -122,9 +122,7 @@ def _make(loaded: Loaded, interactions: Interactions) -> None:
     if folder is None:
         _reader().folder = None
         return
-    job = DESK.find(folder)
-    # Whoever has the link takes over from a reader who has gone, such as their own before the page was reloaded.
-    if _is_own(folder) or (job is not None and job.is_left):
+    if _is_own(folder):
         _reader().folder = folder
     st.query_params[MADE] = folder.name
     if DESK.is_active(folder):
@@ -197,7 +195,7 @@ def _ask(loaded: Loaded, interactions: Interactions, root: Path, folder: Path | 
                 key="batch-generate",
             )
             if who == EVERYONE and not is_too_much:
-                st.caption(say("{users:,} people, up to {rows:,} rows", users=interactions.n_users, rows=n_rows))
+                st.caption(say("People: {users:,}; rows: up to {rows:,}", users=interactions.n_users, rows=n_rows))
         if is_too_much:
             st.warning(
                 say(
@@ -270,6 +268,8 @@ def _watch(folder: Path) -> None:
     job = DESK.find(folder)
     if job is None or not job.is_active:
         st.rerun()
+    if job.is_left:  # whoever looks takes over from a reader who has gone, such as their own before a reload
+        _reader().folder = folder
     job.stay()
     with st.container(border=True, key="batch-progress"):
         if job.state == "waiting":
@@ -368,7 +368,7 @@ def _discard(folder: Path, label: str) -> None:
 def _finished(folder: Path, request: Request, result: dict[str, Any]) -> None:
     st.subheader(say("The lists"), anchor=False)
     seen = say("without what they have rated") if request.exclude_seen else say("with what they have rated")
-    about = say("{k} movies for each, {seen}, by {model}", k=request.k, seen=seen, model=plain(request.model.name))
+    about = say("Movies for each: {k}, {seen}, by {model}", k=request.k, seen=seen, model=plain(request.model.name))
     st.caption(about)
     origin = result["origin"]
     with st.container(horizontal=True, gap="large"):
@@ -552,7 +552,7 @@ def _one_person(pair: tuple[Loaded, Loaded], interactions: Interactions) -> None
     except RecsysError as error:
         st.error(plain(str(error)))
         return
-    found = compare_lists(lists[0], lists[1], popularity_of(interactions))
+    found = compare_lists(lists[0], lists[1], _popularity(interactions))
     _measures(found, max(map(len, lists)))
     for column, one, here, there in zip(
         st.columns(2, gap="medium"), pair, ("rank_a", "rank_b"), ("rank_b", "rank_a"), strict=True
@@ -569,6 +569,14 @@ def _one_person(pair: tuple[Loaded, Loaded], interactions: Interactions) -> None
                     st.markdown(f"{row[here]} · {plain(label)}", width="stretch")
                     st.markdown(_sign(row, here == "rank_b", there), width="content")
     st.caption(say("✓ in both lists · ▲ ▼ places up or down from A to B · ○ in this list only"))
+
+
+@st.cache_resource(
+    show_spinner=False, max_entries=4, hash_funcs={Interactions: lambda interactions: interactions.fingerprint}
+)
+def _popularity(interactions: Interactions) -> pd.Series:
+    """As `popularity_of`, counted once for all sessions."""
+    return popularity_of(interactions)
 
 
 def _sign(row: Mapping[Hashable, Any], in_b: bool, there: str) -> str:
@@ -620,8 +628,13 @@ def _percent(share: float) -> str:
 def _many_people(pair: tuple[Loaded, Loaded], interactions: Interactions) -> None:
     a, b = pair
     which = tuple((str(one.folder), (one.folder / store.MANIFEST).stat().st_mtime_ns) for one in pair)
-    rows = _spread(a, b, interactions, which)
-    st.subheader(say("Over {n:,} people", n=len(rows)), anchor=False)
+    rows = _spread(a, b, interactions, (*which, interactions.fingerprint))
+    st.subheader(
+        say("Over a random sample of {n:,} people", n=len(rows))
+        if len(rows) < interactions.n_users
+        else say("Over all people ({n:,})", n=len(rows)),
+        anchor=False,
+    )
     common = (rows["overlap"] * K).round().astype(int)
     chance = K * K / max(len(a.model.item_ids), 1)
     st.caption(
@@ -646,7 +659,7 @@ def _many_people(pair: tuple[Loaded, Loaded], interactions: Interactions) -> Non
 
 @st.cache_resource(show_spinner=False, max_entries=16)
 def _spread(_a: Loaded, _b: Loaded, _interactions: Interactions, which: tuple[Any, ...]) -> pd.DataFrame:
-    """The comparison over a sample of users, never to be changed; `which` tells the models apart."""
+    """The comparison over a sample of users, never to be changed; `which` tells models and data apart."""
     return compare_models(_a.model, _b.model, _interactions, sample_users(_interactions, MOST_SAMPLED), K)
 
 
@@ -662,7 +675,7 @@ def _histogram(common: np.ndarray) -> go.Figure:
             textposition="outside",
             cliponaxis=False,
             hovertext=[
-                say("{n} of {k} in both lists: {people:,} people", n=n, k=K, people=c) for n, c in enumerate(counts)
+                say("{n} of {k} in both lists; people: {people:,}", n=n, k=K, people=c) for n, c in enumerate(counts)
             ],
             hoverinfo="text",
         )

@@ -47,6 +47,16 @@ def page() -> None:
     st.caption(
         say("What {model} was trained on: {data}.", model=plain(loaded.name), data=plain(loaded.data_folder.name))
     )
+    trained_on = loaded.model.data.get("fingerprint")
+    if trained_on is not None and trained_on != loaded.interactions.fingerprint:
+        st.warning(
+            say(
+                "These data were prepared anew after {model} was trained: they are not quite what it learned from. "
+                "Train it again to have both alike.",
+                model=plain(loaded.name),
+            ),
+            icon=":material/warning:",
+        )
     with st.spinner(say("Counting …")):
         portrait = _portrait(loaded.interactions, loaded)
     _tiles(loaded.interactions, portrait)
@@ -117,9 +127,12 @@ def _what_came_in(loaded: Loaded) -> None:
     notes = [
         (
             report.get("items_without_metadata"),
-            say("{n:,} movies have no title of their own and are called by their id."),
+            say("Movies without a title of their own, called by their id: {n:,}."),
         ),
-        (report.get("items_described_but_not_rated"), say("{n:,} movies are described but rated by nobody: left out.")),
+        (
+            report.get("items_described_but_not_rated"),
+            say("Movies that are described but rated by nobody, left out: {n:,}."),
+        ),
     ]
     for n, words in notes:
         if n:
@@ -220,7 +233,7 @@ def _over_time(portrait: Portrait) -> None:
         config=PLOT, key="time-chart", alt=say("How many ratings were given when"),
     )  # fmt: skip
     if portrait.untimed:
-        st.caption(say("{n:,} ratings without a time are left out.", n=portrait.untimed))
+        st.caption(say("Ratings without a time, left out: {n:,}.", n=portrait.untimed))
 
 
 def _values_and_genres(portrait: Portrait) -> None:
@@ -235,7 +248,7 @@ def _values_and_genres(portrait: Portrait) -> None:
 def _values(portrait: Portrait) -> None:
     st.subheader(say("How people rate"), anchor=False)
     values = portrait.values
-    most = values.loc[values["ratings"].idxmax()]
+    most = values.loc[values["ratings"] == values["ratings"].max()].iloc[0]
     share = float(most["ratings"]) / max(portrait.n_ratings, 1)
     st.markdown(
         say(

@@ -32,6 +32,7 @@ from recsys.ui.axis_words import (
     number_of,
     spoken,
     title_of,
+    too_few_known,
     why_not,
 )
 from recsys.ui.memory import keep_memory, memory_of
@@ -93,6 +94,31 @@ def _looked_up(
     return share_of_variance(model, _axis), list(model.catalog.labels[low]), list(model.catalog.labels[high])
 
 
+@st.cache_resource(show_spinner=False, max_entries=32)
+def _of_genres(
+    version: tuple[str, int], directions: bytes, _loaded: Loaded, _axes: Sequence[Axis]
+) -> tuple[pd.DataFrame, pd.Series]:
+    """As `genre_positions`; kept likewise, never to be changed."""
+    return genre_positions(_loaded.model, _axes)
+
+
+@st.cache_resource(show_spinner=False, max_entries=32)
+def _on_a_line(version: tuple[str, int], directions: bytes, _loaded: Loaded, _axis: Axis) -> np.ndarray:
+    """As `along`; kept likewise."""
+    return along(_loaded.model, _axis)
+
+
+@st.cache_resource(show_spinner=False, max_entries=32)
+def _on_a_plane(version: tuple[str, int], directions: bytes, _loaded: Loaded, _axes: tuple[Axis, Axis]) -> np.ndarray:
+    """As `spread_over`; kept likewise."""
+    return spread_over(_loaded.model, *_axes)
+
+
+def _directions(axes: Sequence[Axis]) -> bytes:
+    """What tells axes of one model from others."""
+    return b"".join(axis.direction.tobytes() for axis in axes)
+
+
 def _version(loaded: Loaded) -> tuple[str, int]:
     """What tells a model from others, and from itself before it was trained anew."""
     return str(loaded.folder), (loaded.folder / store.MANIFEST).stat().st_mtime_ns
@@ -105,6 +131,9 @@ def _no_axes(loaded: Loaded) -> bool:
     """Whether no axis has been found yet; says what to run."""
     if loaded.axes is not None:
         return False
+    if (why := too_few_known(loaded)) is not None:
+        st.info(plain(why))
+        return True
     st.info(say("Nobody has looked for axes in this model yet. It takes some seconds to a few minutes:"))
     data = str(loaded.data_folder or "DIR")
     st.code(
@@ -149,7 +178,7 @@ def _all_axes(loaded: Loaded) -> None:
     unnamed = [axis for axis in loaded.axes.discovered if not axis.is_valid]
     if unnamed:
         with st.expander(
-            say("{n} dimensions carry no name that holds", n=len(unnamed)), key="unnamed", on_change="rerun"
+            say("Dimensions without a name that holds: {n}", n=len(unnamed)), key="unnamed", on_change="rerun"
         ) as rest:
             if rest.open:
                 _unnamed(loaded, unnamed)
@@ -266,7 +295,7 @@ def _turned(x: Axis, y: Axis) -> str:
 
 
 def _positions(loaded: Loaded, x: Axis, y: Axis) -> ItemMap:
-    return _made(_version(loaded), x.direction.tobytes() + y.direction.tobytes(), loaded, (x, y))
+    return _made(_version(loaded), _directions([x, y]), loaded, (x, y))
 
 
 @st.cache_resource(show_spinner=False, max_entries=32)
@@ -530,7 +559,7 @@ def _genres(loaded: Loaded) -> None:
     if not axes:
         st.info(say("No axis has a name yet."))
         return
-    table, n = genre_positions(loaded.model, axes)
+    table, n = _of_genres(_version(loaded), _directions(axes), loaded, axes)
     if table.empty:
         st.info(say("No genre has ten movies that are known well enough."))
         return
@@ -598,6 +627,9 @@ def _how_many(loaded: Loaded) -> None:
             d=loaded.model.space.n_factors,
         )
     )
+    if not rows and (why := too_few_known(loaded)) is not None:
+        st.info(plain(why))
+        return
     if not rows:
         st.info(say("How much each added dimension brings has not been measured for this model. To measure it:"))
         data = str(loaded.data_folder or "DIR")
@@ -632,7 +664,7 @@ def _line(loaded: Loaded, axis: Axis, quality: dict[int, float]) -> None:
     if 1 in quality:
         words = joined(words, say("A model of one dimension reaches nDCG@10 {value:.3f}.", value=quality[1]))
     st.markdown(plain(words))
-    rows = along(loaded.model, axis)
+    rows = _on_a_line(_version(loaded), _directions([axis]), loaded, axis)
     labels = list(loaded.model.catalog.labels[rows])
     st.plotly_chart(
         movie_line(axis.positions(loaded.model.space)[rows], labels, low, high),
@@ -650,7 +682,7 @@ def _small_plane(loaded: Loaded, across: Axis, up: Axis, quality: dict[int, floa
             words, say("A model of two dimensions reaches {value:.3f}: {gain:+.3f}.", value=quality[2], gain=gained)
         )
     st.markdown(plain(words))
-    rows = spread_over(loaded.model, across, up)
+    rows = _on_a_plane(_version(loaded), _directions([across, up]), loaded, (across, up))
     space, labels = loaded.model.space, loaded.model.catalog.items["title"].iloc[rows].tolist()
     places = np.column_stack([axis.positions(space)[rows] for axis in (across, up)])
     st.plotly_chart(

@@ -300,16 +300,17 @@ def _wishes(loaded: Loaded, audience: Audience) -> Wishes:
             years = None
             if len(known) and known.min() < known.max():
                 first, last = int(known.min()), int(known.max())
-                between = st.slider(
-                    say("Years"), first, last, (first, last), key=f"years-{loaded.data_name}", persist_state="session"
-                )
+                key = f"years-{loaded.data_name}"
+                if key in st.session_state:  # chosen for the same data as they were before
+                    low, high = st.session_state[key]
+                    if not first <= low <= high <= last:
+                        st.session_state[key] = (first, last)
+                between = st.slider(say("Years"), first, last, (first, last), key=key, persist_state="session")
                 years = between if between != (first, last) else None
-            fewest = st.select_slider(
-                say("At least this many ratings"),
-                _steps(int(counts.max())),
-                key=f"fewest-{loaded.data_name}",
-                persist_state="session",
-            )
+            key, steps = f"fewest-{loaded.data_name}", _steps(int(counts.max()))
+            if st.session_state.get(key, 0) not in steps:
+                st.session_state[key] = 0
+            fewest = st.select_slider(say("At least this many ratings"), steps, key=key, persist_state="session")
         with st.popover(say("Surprise"), icon=":material/auto_awesome:"):
             novelty = st.slider(
                 say("Novelty"),

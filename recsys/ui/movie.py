@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shlex
 from typing import Any, Literal
 
@@ -17,7 +18,7 @@ from recsys.figures.dimensions import Strip, lift_bars, position_strips, signed
 from recsys.interactions import Interactions, index_of, rows_of
 from recsys.latent.profile import places_of, positions_along, share_below
 from recsys.recommend import similar_side_by_side
-from recsys.ui.axis_words import ends_of, evidence_in_short, named_axes, title_of
+from recsys.ui.axis_words import ends_of, evidence_in_short, named_axes, title_of, too_few_known
 from recsys.ui.memory import keep_memory, memory_of
 from recsys.ui.movie_map import Marks, movie_map
 from recsys.ui.search_box import search_box
@@ -85,24 +86,20 @@ def _body(loaded: Loaded) -> None:
 def open_movie(loaded: Loaded, item: Any) -> None:
     """Show this movie; the address of the page carries it."""
     st.query_params[ASKED] = str(item)
-    st.session_state[f"movie-{loaded.data_name}"] = str(item)
 
 
 def _asked(loaded: Loaded) -> int | None:
-    """Row of the movie that the address names, or that was looked at last; says so where there is no such movie."""
-    last = f"movie-{loaded.data_name}"
-    if ASKED not in st.query_params and last in st.session_state:
-        st.query_params[ASKED] = st.session_state[last]
+    """Row of the movie that the address names, so that a browser's way back works; says so where there is none."""
     text = st.query_params.get(ASKED, "").strip()
     if not text:
         return None
     try:
         row = int(rows_of(loaded.model.catalog.index, [text], "item")[0])
+        if str(loaded.model.item_ids[row]) != text:  # 007 and 1e3 are numbers, but no id of a link
+            raise UnknownId.of("item", [text])
     except UnknownId:
         st.warning(say("No movie here has the id {id}.", id=plain(text[:40])))
-        st.session_state.pop(last, None)
         return None
-    st.session_state[last] = text
     return row
 
 
@@ -196,6 +193,8 @@ def _mean(loaded: Loaded, row: int) -> None:
     st.metric(say("Mean rating"), f"{mean:.2f}")
     judged = loaded.model.n_ratings >= WELL_KNOWN
     judged[row] = False
+    if not judged.any():
+        return
     share = share_below(means[judged], mean)
     st.caption(
         say("higher than that of {share:.0%} of the movies with {n} ratings or more", share=_floor(share), n=WELL_KNOWN)
@@ -206,7 +205,7 @@ def _mean(loaded: Loaded, row: int) -> None:
 
 def _floor(share: float) -> float:
     """In whole percent, rounded down: all but one of a thousand are not all."""
-    return int(share * 100) / 100
+    return math.floor(share * 100 + 1e-9) / 100  # .29 · 100 is a little less than 29
 
 
 @st.cache_resource(
@@ -291,6 +290,9 @@ def _positions(loaded: Loaded, row: int) -> None:
     st.subheader(say("Where it lies on each axis"), anchor=False)
     axes = named_axes(loaded)
     if not axes:
+        if (why := too_few_known(loaded)) is not None:
+            st.info(plain(why))
+            return
         st.info(say("No axis has a name yet. To look for some:"))
         data = str(loaded.data_folder or "DIR")
         command = shlex.join(["recsys", "axes", "--model", str(loaded.folder), "--data", data])
@@ -300,8 +302,8 @@ def _positions(loaded: Loaded, row: int) -> None:
     label, known = str(loaded.model.catalog.labels[row]), loaded.model.n_ratings >= WELL_KNOWN
     table = places_of(positions, known, row)
     strips, lines = [], []
-    for at, position, below in table.itertuples(index=False):
-        axis = axes[at]
+    for at, position, share in table.itertuples(index=False):
+        axis, below = axes[at], _floor(share)
         low, high = ends_of(axis)
         said = say(
             "{title}: {value} standard deviations, farther to “{high}” than {below:.0%} of the movies",
@@ -366,7 +368,7 @@ def _who_likes_it(loaded: Loaded, row: int) -> None:
     table = fans.profile(item)
     n = int(table["n"].iloc[0]) if len(table) else 0
     if n < FEWEST_FANS:
-        st.info(say("{n} people like it: too few to say what they have in common.", n=n))
+        st.info(say("Too few people like it to say what they have in common: {n}.", n=n))
         return
     first, last = table.iloc[0], table.iloc[-1]
     st.markdown(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable
+from threading import Lock
 from typing import Any
 
 import pandas as pd
@@ -16,12 +17,15 @@ from recsys.evaluate.verdicts import FEWEST_JUDGED, best_representations, gain, 
 from recsys.figures.quality import Dot, bars_by_popularity, dimension_curve, dots_with_intervals, lines_by_activity
 from recsys.models import MODELS
 from recsys.models.ease import MOST_ITEMS as MOST_ITEMS_OF_EASE
+from recsys.ui.axis_words import too_few_known
 from recsys.ui.session import Loaded, loaded_model
 from recsys.ui.text import plain
 from recsys.ui.words import is_chinese, named, say
 
 URL = "quality"
 PLOT = {"displayModeBar": False}
+_MEASURING = Lock()
+"""Held while any session measures: two at a time would slow each other, and all who only look."""
 
 
 def page() -> None:
@@ -194,8 +198,8 @@ def _what_was_measured(found: dict[str, Any], k: int) -> str:
     first = found["results"][0]
     lines = [
         say(
-            "What was done: {hidden} ({n_hidden:,} ratings of {users:,} people); each model learned from the other "
-            "{n_train:,} and named {k} movies for everybody.",
+            "What was done: {hidden} (ratings: {n_hidden:,}, people: {users:,}); each model learned from the other "
+            "{n_train:,} and named its top {k} for everybody.",
             hidden=hidden, n_hidden=found["hidden_ratings"], users=first["judged"], n_train=found["train_ratings"], k=k,
         ),
         say("The other models have their default settings.") if len(found["results"]) > 1 else "",
@@ -312,8 +316,8 @@ def _head_to_tail(found: dict[str, Any]) -> None:
     head, middle, tail = found["results"][0]["by_popularity"]
     st.markdown(
         say(
-            "The **{n_head:,} best-known movies** get {of_head:.0%} of all ratings and **{head:.0%}** of this model's "
-            "recommendations; the **{n_tail:,} least known** get {of_tail:.0%} and **{tail:.0%}**.",
+            "The best-known movies (**{n_head:,}**) get {of_head:.0%} of all ratings and **{head:.0%}** of this "
+            "model's recommendations; the least known (**{n_tail:,}**) get {of_tail:.0%} and **{tail:.0%}**.",
             n_head=head["items"], of_head=head["ratings"], head=head["recommendations"],
             n_tail=tail["items"], of_tail=tail["ratings"], tail=tail["recommendations"],
         )
@@ -478,6 +482,9 @@ def _dimension_curve(found: dict[str, Any], loaded: Loaded) -> None:
 def _measure_space(loaded: Loaded) -> None:
     if not _has_data(loaded):
         return
+    if (why := too_few_known(loaded)) is not None:
+        st.info(plain(why))
+        return
     st.caption(
         say(
             "It trains the model {n} times anew, with other numbers of dimensions and other seeds: expect so many "
@@ -510,6 +517,9 @@ def _command(*words: str) -> None:
 
 def _run(measure: Callable[[stages.Report], dict[str, Any]], steps: int) -> None:
     """Measure with a bar that shows how far it is, then show the result; what goes wrong is said in a line."""
+    if not _MEASURING.acquire(blocking=False):
+        st.info(say("Somebody else is measuring now. Try again when that is done."), icon=":material/hourglass:")
+        return
     begun = pd.Timestamp.now()
     bar = st.progress(0.0, say("Reading the data …"))
     started = 0
@@ -530,6 +540,8 @@ def _run(measure: Callable[[stages.Report], dict[str, Any]], steps: int) -> None
         bar.empty()
         st.error(plain(str(error)), icon=":material/error:")
         return
+    finally:
+        _MEASURING.release()
     st.session_state["measured-seconds"] = (pd.Timestamp.now() - begun).total_seconds()
     st.rerun()
 

@@ -260,10 +260,10 @@ def test_two_models_stand_side_by_side(root: Path) -> None:
     n_common = int(told["In both lists"].split()[0])
     assert sum("✓" in sign for sign in signs) == 2 * n_common
     assert sum("○" in sign for sign in signs) == 20 - 2 * n_common
-    assert app.subheader[0].value == "Over 500 people"
+    assert app.subheader[0].value == "Over a random sample of 500 people"
     stranger = opened(batch_part="Compare two models", compare_user="nobody")
     assert errors(stranger) == ["unknown user id: 'nobody' (ids look like 1)"]
-    assert stranger.subheader[0].value == "Over 500 people"
+    assert stranger.subheader[0].value == "Over a random sample of 500 people"
     app.selectbox(key="compare-user").set_value(7).run()
     app.selectbox(key="compare-b").set_value(f"{NAME}-ials").run()
     assert [element.value for element in app.info] == ["Choose two different models."]

@@ -110,6 +110,13 @@ def test_a_scale_of_a_hundred_steps_has_its_true_mean_and_no_rating_that_nobody_
     assert f"in {counts.max() / 3000:.0%} of all ratings" in told and "given most often" not in told
 
 
+def test_data_prepared_anew_since_training_are_said_to_be(root: Path) -> None:
+    assert not opened("own").warning
+    stages.prepare(str(root / "r.csv"), root / "own", scale=(1, 4))
+    app = opened("own")
+    assert "prepared anew after own was trained" in app.warning[0].value
+
+
 def test_broken_rejected_rows_are_said_to_be_broken(root: Path) -> None:
     (root / "own" / store.REJECTED).write_bytes(b"no parquet")
     app = opened("own")

@@ -115,7 +115,7 @@ def test_axes_come_with_their_evidence_and_those_without_a_name_are_folded_away(
     assert f"{axes.asked[3].evidence['order']:.1%}" in said
     unnamed = sum(axis.low == axis.high == UNNAMED for axis in axes.discovered)
     assert 0 < unnamed < len(axes.discovered)
-    assert any(f"{unnamed} dimensions" in expander.label for expander in app.expander)
+    assert any(expander.label == f"Dimensions without a name that holds: {unnamed}" for expander in app.expander)
 
 
 def test_a_plane_of_any_two_axes(made, monkeypatch, axes) -> None:
@@ -265,6 +265,18 @@ def test_a_model_without_vectors_has_no_dimensions(made, monkeypatch) -> None:
     app = opened(made, monkeypatch, which="popular")
     assert "no vectors" in words(app)
     assert not app.tabs
+
+
+def test_chinese_parts_its_characters_from_digits(axes, monkeypatch) -> None:
+    import streamlit as st
+
+    from recsys.ui.axis_words import ends_of
+
+    monkeypatch.setitem(st.session_state, KEY, SIMPLIFIED_CHINESE)
+    axis = axes.asked[2]
+    assert ends_of(replace(axis, low="not 1940s", high="1940s")) == ("非 1940 年代", "1940 年代")
+    assert ends_of(replace(axis, low=UNNAMED, high="1940s")) == ("较少 1940 年代", "1940 年代")
+    assert ends_of(replace(axis, low=UNNAMED, high="Horror")) == ("较少恐怖", "恐怖")
 
 
 @pytest.mark.parametrize("tab", ["轴", "平面", "自定义轴", "类型", "需要多少维？"])

@@ -96,6 +96,16 @@ def test_filters_hold(app: AppTest, model: TrainedModel) -> None:
     assert all(1930 <= model.catalog.years[row] <= 1980 for row in rows)
 
 
+def test_filters_chosen_for_the_data_as_they_were_do_no_harm(app: AppTest) -> None:
+    app.session_state["years-ml-100k"] = (1900, 2050)
+    app.session_state["fewest-ml-100k"] = 123_456
+    app.session_state["chosen-genres-ml-100k"] = ["Horror", "No such genre"]
+    run(app, {ALIEN: 5.0})
+    assert app.slider(key="years-ml-100k").value == (1922, 1998)
+    assert app.multiselect(key="genres-ml-100k").value == ["Horror"]
+    assert len(listed(app)) == 10
+
+
 def test_nothing_left_says_what_to_do(app: AppTest) -> None:
     run(app, {ALIEN: 5.0})
     app.multiselect(key="genres-ml-100k").set_value(["Western"])

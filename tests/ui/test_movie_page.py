@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
@@ -86,7 +87,7 @@ def test_without_a_movie_it_offers_some_and_a_click_opens_one(made, monkeypatch)
     assert app.query_params["movie"] == "1"
 
 
-@pytest.mark.parametrize("wrong", ["99999", "toast", "<b>", "-1"])
+@pytest.mark.parametrize("wrong", ["99999", "toast", "<b>", "-1", "0050", "5e1", "50.0"])
 def test_a_wrong_id_is_said_and_the_start_is_shown(made, monkeypatch, wrong: str) -> None:
     app = opened(made, monkeypatch, movie=wrong)
     assert wrong in app.warning[0].value.replace("\\", "")
@@ -113,7 +114,26 @@ def test_neighbours_lead_on_and_those_in_all_lists_are_marked(made, monkeypatch,
 def test_a_movie_that_few_like_is_not_judged(made, monkeypatch, ml100k_model) -> None:
     rare = ml100k_model.item_ids[ml100k_model.n_ratings.argmin()]
     app = opened(made, monkeypatch, movie=str(rare))
-    assert "too few to say what they have in common" in words(app)
+    assert "Too few people like it to say what they have in common" in words(app)
+
+
+def test_where_no_movie_is_well_known_nothing_is_said_of_them(ml100k, tmp_path, monkeypatch) -> None:
+    some = ml100k.interactions.select(np.random.default_rng(0).random(100_000) < 0.01)
+    assert some.matrix.getnnz(axis=0).max() < 20
+    store.save_prepared(tmp_path / "few", replace(ml100k, interactions=some))
+    told = {"name": "few", "path": str(tmp_path / "few")}
+    model = train_model(some, ml100k.catalog, MODELS["ials"](n_factors=2, epochs=1), data=told)
+    store.save_model(tmp_path / "few-models" / "model", model)
+    best = model.item_ids[model.n_ratings.argmax()]
+    app = opened(tmp_path, monkeypatch, "few-models", movie=str(best))
+    assert "20 ratings or more" not in words(app).replace("items have 20 ratings or more", "")
+    assert "fifty are needed" in words(app) and not app.code  # no command that would fail
+
+
+def test_shares_are_rounded_down_and_no_further() -> None:
+    from recsys.ui.movie import _floor
+
+    assert [_floor(share) for share in (0.29, 0.57, 0.999, 1.0, 0.0)] == [0.29, 0.57, 0.99, 1.0, 0.0]
 
 
 def test_it_speaks_chinese(made, monkeypatch) -> None:

@@ -77,8 +77,8 @@ def test_a_measured_model_is_told_of_in_words_and_numbers(root: Path) -> None:
     least = min(ranking["results"][0]["by_activity"], key=lambda group: group["mean"])
     assert "Served worst" in told and f"{least['fewest']:,}" in told
     head = ranking["results"][0]["by_popularity"][0]
-    assert f"**{head['items']:,} best-known movies**" in told and f"**{head['recommendations']:.0%}**" in told
-    assert "a fifth of each person's ratings" in told and "20,000 ratings of 943 people" in told
+    assert f"best-known movies (**{head['items']:,}**)" in told and f"**{head['recommendations']:.0%}**" in told
+    assert "a fifth of each person's ratings" in told and "ratings: 20,000, people: 943" in told
     space = app.dataframe[1].value.set_index("name")
     report = json.loads((root / "models" / "a-ials" / "report.json").read_text())
     assert space.at["genres (one-hot)", "genre_retrieval"] == "1.000 †"
@@ -222,6 +222,17 @@ def test_without_its_data_a_model_can_be_looked_at_but_not_measured(root: Path) 
     assert not app.button and "is not where it was" in words(app)
 
 
+def test_one_measures_at_a_time(root: Path) -> None:
+    from recsys.ui.quality import _MEASURING
+
+    app = opened("b-popular")
+    with _MEASURING:  # as while another session measures
+        button(app, "measure-ranking").click().run()
+    assert not app.exception and not app.success
+    assert any("Somebody else is measuring now" in info.value for info in app.info)
+    assert stages.stored_ranking(root / "models" / "b-popular") is None
+
+
 def test_what_goes_wrong_while_measuring_is_said_in_a_line(root: Path, ml100k: etl.Prepared) -> None:
     app = opened("b-popular")
     half = ml100k.interactions.select(np.arange(100_000) % 2 == 0)
@@ -229,4 +240,6 @@ def test_what_goes_wrong_while_measuring_is_said_in_a_line(root: Path, ml100k: e
     button(app, "measure-ranking").click().run()
     assert not app.exception and not app.success
     assert "is not what" in app.error[0].value and "was trained on" in app.error[0].value
+    button(app, "measure-ranking").click().run()
+    assert app.error  # whoever failed has left the place free
     assert stages.stored_ranking(root / "models" / "b-popular") is None

@@ -18,7 +18,7 @@ WORDS: dict[str, str] = {
     "From 1 to {most}.": "1 到 {most}。",
     "Leave out what they have rated": "不含已评分的电影",
     "Generate": "生成",
-    "{users:,} people, up to {rows:,} rows": "{users:,} 人，最多 {rows:,} 行",
+    "People: {users:,}; rows: up to {rows:,}": "{users:,} 人，最多 {rows:,} 行",
     "{rows:,} rows are more than the {most:,} that are made here. Choose fewer movies, or run this in a terminal:": (
         "共 {rows:,} 行，超过此处上限 {most:,} 行。请减少电影数，或在终端运行："
     ),
@@ -53,7 +53,7 @@ WORDS: dict[str, str] = {
     "The lists": "推荐列表",
     "without what they have rated": "不含已评分的电影",
     "with what they have rated": "含已评分的电影",
-    "{k} movies for each, {seen}, by {model}": "每人 {k} 部，{seen}，模型：{model}",
+    "Movies for each: {k}, {seen}, by {model}": "每人 {k} 部，{seen}，模型：{model}",
     "People": "人数",
     "Rows": "行数",
     "New to the model": "模型未见过",
@@ -118,7 +118,8 @@ WORDS: dict[str, str] = {
     "Popularity A": "热门度 A",
     "Popularity B": "热门度 B",
     "{points:+.1f} points": "{points:+.1f} 个百分点",
-    "Over {n:,} people": "{n:,} 人的总体情况",
+    "Over a random sample of {n:,} people": "随机抽取的 {n:,} 人的总体情况",
+    "Over all people ({n:,})": "全部 {n:,} 人的总体情况",
     "On average {common:.1f} of {k} movies are in both lists (rank-biased overlap {rbo:.2f}); two random lists "
     "would share {chance:.2f}. The movies of A were rated by {a} of all people, those of B by {b}.": (
         "平均 {k} 部电影中有 {common:.1f} 部两边都有（偏重名次的重合度 {rbo:.2f}）；随机列表只会有 {chance:.2f} 部。"
@@ -127,7 +128,7 @@ WORDS: dict[str, str] = {
     "How many people share how many of {k} movies between the two lists.": (
         "两个列表的 {k} 部电影中，共有几部的各有多少人。"
     ),
-    "{n} of {k} in both lists: {people:,} people": "{k} 部中有 {n} 部两边都有：{people:,} 人",
+    "{n} of {k} in both lists; people: {people:,}": "{k} 部中有 {n} 部两边都有：{people:,} 人",
     "movies in both lists, of {k}": "两个列表共有的电影数（共 {k} 部）",
     "people": "人数",
 }

@@ -6,6 +6,8 @@ WORDS: dict[str, str] = {
     "What {model} was trained on: {data}.": "{model} 的训练数据：{data}。",
     "To make it again, run this in a terminal, then reload the page:": "要重新生成，请在终端运行以下命令，然后刷新页面：",
     "Counting …": "正在统计……",
+    "These data were prepared anew after {model} was trained: they are not quite what it learned from. Train it again "
+    "to have both alike.": "这些数据是在 {model} 训练之后重新准备的，与它学习时所用的不完全相同。重新训练即可使两者一致。",
     # --- what came in ---
     "Movies": "电影",
     "Rated pairs": "填充率",
@@ -22,8 +24,8 @@ WORDS: dict[str, str] = {
         "{source} 共 **{read:,} 行**，**保留 {kept:,} 行**，剔除 {rejected:,} 行；另有 {repeated:,} 行"
         "因同一人在其他行中评过同一部电影而未采用。"
     ),
-    "{n:,} movies have no title of their own and are called by their id.": "{n:,} 部电影没有片名，以编号代替。",
-    "{n:,} movies are described but rated by nobody: left out.": "{n:,} 部电影有介绍但无人评分，未纳入。",
+    "Movies without a title of their own, called by their id: {n:,}.": "{n:,} 部电影没有片名，以编号代替。",
+    "Movies that are described but rated by nobody, left out: {n:,}.": "{n:,} 部电影有介绍但无人评分，未纳入。",
     "Why left out": "未采用的原因",
     "Rows": "行数",
     "Look at the first {n:,} of these rows": "查看其中前 {n:,} 行",
@@ -71,7 +73,7 @@ WORDS: dict[str, str] = {
     "ratings a month": "每月评分数",
     "ratings a week": "每周评分数",
     "How many ratings were given when": "各时期的评分数",
-    "{n:,} ratings without a time are left out.": "{n:,} 条评分没有时间，未计入。",
+    "Ratings without a time, left out: {n:,}.": "{n:,} 条评分没有时间，未计入。",
     # --- values, genres, years ---
     "How people rate": "人们怎样打分",
     "{mean:.2f} on average; {value:g} is given most often, in {share:.0%} of all ratings.": (

@@ -67,7 +67,7 @@ WORDS: dict[str, str] = {
         "并且换一批用户训练仍会出现的轴才会得到名称。"
     ),
     "None carries a name that holds.": "没有一条轴的名称站得住。",
-    "{n} dimensions carry no name that holds": "{n} 个维度没有站得住的名称",
+    "Dimensions without a name that holds: {n}": "{n} 个维度没有站得住的名称",
     "{share:.1%} of the variance": "占方差的 {share:.1%}",
     "variance": "方差",
     "comes back": "可重现",

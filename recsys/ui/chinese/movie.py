@@ -71,7 +71,7 @@ WORDS: dict[str, str] = {
     "Who likes it": "谁喜欢它",
     "Counting …": "正在统计……",
     "The data hold no ratings of it.": "数据中没有它的评分。",
-    "{n} people like it: too few to say what they have in common.": "只有 {n} 人喜欢它，人数太少，看不出共同点。",
+    "Too few people like it to say what they have in common: {n}.": "只有 {n} 人喜欢它，人数太少，看不出共同点。",
     "{n:,} people rated it at or above their own mean. Of what else they like, {share:.0%} is {genre}, "
     "{everyone:.0%} for everybody.": (
         "{n:,} 人给它的评分不低于自己的平均分。在他们喜欢的其他电影中，{genre}片占 {share:.0%}，而所有人是 "

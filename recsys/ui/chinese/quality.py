@@ -47,8 +47,9 @@ WORDS: dict[str, str] = {
     "a fifth of the people was kept from training, and half of their ratings hidden": (
         "五分之一的人不参与训练，并隐藏他们一半的评分"
     ),
-    "What was done: {hidden} ({n_hidden:,} ratings of {users:,} people); each model learned from the other "
-    "{n_train:,} and named {k} movies for everybody.": (
+    "Somebody else is measuring now. Try again when that is done.": "其他人正在评测，请在其完成后重试。",
+    "What was done: {hidden} (ratings: {n_hidden:,}, people: {users:,}); each model learned from the other "
+    "{n_train:,} and named its top {k} for everybody.": (
         "评测方法：{hidden}（{users:,} 人的 {n_hidden:,} 条评分）；各模型用其余 {n_train:,} 条评分学习，"
         "再为每个人推荐 {k} 部电影。"
     ),
@@ -100,8 +101,8 @@ WORDS: dict[str, str] = {
     ),
     # --- which movies ---
     "Which movies get recommended": "哪些电影被推荐",
-    "The **{n_head:,} best-known movies** get {of_head:.0%} of all ratings and **{head:.0%}** of this model's "
-    "recommendations; the **{n_tail:,} least known** get {of_tail:.0%} and **{tail:.0%}**.": (
+    "The best-known movies (**{n_head:,}**) get {of_head:.0%} of all ratings and **{head:.0%}** of this "
+    "model's recommendations; the least known (**{n_tail:,}**) get {of_tail:.0%} and **{tail:.0%}**.": (
         "**最热门的 {n_head:,} 部电影**占全部评分的 {of_head:.0%}，占本模型推荐的 **{head:.0%}**；"
         "**最冷门的 {n_tail:,} 部**分别占 {of_tail:.0%} 和 **{tail:.0%}**。"
     ),
