@@ -1,0 +1,290 @@
+"""Which scatter plot for 60,000 movies: plotly, deck.gl and our own, side by side, seen from outside.
+
+What is drawn when is read from the pictures that Chromium shows (its screencast), the same for all three.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+import math
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+from playwright.sync_api import Locator, Page
+
+from app import large
+from app.browser import HEIGHT, PATIENCE, SOFTWARE, WIDE, browsing, frames, pan, settle, turn_wheel
+from app.server import serving
+
+PAGE = Path(__file__).with_name("scatter_app.py")
+WAYS = {
+    "plotly": ("`st.plotly_chart`, Scattergl", ".js-plotly-plot"),
+    "deck": ("`st.pydeck_chart`, ScatterplotLayer", "#deckgl-overlay"),
+    "ours": ("our `movie_map`", ".movie-map canvas.dots"),
+}
+QUIET = 2.5
+"""Seconds without a new picture after which nothing more is expected."""
+UNLIKE = 40
+"""Levels of 255 by which a pixel has to differ to count as another one."""
+N_TIMES = 5
+ALL, FEW = 100_000, 3000
+"""Dots at most, to be measured and to be tried out."""
+MARK = (160, 28, 28)
+"""The colour of marks, the same in all three."""
+SLOW = 5000
+"""Milliseconds that the slowest of the three needs to show what was done, drawn in software."""
+MOVED = 0.01
+"""The share of the pixels that differ from which on a picture has moved."""
+
+
+class Film:
+    """What Chromium shows of a page, picture by picture, with the time of each; and the bytes it receives."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+        self.pictures: list[tuple[float, bytes]] = []
+        self.n_bytes = 0
+        self.session = page.context.new_cdp_session(page)
+        self.session.on("Page.screencastFrame", self._keep)
+        self.session.on("Network.dataReceived", lambda told: self._count(told["encodedDataLength"]))
+        self.session.on(
+            "Network.webSocketFrameReceived",
+            lambda told: self._count(_length(told["response"]["payloadData"], told["response"]["opcode"])),
+        )
+        self.session.send("Network.enable")
+        self.session.send("Page.startScreencast", {"format": "jpeg", "quality": 80, "everyNthFrame": 1})
+
+    def _keep(self, told: dict[str, Any]) -> None:
+        self.pictures.append((told["metadata"]["timestamp"], base64.b64decode(told["data"])))
+        self.session.send("Page.screencastFrameAck", {"sessionId": told["sessionId"]})
+
+    def _count(self, n_bytes: float) -> None:
+        self.n_bytes += int(n_bytes)
+
+    def rest(self) -> None:
+        """Wait until nothing new is shown."""
+        while True:
+            before = len(self.pictures), self.n_bytes
+            self.page.wait_for_timeout(1000 * QUIET)
+            if before == (len(self.pictures), self.n_bytes):
+                return
+
+    def drawn_after(self, since: float, box: dict[str, float]) -> float:
+        """Seconds from `since` until a part of the page (x, y, width, height) had become what it is in the end.
+
+        That is: until nine tenths of the pixels that changed have their last colour.
+        """
+        shown = [(at, _part(picture, box)) for at, picture in self.pictures]
+        first = next((part for at, part in reversed(shown) if at < since), np.full_like(shown[-1][1], 255))
+        last = shown[-1][1]
+        changed = np.abs(last - first).max(axis=2) > UNLIKE
+        if not changed.any():
+            return math.nan
+        for at, part in shown:
+            if at >= since and (np.abs(part - last).max(axis=2)[changed] <= UNLIKE).mean() >= 0.9:
+                return at - since
+        return math.nan
+
+
+def _length(payload: str, opcode: int) -> float:
+    return len(payload) * 3 / 4 if opcode == 2 else len(payload)
+
+
+def _part(picture: bytes, box: dict[str, float]) -> np.ndarray:
+    """The pixels inside a box, (height, width, 3) int16."""
+    image = Image.open(io.BytesIO(picture)).convert("RGB")
+    left, top = int(box["x"]), int(box["y"])
+    return np.asarray(image.crop((left, top, left + int(box["width"]), top + int(box["height"]))), dtype=np.int16)
+
+
+def scatter(root: Path) -> list[str]:
+    """Bytes, times, frames and selections of the three."""
+    lines = [
+        "## Which scatter plot for 60,000 movies",
+        "",
+        f"Places, sizes, genre colours and titles of the large model ({large.size_of(root)}); 12 movies are marked. "
+        "KiB received over HTTP and the websocket for the first view (Streamlit's own files among them) "
+        "and for a rerun in which only the marks change; seconds from navigation, and from the click that changes the "
+        f"marks, until they are drawn (median of {N_TIMES}). SwiftShader stands in for a graphics card, which makes "
+        f"plotly and deck.gl slower than one would; our map needs no WebGL. {SOFTWARE} "
+        "`python benchmarks/app.py scatter`",
+        "",
+        "| scatter | KiB first | KiB rerun | s first | s rerun |",
+        "|---|---|---|---|---|",
+    ]
+    moving = [
+        "",
+        "Frames while it is dragged and while the wheel turns, as in “Frames while the map moves”:",
+        "",
+        "| scatter | what | median ms | p95 | worst | frames a second | moves a second |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    able = [
+        "",
+        "What one can choose with, and what is left of zoom and choice when the marks change, tried out (plotly and "
+        f"deck.gl with {FEW:,} dots only, for with all of them and in software they answer too late):",
+        "",
+        "| scatter | click | lasso | keys move it | keys choose | zoom stays | choice stays |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for way, (words, selector) in WAYS.items():
+        with _page(root, way) as open_page:
+            first, again = _times(open_page, selector)
+            lines.append(
+                f"| {words} | {first[0] / 1024:,.0f} | {again[0] / 1024:,.0f} | {first[1]:.2f} | {again[1]:.2f} |"
+            )
+            page, chart = open_page(selector)
+            for what, act in (("drag", pan), ("wheel", turn_wheel)):
+                moving.append(f"| {words} | {what} | {frames(page, chart, act)} |")
+        with _page(root, way, FEW) as open_page:
+            able.append(f"| {words} | {' | '.join(_abilities(way, open_page, selector))} |")
+    return lines + moving + able
+
+
+Open = Callable[..., tuple[Page, Locator]]
+
+
+@contextmanager
+def _page(root: Path, way: str, n_dots: int = ALL) -> Iterator[Open]:
+    """A server of one way, its model read; yields what opens it in a browser profile of its own."""
+    model = large.models_of(root) / large.MODEL
+    environment = {"SCATTER": way, "SCATTER_MODEL": str(model), "SCATTER_DOTS": str(n_dots)}
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        browsing() as browser,
+        serving(PAGE, Path(folder) / "server.log", environment) as server,
+    ):
+
+        def open_page(selector: str, begin: Callable[[Page], None] = lambda _: None) -> tuple[Page, Locator]:
+            for context in browser.contexts:  # one at a time: what is out of sight would draw all the same
+                context.close()
+            page = browser.new_context(viewport={"width": WIDE, "height": HEIGHT}).new_page()
+            page.set_default_timeout(PATIENCE)
+            begin(page)
+            page.goto(server.url)
+            chart = page.locator(selector).first
+            chart.wait_for()
+            page.get_by_text("chosen: 0").wait_for()
+            settle(page)
+            return page, chart
+
+        open_page(WAYS[way][1])
+        yield open_page
+
+
+def _times(open_page: Open, selector: str) -> tuple[np.ndarray, np.ndarray]:
+    """Bytes and seconds of the first view and of other marks, the median of some visits."""
+    firsts, agains = [], []
+    for _ in range(N_TIMES):
+        films: list[Film] = []
+        started = time.time()
+        page, chart = open_page(selector, lambda page: films.append(Film(page)))  # noqa: B023
+        film = films[0]
+        film.rest()
+        box = chart.bounding_box()
+        assert box is not None
+        firsts.append((film.n_bytes, film.drawn_after(started, box)))
+        film.n_bytes = 0
+        started = time.time()
+        page.get_by_role("button", name="Other marks").click()
+        film.rest()
+        agains.append((film.n_bytes, film.drawn_after(started, box)))
+    return np.nanmedian(firsts, axis=0), np.nanmedian(agains, axis=0)
+
+
+# --- what one can do --------------------------------------------------------------------------------------------
+
+
+def _abilities(way: str, open_page: Open, selector: str) -> list[str]:
+    """Yes or no: chosen by click, by lasso; moved and chosen by keys; zoom and choice outlast other marks."""
+
+    def drawn() -> tuple[Page, Locator]:
+        page, chart = open_page(selector)
+        page.wait_for_timeout(SLOW)
+        return page, chart
+
+    page, chart = drawn()
+    by_click = _click(page, chart)
+    choice_stays = by_click and _chosen_after_other_marks(page) > 0
+    page, chart = drawn()
+    by_lasso = _lasso(way, page, chart)
+    page, chart = drawn()
+    before = _look(chart)
+    chart.evaluate("element => element.focus()")
+    for key in ("+", "+", "ArrowRight", "ArrowRight"):
+        page.keyboard.press(key)
+    page.wait_for_timeout(SLOW)
+    keys_move = _unlike(before, _look(chart)) > MOVED
+    page.keyboard.press("Enter")
+    keys_choose = _chosen(page) > 0
+    page, chart = drawn()
+    before = _look(chart)
+    chart.hover()
+    for _ in range(10):
+        page.mouse.wheel(0, -100)
+    page.mouse.move(5, 5)
+    page.wait_for_timeout(SLOW)
+    zoomed = _look(chart)
+    _chosen_after_other_marks(page)
+    zoom_stays = _unlike(before, zoomed) > MOVED and _unlike(zoomed, _look(chart)) < _unlike(before, zoomed) / 2
+    return ["yes" if can else "no" for can in (by_click, by_lasso, keys_move, keys_choose, zoom_stays, choice_stays)]
+
+
+def _click(page: Page, chart: Locator) -> bool:
+    """Whether a click on a mark chooses it."""
+    box = chart.bounding_box()
+    assert box is not None
+    is_mark = np.abs(_look(chart) - MARK).max(axis=2) < UNLIKE
+    inside = np.lib.stride_tricks.sliding_window_view(is_mark, (5, 5)).all(axis=(2, 3))
+    y, x = (np.argwhere(inside)[0] + 2).tolist()
+    page.mouse.move(box["x"] + x, box["y"] + y)
+    page.wait_for_timeout(SLOW)
+    page.mouse.down()
+    page.mouse.up()
+    return _chosen(page) > 0
+
+
+def _lasso(way: str, page: Page, chart: Locator) -> bool:
+    """Whether the dots inside a loop can be chosen; deck.gl in Streamlit has no such tool."""
+    if way == "deck":
+        return False
+    chart.hover()
+    page.locator({"plotly": "[data-title='Lasso Select']", "ours": "[data-does=lasso]"}[way]).click()
+    box = chart.bounding_box()
+    assert box is not None
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    page.mouse.move(x + 80, y)
+    page.mouse.down()
+    for step in range(1, 40):
+        page.mouse.move(x + 80 * math.cos(step / 6.4), y + 80 * math.sin(step / 6.4))
+    page.mouse.up()
+    return _chosen(page) > 1
+
+
+def _chosen_after_other_marks(page: Page) -> int:
+    page.get_by_role("button", name="Other marks").click()
+    return _chosen(page)
+
+
+def _chosen(page: Page) -> int:
+    """How many movies the page says are chosen, once it has had time to find out."""
+    page.wait_for_timeout(SLOW)
+    settle(page)
+    return int(page.get_by_text("chosen: ").inner_text().removeprefix("chosen: "))
+
+
+def _look(chart: Locator) -> np.ndarray:
+    image = Image.open(io.BytesIO(chart.screenshot())).convert("RGB")
+    return np.asarray(image, dtype=np.int16)
+
+
+def _unlike(one: np.ndarray, other: np.ndarray) -> float:
+    """The share of pixels that differ."""
+    return float((np.abs(one - other).max(axis=2) > UNLIKE).mean())
