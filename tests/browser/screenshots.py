@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 import tempfile
@@ -82,7 +83,9 @@ def main() -> None:
     work = Path(tempfile.mkdtemp())
     model = work / "models" / MODEL
     shutil.copytree(there, model)
-    data = data_root().resolve() / "prepared" / stages.DEMO_DATASET
+    data = work / "prepared" / stages.DEMO_DATASET
+    shutil.copytree(data_root().resolve() / "prepared" / stages.DEMO_DATASET, data)
+    os.environ["RECSYS_DATA"] = str(work)  # where the batch goes
     stages.evaluate(data, trained=model)
     stages.report_embedding(model, data)
     page_of_plane = work / "plane.html"
