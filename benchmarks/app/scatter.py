@@ -217,7 +217,7 @@ def _abilities(way: str, open_page: Open, selector: str) -> list[str]:
     by_lasso = _lasso(way, page, chart)
     page, chart = drawn()
     before = _look(chart)
-    chart.evaluate("element => element.focus()")
+    chart.click(position={"x": 5, "y": 5})  # an empty corner: keys, and the wheel of our map, go where one clicked
     for key in ("+", "+", "ArrowRight", "ArrowRight"):
         page.keyboard.press(key)
     page.wait_for_timeout(SLOW)
@@ -226,8 +226,9 @@ def _abilities(way: str, open_page: Open, selector: str) -> list[str]:
     keys_choose = _chosen(page) > 0
     page, chart = drawn()
     before = _look(chart)
+    chart.click(position={"x": 5, "y": 5})
     chart.hover()
-    for _ in range(10):
+    for _ in range(5):
         page.mouse.wheel(0, -100)
     page.mouse.move(5, 5)
     page.wait_for_timeout(SLOW)

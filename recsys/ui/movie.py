@@ -373,8 +373,8 @@ def _who_likes_it(loaded: Loaded, row: int) -> None:
     first, last = table.iloc[0], table.iloc[-1]
     st.markdown(
         say(
-            "{n:,} people rated it at or above their own mean. Of what else they like, {share:.0%} is {genre}, "
-            "{everyone:.0%} for everybody.",
+            "{n:,} people rated it at or above their own mean. Of what else they like, {share:.1%} is {genre}, "
+            "{everyone:.1%} for everybody.",
             n=n, share=first["share"], everyone=first["everyone"], genre=plain(named(first["genre"])),
         )
         if first["lift"] >= STANDS_OUT

@@ -144,11 +144,12 @@ def recommended(page: Page) -> list[str]:
     return [text.strip().split(" · ", 1)[1] for text in texts]
 
 
-def whole_page(page: Page, path: Path) -> None:
-    """A picture of all of the page, not only of what fits the window."""
+def whole_page(page: Page, path: Path, height: int | None = None) -> None:
+    """A picture of all of the page, not only of what fits the window; or of so many pixels of it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     page.mouse.move(2, 2)
-    height = page.evaluate("document.querySelector('[data-testid=stMain]').scrollHeight")
+    page.wait_for_function("() => !document.querySelector('[data-testid=stSkeleton]')")  # charts that are on their way
+    height = height or page.evaluate("document.querySelector('[data-testid=stMain]').scrollHeight")
     size = page.viewport_size
     assert size is not None
     page.set_viewport_size({"width": size["width"], "height": int(height)})

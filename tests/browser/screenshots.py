@@ -60,19 +60,19 @@ def opened(path: str) -> Callable[[Page, str], None]:
     return lambda page, address: open_app(page, address, path)
 
 
-PICTURES: dict[str, tuple[Callable[[Page, str], None], int, bool, str]] = {
-    "app": (for_you, 1280, False, "en-GB"),
-    "app-420-dark": (for_you, 420, True, "en-GB"),
-    "app-chinese": (opened("?user=5"), 1280, False, "zh-CN"),
-    "movie": (movie, 1280, False, "en-GB"),
-    "dimensions": (opened("dimensions"), 1280, False, "en-GB"),
-    "dimensions-plane": (plane, 1280, True, "en-GB"),
-    "dimensions-genres": (genres, 1280, False, "en-GB"),
-    "quality": (opened("quality"), 1280, False, "en-GB"),
-    "data": (opened("data"), 1280, False, "en-GB"),
-    "batch": (batch, 1280, False, "en-GB"),
+PICTURES: dict[str, tuple[Callable[[Page, str], None], int, int | None, bool]] = {
+    "app": (for_you, 1280, 1000, False),
+    "app-420-dark": (for_you, 420, 1200, True),
+    "app-chinese": (opened("?user=5&language=中文"), 1280, 1000, False),
+    "movie": (movie, 1280, None, False),
+    "dimensions": (opened("dimensions"), 1280, None, False),
+    "dimensions-plane": (plane, 1280, None, True),
+    "dimensions-genres": (genres, 1280, None, False),
+    "quality": (opened("quality"), 1280, None, False),
+    "data": (opened("data"), 1280, None, False),
+    "batch": (batch, 1280, None, False),
 }
-"""Name in docs/: what is shown, how wide, whether dark, and the language of the browser."""
+"""Name in docs/: what is shown, how wide and how high (None: all of the page), and whether dark."""
 
 
 def main() -> None:
@@ -97,11 +97,11 @@ def main() -> None:
         sync_playwright() as playwright,
         chromium(playwright) as browser,
     ):
-        for name, (show, width, dark, locale) in PICTURES.items():
-            with browsing(browser, width, dark, locale) as page:
+        for name, (show, width, height, dark) in PICTURES.items():
+            with browsing(browser, width, dark) as page:
                 show(page, address)
                 settle(page)
-                whole_page(page, DOCS / f"{name}.png")
+                whole_page(page, DOCS / f"{name}.png", height)
                 sys.stdout.write(f"docs/{name}.png\n")
         with browsing(browser) as page:
             page.goto(page_of_plane.as_uri())

@@ -72,10 +72,10 @@ WORDS: dict[str, str] = {
     "Counting …": "正在统计……",
     "The data hold no ratings of it.": "数据中没有它的评分。",
     "Too few people like it to say what they have in common: {n}.": "只有 {n} 人喜欢它，人数太少，看不出共同点。",
-    "{n:,} people rated it at or above their own mean. Of what else they like, {share:.0%} is {genre}, "
-    "{everyone:.0%} for everybody.": (
-        "{n:,} 人给它的评分不低于自己的平均分。在他们喜欢的其他电影中，{genre}片占 {share:.0%}，而所有人是 "
-        "{everyone:.0%}。"
+    "{n:,} people rated it at or above their own mean. Of what else they like, {share:.1%} is {genre}, "
+    "{everyone:.1%} for everybody.": (
+        "{n:,} 人给它的评分不低于自己的平均分。在他们喜欢的其他电影中，{genre}片占 {share:.1%}，而所有人是 "
+        "{everyone:.1%}。"
     ),
     "{n:,} people rated it at or above their own mean: too few to tell their taste from everybody's.": (
         "{n:,} 人给它的评分不低于自己的平均分：人数太少，看不出与大家有何不同。"
