@@ -67,6 +67,7 @@ def test_a_rating_can_be_changed_and_taken_back(page) -> None:
     mine = page.locator(".st-key-mine")
     mine.get_by_role("radio", name="2 out of 5 stars").click()
     page.get_by_text("and you gave none").wait_for()  # the model takes three stars or more as liking
+    settle(page)
     mine.get_by_role("radio", name="2 out of 5 stars").click()  # the same star again takes it back
     page.get_by_text("Nothing is known of you yet").wait_for()
     assert marked(page, "rated") == []
@@ -114,13 +115,8 @@ def test_filters_hold(page) -> None:
     page.get_by_role("button", name="Filter").click()
     page.get_by_role("combobox", name="Genres").click()
     page.get_by_role("option", name="Horror").click()
-    settle(page)
-    page.keyboard.press("Escape")
-    page.keyboard.press("Escape")
-    settle(page)
-    assert len(recommended(page)) == 10
-    genres = page.locator(".st-key-recommended [data-testid=stMarkdown]").all_inner_texts()
-    assert all("Horror" in text for text in genres)
+    cards = "[...document.querySelectorAll('.st-key-recommended [data-testid=stMarkdown]')]"
+    page.wait_for_function(f"() => {cards}.length === 10 && {cards}.every(card => card.innerText.includes('Horror'))")
 
 
 def test_steering_moves_the_list(page) -> None:

@@ -435,7 +435,11 @@ def test_a_browser_draws_it_offline_without_complaint(
     driver = importlib.import_module("driver")
     if driver.CHROMIUM is None:
         pytest.skip("no Chromium on this machine (Debian: apt-get install chromium)")
-    with playwright_api.sync_playwright() as running, driver.browsing(running, width) as page:
+    with (
+        playwright_api.sync_playwright() as running,
+        driver.chromium(running) as browser,
+        driver.browsing(browser, width) as page,
+    ):
         page.context.set_offline(True)
         complaints: list[str] = []
         asked: list[str] = []
