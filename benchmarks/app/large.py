@@ -98,7 +98,7 @@ def grown(original: store.StoredData) -> Prepared:
 
 def size_of(root: Path) -> str:
     """How large the model is, in words."""
-    told = store.read_manifest(root / "models" / MODEL)["data"]
+    told = store.read_manifest(models_of(root) / MODEL)["data"]
     return f"{told['n_users']:,} users × {told['n_items']:,} movies, {told['n_ratings']:,} ratings, {N_FACTORS} factors"
 
 
