@@ -102,8 +102,9 @@ def open_app(page: Page, address: str, path: str = "") -> None:
 
 
 def settle(page: Page) -> None:
-    """Wait until the app has finished what it was asked."""
+    """Wait until the app has finished what it was asked, and the browser has drawn it."""
     page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for()
+    page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
 
 
 def map_of(page: Page) -> Locator:
