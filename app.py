@@ -1,9 +1,7 @@
-"""The Streamlit entry: the pages of `recsys/ui`, and the arrays their maps fetch. Run it with `recsys app`."""
-
-from pathlib import Path
+"""Serves the app from a checkout: `streamlit run app.py`. An installed package runs `recsys app`."""
 
 import streamlit as st
 
-from recsys.ui.blobs import ROUTES
+from recsys.app.serve import MAIN, ROUTES
 
-app = st.App(Path(__file__).parent / "recsys" / "ui" / "main.py", routes=ROUTES)
+app = st.App(MAIN, routes=ROUTES)

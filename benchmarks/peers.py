@@ -13,11 +13,11 @@ from implicit.cpu.bpr import BayesianPersonalizedRanking
 from irspack.recommenders import IALSRecommender, RP3betaRecommender, SLIMRecommender
 from threadpoolctl import threadpool_limits
 
-from recsys.embeddings import EmbeddingSpace
+from recsys.dataset.interactions import Interactions
 from recsys.errors import Unsupported
-from recsys.interactions import Interactions
 from recsys.models.fitted import Fitted, ItemWeights, vectors_of
 from recsys.models.learner import Progress, Watch, setting
+from recsys.space.embedding import EmbeddingSpace
 
 THREADS = os.cpu_count() or 1
 

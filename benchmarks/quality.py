@@ -23,14 +23,15 @@ import pandas as pd
 import scipy.sparse as sp
 from results import prepared, write_section
 
-from recsys import datasets, etl, store
-from recsys.catalog import Catalog
+from recsys import ingest, store
+from recsys.dataset.catalog import Catalog
+from recsys.dataset.interactions import Interactions
+from recsys.dataset.split import HoldOut, hold_out
 from recsys.errors import RecsysError
-from recsys.evaluate.ranking import rank_quality
-from recsys.evaluate.tune import tune
-from recsys.interactions import Interactions
+from recsys.evaluation.ranking import rank_quality
+from recsys.evaluation.tune import tune
+from recsys.ingest import datasets
 from recsys.models import ALS, BPR, EASE, IALS, ItemKNN, Popular, train_model
-from recsys.split import HoldOut, hold_out
 
 THREADS = os.cpu_count() or 1
 DIMENSIONS = (1, 2, 4, 8, 16, 32, 64, 128)
@@ -77,7 +78,7 @@ def ml_100k(trials: int) -> list[str]:
     from recommenders.datasets.python_splitters import python_stratified_split
     from recommenders.evaluation.python_evaluation import ndcg_at_k
 
-    data = etl.prepare_ratings(etl.find_source(datasets.fetch("ml-100k")), rules=etl.Rules(scale=(1.0, 5.0)))
+    data = ingest.prepare_ratings(ingest.find_source(datasets.fetch("ml-100k")), rules=ingest.Rules(scale=(1.0, 5.0)))
     matrix = data.interactions.matrix.tocoo()
     everything = pd.DataFrame({"row": matrix.row, "column": matrix.col, "rating": matrix.data})
     everything = _in_published_order(everything, data.interactions)
@@ -130,7 +131,7 @@ def ml_100k(trials: int) -> list[str]:
 
 def _in_published_order(frame: pd.DataFrame, data: Interactions) -> pd.DataFrame:
     """Rows in the order of the published file: that split draws by position."""
-    raw = etl.find_source(datasets.fetch("ml-100k")).ratings
+    raw = ingest.find_source(datasets.fetch("ml-100k")).ratings
     pairs = pd.read_csv(raw, sep="\t", header=0 if raw.suffix == ".inter" else None).iloc[:, :2]
     pairs.columns = pd.Index(["user", "item"])
     order = pd.DataFrame(
@@ -145,9 +146,9 @@ def _csr(frame: pd.DataFrame, shape: tuple[int, int]) -> sp.csr_matrix:
 
 def _lists(model: Any, split: HoldOut) -> pd.DataFrame:
     """The ten best items of every user as that package wants them."""
-    from recsys.recommend import audience_of, recommend
+    from recsys.recommend.topn import batch_of_users, recommend
 
-    table = recommend(model, audience_of(model, split.known), 10)
+    table = recommend(model, batch_of_users(model, split.known), 10)
     return pd.DataFrame(
         {
             "row": split.known.user_rows(table["user_id"].to_numpy()),

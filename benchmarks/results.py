@@ -8,7 +8,9 @@ import re
 import sys
 from pathlib import Path
 
-from recsys import datasets, stages, store
+from recsys import store
+from recsys.ingest import datasets
+from recsys.workflows import prepare as prepare_workflow
 
 RESULTS = Path(__file__).with_name("RESULTS.md")
 HEAD = (
@@ -21,7 +23,7 @@ def prepared(name: str) -> store.StoredData:
     """A data set from data/prepared, made from data/raw or fetched where it is not there yet. Raises RecsysError."""
     folder = datasets.data_root() / "prepared" / name
     if not (folder / store.INTERACTIONS).is_file():
-        stages.prepare(name, folder, say=lambda line: print(line, file=sys.stderr))
+        prepare_workflow.prepare(name, folder, say=lambda line: print(line, file=sys.stderr))
     return store.load_prepared(folder)
 
 

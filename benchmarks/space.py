@@ -19,28 +19,28 @@ from typing import get_args
 import numpy as np
 from results import prepared, write_section
 
-from recsys.attributes import well_known
+from recsys.dataset.attributes import well_known
+from recsys.dataset.interactions import Interactions
+from recsys.dataset.split import hold_out
 from recsys.errors import RecsysError
-from recsys.evaluate.analogies import analogy_quality, title_pairs
-from recsys.evaluate.ranking import rank_quality
-from recsys.interactions import Interactions
-from recsys.item_map import MapMethod
-from recsys.latent.axes import STABLE, discover
-from recsys.latent.map import align, make_map
-from recsys.latent.naming import auc, name_ends
-from recsys.latent.probes import ask, built_in_questions, question_of
-from recsys.latent.rotation import Method, turn
-from recsys.latent.steer import shifted
-from recsys.models import DEFAULT_MODEL, MODELS, TrainedModel, train_model
-from recsys.recommend import audience_of, recommend
-from recsys.split import hold_out
+from recsys.evaluation.analogies import analogy_quality, title_pairs
+from recsys.evaluation.ranking import rank_quality
+from recsys.evaluation.stability import STABLE, discover
+from recsys.models import DEFAULT_MODEL, MODELS, Model, train_model
+from recsys.recommend.steer import shifted
+from recsys.recommend.topn import batch_of_users, recommend
+from recsys.space.item_map import MapMethod
+from recsys.space.layout import align, make_map
+from recsys.space.naming import auc, name_ends
+from recsys.space.probes import ask, built_in_questions, question_of
+from recsys.space.rotation import Method, turn
 
 DATASETS = ("ml-1m", "ml-100k", "ml-latest-small")
 FIRST = 20
 """Axes that a person would look at."""
 
 
-def trained(name: str) -> tuple[TrainedModel, Interactions]:
+def trained(name: str) -> tuple[Model, Interactions]:
     """The default model of a data set, and the data."""
     data = prepared(name)
     return train_model(data.interactions, data.catalog, MODELS[DEFAULT_MODEL]()), data.interactions
@@ -147,7 +147,7 @@ def steering() -> list[str]:
         data = prepared(name)
         split = hold_out(data.interactions, "random")
         model = train_model(split.train, data.catalog, MODELS[DEFAULT_MODEL]())
-        everyone = audience_of(model, split.train)
+        everyone = batch_of_users(model, split.train)
         assert everyone.vectors is not None
         before = _rows(model, recommend(model, everyone, 20))
         quality = rank_quality(model, split, (10,), auc=False)["ndcg@10"]
@@ -180,7 +180,7 @@ def steering() -> list[str]:
     return lines
 
 
-def _rows(model: TrainedModel, table: object) -> np.ndarray:
+def _rows(model: Model, table: object) -> np.ndarray:
     """Lists of twenty as item rows, (n_users, 20)."""
     return model.space.item_rows(table["item_id"].to_numpy()).reshape(-1, 20)  # type: ignore[index]
 

@@ -34,15 +34,15 @@ from implicit.cpu.als import AlternatingLeastSquares
 from results import prepared, write_section
 from threadpoolctl import threadpool_limits
 
-from recsys.catalog import Catalog
-from recsys.confidence import Confidence
-from recsys.embeddings import EmbeddingSpace
+from recsys.dataset.catalog import Catalog
+from recsys.dataset.interactions import Interactions
+from recsys.dataset.split import HoldOut, hold_out
+from recsys.dataset.weighting import Weighting
 from recsys.errors import RecsysError
-from recsys.etl import find_source, prepare_ratings
-from recsys.evaluate.ranking import rank_quality
-from recsys.interactions import Interactions
-from recsys.models import ALS, IALS, Learner, TrainedModel, train_model
-from recsys.split import HoldOut, hold_out
+from recsys.evaluation.ranking import rank_quality
+from recsys.ingest import find_source, prepare_ratings
+from recsys.models import ALS, IALS, Learner, Model, train_model
+from recsys.space.embedding import EmbeddingSpace
 from recsys.topk import top_k
 
 THREADS = os.cpu_count() or 1
@@ -255,10 +255,10 @@ def time_to_quality_section(matrix: sp.csr_matrix) -> list[str]:
     catalog = Catalog.of(data.item_ids)
 
     def quality(learner: Learner, space: EmbeddingSpace) -> float:
-        model = TrainedModel(learner, space, weigher, catalog, counts)
+        model = Model(learner, space, weighting, catalog, counts)
         return rank_quality(model, judged, (100,), auc=False, n_threads=THREADS)["ndcg@100"]
 
-    weigher = Confidence().fit(split.train)
+    weighting = Weighting().fit(split.train)
     counts = np.bincount(split.train.matrix.indices, minlength=data.n_items).astype(np.int64)
     peer = ALS(epochs=15)
     started = time.perf_counter()

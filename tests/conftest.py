@@ -7,9 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from recsys import datasets, etl, stages, store
+from recsys import ingest, store
 from recsys.errors import Unavailable
-from recsys.models import DEFAULT_MODEL, MODELS, TrainedModel, train_model
+from recsys.ingest import datasets
+from recsys.models import DEFAULT_MODEL, MODELS, Model, train_model
+from recsys.workflows import demo as demo_workflow
+from recsys.workflows import evaluate as evaluate_workflow
+from recsys.workflows import inspect as inspect_workflow
+from recsys.workflows import train as train_workflow
 
 
 @pytest.fixture(scope="session")
@@ -27,29 +32,29 @@ def ml100k_folder(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def ml100k(ml100k_folder: Path) -> etl.Prepared:
+def ml100k(ml100k_folder: Path) -> ingest.Prepared:
     """MovieLens 100K, prepared."""
-    return etl.prepare_ratings(etl.find_source(ml100k_folder), rules=etl.Rules(scale=(1.0, 5.0)))
+    return ingest.prepare_ratings(ingest.find_source(ml100k_folder), rules=ingest.Rules(scale=(1.0, 5.0)))
 
 
 @pytest.fixture(scope="session")
-def ml100k_model(ml100k: etl.Prepared) -> TrainedModel:
+def ml100k_model(ml100k: ingest.Prepared) -> Model:
     """The default model with its default settings on MovieLens 100K."""
     return train_model(ml100k.interactions, ml100k.catalog, MODELS[DEFAULT_MODEL]())
 
 
 @pytest.fixture(scope="session")
-def app_models(ml100k: etl.Prepared, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def app_models(ml100k: ingest.Prepared, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two models of MovieLens 100K as the app finds them: the demo's, with map, clusters, axes and all measurements,
     and one without vectors. Only to be read."""
     root = tmp_path_factory.mktemp("app")
     data, model = root / "prepared" / "ml-100k", root / "models" / "ml-100k-ials"
     store.save_prepared(data, ml100k)
-    stages.train(data, model, confidence=stages.DEMO_CONFIDENCE)
-    stages.map_items(model)
-    stages.clusters(model)
-    stages.axes(model, data, n_refits=2)
-    stages.evaluate(data, trained=model, models=("popular",))
-    stages.report_embedding(model, data, dimensions=(2, 16), n_seeds=1)
-    stages.train(data, root / "models" / "ml-100k-popular", model="popular")
+    train_workflow.train(data, model, weighting=demo_workflow.DEMO_WEIGHTING)
+    inspect_workflow.map_items(model)
+    inspect_workflow.clusters(model)
+    inspect_workflow.axes(model, data, n_refits=2)
+    evaluate_workflow.evaluate(data, trained=model, models=("popular",))
+    inspect_workflow.report_embedding(model, data, dimensions=(2, 16), n_seeds=1)
+    train_workflow.train(data, root / "models" / "ml-100k-popular", model="popular")
     return root / "models"

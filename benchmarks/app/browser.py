@@ -16,9 +16,9 @@ from playwright.sync_api import Browser, Locator, Page, sync_playwright
 from app import large
 from app.server import ROOT, Server, serving
 from recsys import store
-from recsys.models import TrainedModel
-from recsys.recommend import audience_of_ratings, explain
-from recsys.rerank import rerank
+from recsys.models import Model
+from recsys.recommend.rerank import rerank
+from recsys.recommend.topn import batch_of_ratings, explain
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 WIDE, NARROW = 1280, 420
@@ -218,7 +218,7 @@ def rating(root: Path) -> list[str]:
     return lines
 
 
-def some_ratings(model: TrainedModel, n: int, seed: int) -> dict[int, float]:
+def some_ratings(model: Model, n: int, seed: int) -> dict[int, float]:
     """Ratings of n movies out of the thousand that most people know."""
     dice = np.random.default_rng(seed)
     rows = dice.choice(np.argsort(-model.n_ratings)[:1000], n, replace=False)
@@ -252,18 +252,18 @@ def _ratings(browser: Browser, server: Server, before: dict[int, float]) -> list
     return found
 
 
-def _in_process(model: TrainedModel, given: int) -> np.ndarray:
+def _in_process(model: Model, given: int) -> np.ndarray:
     """Milliseconds of vector, list and reasons, (N_IN_PROCESS, 3)."""
     allowed = np.ones(len(model.item_ids), dtype=bool)
     parts = np.zeros((N_IN_PROCESS + 5, 3))
     for number in range(len(parts)):
         ratings = some_ratings(model, given, seed=number)
         times = [time.perf_counter()]
-        audience = audience_of_ratings(model, ratings)
+        batch = batch_of_ratings(model, ratings)
         times.append(time.perf_counter())
-        table = rerank(model, audience, 10, allowed=allowed)
+        table = rerank(model, batch, 10, allowed=allowed)
         times.append(time.perf_counter())
-        explain(model, audience, table["item_id"].to_numpy(), top=2)
+        explain(model, batch, table["item_id"].to_numpy(), top=2)
         times.append(time.perf_counter())
         parts[number] = np.diff(times) * 1000
     return parts[5:]

@@ -14,13 +14,15 @@ import scipy.sparse as sp
 from expand import expand
 from results import prepared
 
-from recsys import stages, store
-from recsys.catalog import Catalog
-from recsys.datasets import data_root
-from recsys.etl import Prepared
-from recsys.etl.rules import REJECTED
-from recsys.interactions import Interactions
-from recsys.item_map import DEFAULT_MAP
+from recsys import store
+from recsys.dataset.catalog import Catalog
+from recsys.dataset.interactions import Interactions
+from recsys.ingest import Prepared
+from recsys.ingest.datasets import data_root
+from recsys.ingest.validation import REJECTED
+from recsys.space.item_map import DEFAULT_MAP
+from recsys.workflows import inspect as inspect_workflow
+from recsys.workflows import train as train_workflow
 
 DATA = "ml-25m-like"
 MODEL = f"{DATA}-ials"
@@ -53,11 +55,11 @@ def make(root: Path) -> dict[str, float]:
 
     steps: list[tuple[str, Path, Callable[[], object]]] = [
         ("expand", data / store.INTERACTIONS, lambda: store.save_prepared(data, grown(prepared("ml-1m")))),
-        ("train", model / store.MANIFEST, lambda: stages.train(data, model, settings={"n_factors": N_FACTORS})),
-        ("pca", model / store.MAP.format("pca"), lambda: stages.map_items(model, method="pca")),
-        ("tsne", model / store.MAP.format(DEFAULT_MAP), lambda: stages.map_items(model, method=DEFAULT_MAP)),
-        ("axes", model / store.AXES, lambda: stages.axes(model, data, n_refits=FEW_REFITS)),
-        ("clusters", model / store.CLUSTERS, lambda: stages.clusters(model)),
+        ("train", model / store.MANIFEST, lambda: train_workflow.train(data, model, settings={"n_factors": N_FACTORS})),
+        ("pca", model / store.MAP.format("pca"), lambda: inspect_workflow.map_items(model, method="pca")),
+        ("tsne", model / store.MAP.format(DEFAULT_MAP), lambda: inspect_workflow.map_items(model, method=DEFAULT_MAP)),
+        ("axes", model / store.AXES, lambda: inspect_workflow.axes(model, data, n_refits=FEW_REFITS)),
+        ("clusters", model / store.CLUSTERS, lambda: inspect_workflow.clusters(model)),
     ]
     for name, file, run in steps:
         if not file.is_file():

@@ -4,6 +4,6 @@ from pathlib import Path
 
 import streamlit as st
 
-from recsys.ui.blobs import ROUTES
+from recsys.app.blobs import ROUTES
 
 app = st.App(Path(__file__).with_name("scatter_page.py"), routes=ROUTES)

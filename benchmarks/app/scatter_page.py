@@ -18,9 +18,9 @@ import plotly.graph_objects as go
 import pydeck
 import streamlit as st
 
-from recsys.figures.colours import Colouring, by_genre
-from recsys.ui.movie_map import Marks, movie_map
-from recsys.ui.session import Loaded, load_model
+from recsys.app.components.movie_map import Marks, movie_map
+from recsys.app.session import Loaded, load_model
+from recsys.plots.colours import Colouring, by_genre
 
 N_MARKS = 12
 HEIGHT = 620

@@ -9,8 +9,8 @@ from recsys.models.fitted import Fitted, ItemScores, ItemWeights
 from recsys.models.ials import IALS
 from recsys.models.itemknn import ItemKNN
 from recsys.models.learner import Learner, Watch, with_settings
+from recsys.models.model import Model, train_model
 from recsys.models.popular import Popular
-from recsys.models.trained import TrainedModel, train_model
 
 DEFAULT_MODEL = "ials"
 MODELS: dict[str, type[Any]] = {learner.name: learner for learner in (IALS, ALS, BPR, EASE, ItemKNN, Popular)}
@@ -27,8 +27,8 @@ __all__ = [
     "ItemScores",
     "ItemWeights",
     "Learner",
+    "Model",
     "Popular",
-    "TrainedModel",
     "Watch",
     "train_model",
     "with_settings",

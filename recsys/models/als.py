@@ -20,11 +20,11 @@ import scipy.sparse as sp
 from implicit.cpu.als import AlternatingLeastSquares
 from threadpoolctl import threadpool_limits
 
-from recsys.embeddings import EmbeddingSpace
-from recsys.interactions import Interactions
+from recsys.dataset.interactions import Interactions
 from recsys.models.fitted import Fitted, vectors_of
 from recsys.models.learner import Progress, Watch, check_settings, setting
 from recsys.models.least_squares import NormalEquations
+from recsys.space.embedding import EmbeddingSpace
 
 
 @dataclass(frozen=True)

@@ -22,10 +22,10 @@ import scipy.optimize
 import scipy.sparse as sp
 from scipy.special import expit
 
-from recsys.embeddings import EmbeddingSpace
-from recsys.interactions import Interactions
+from recsys.dataset.interactions import Interactions
 from recsys.models.fitted import Fitted, vectors_of
 from recsys.models.learner import Progress, Watch, check_settings, setting
+from recsys.space.embedding import EmbeddingSpace
 
 FOLD_IN_NEGATIVES = 1000
 """Unrated items a new user's ratings are held against; a fixed sample, so that folding in is repeatable."""

@@ -14,8 +14,8 @@ import numpy as np
 import scipy.linalg.lapack
 import scipy.sparse as sp
 
+from recsys.dataset.interactions import Interactions
 from recsys.errors import InputError, SettingError, Unsupported
-from recsys.interactions import Interactions
 from recsys.models.fitted import Fitted, ItemWeights, item_weights_of
 from recsys.models.learner import Progress, Watch, check_settings, setting
 

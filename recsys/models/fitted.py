@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
-from recsys.embeddings import EmbeddingSpace
+from recsys.dataset.interactions import as_ids
 from recsys.errors import InputError, Unsupported
-from recsys.interactions import as_ids
+from recsys.space.embedding import EmbeddingSpace
 
 
 @dataclass(frozen=True, eq=False)

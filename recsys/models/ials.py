@@ -19,13 +19,13 @@ from typing import ClassVar, Literal
 import numpy as np
 import scipy.sparse as sp
 
-from recsys.embeddings import EmbeddingSpace
+from recsys.dataset.interactions import Interactions
 from recsys.errors import SettingError
-from recsys.interactions import Interactions
 from recsys.models.fitted import Fitted, vectors_of
-from recsys.models.half_step import Side, SingularMatrix, conjugate_gradient, newton, observed_loss
+from recsys.models.ials_solver import Side, SingularMatrix, conjugate_gradient, newton, observed_loss
 from recsys.models.learner import Progress, Watch, check_settings, setting
 from recsys.models.least_squares import NormalEquations
+from recsys.space.embedding import EmbeddingSpace
 
 Solver = Literal["cg", "cholesky", "blocks"]
 

@@ -14,9 +14,9 @@ from typing import ClassVar, Literal
 import numpy as np
 import scipy.sparse as sp
 
-from recsys.confidence import Confidence
+from recsys.dataset.interactions import Interactions
+from recsys.dataset.weighting import Weighting
 from recsys.errors import Unsupported
-from recsys.interactions import Interactions
 from recsys.models.fitted import Fitted, ItemWeights, item_weights_of
 from recsys.models.learner import Progress, Watch, check_settings, setting
 from recsys.topk import NONE, top_k
@@ -45,7 +45,7 @@ class ItemKNN:
         """Find each item's nearest ones, a block of items at a time: memory is bounded by the result."""
         matrix = interactions.matrix
         if self.likeness == "bm25":
-            matrix = Confidence(weighting="bm25").fit(interactions).weigh(matrix)
+            matrix = Weighting(scheme="bm25").fit(interactions).apply(matrix)
         columns = matrix.T.tocsr()
         lengths = np.sqrt(np.asarray(columns.multiply(columns).sum(axis=1), dtype=np.float64)).ravel()
         n = len(lengths)

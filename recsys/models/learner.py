@@ -13,10 +13,10 @@ from typing import Any, ClassVar, Protocol, TypeVar, get_args, get_origin, get_t
 import numpy as np
 import scipy.sparse as sp
 
-from recsys.embeddings import EmbeddingSpace
+from recsys.dataset.interactions import Interactions
 from recsys.errors import SettingError
-from recsys.interactions import Interactions
 from recsys.models.fitted import Fitted
+from recsys.space.embedding import EmbeddingSpace
 
 Progress = Callable[[int, int], None]
 """Called with (steps done, steps in all)."""
@@ -26,7 +26,7 @@ Watch = Callable[[int, EmbeddingSpace], bool]
 
 
 class Learner(Protocol):
-    """A model before it has seen data. `ratings` and `interactions` hold weights (see `Confidence`)."""
+    """A model before it has seen data. `ratings` and `interactions` hold weights (see `Weighting`)."""
 
     name: ClassVar[str]
     summary: ClassVar[str]

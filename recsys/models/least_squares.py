@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.linalg
 
-from recsys.embeddings import EmbeddingSpace
+from recsys.space.embedding import EmbeddingSpace
 
 
 @dataclass(frozen=True, eq=False)

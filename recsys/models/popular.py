@@ -8,8 +8,8 @@ from typing import ClassVar
 import numpy as np
 import scipy.sparse as sp
 
+from recsys.dataset.interactions import Interactions
 from recsys.errors import Unsupported
-from recsys.interactions import Interactions
 from recsys.models.fitted import Fitted, ItemScores
 from recsys.models.learner import Progress, Watch, check_settings, setting
 

@@ -12,12 +12,14 @@ from pathlib import Path
 from driver import CHROMIUM, ROOT, browsing, chromium, map_of, open_app, rate, serving, settle, whole_page
 from playwright.sync_api import Page, sync_playwright
 
-from recsys import stages
-from recsys.datasets import data_root
+from recsys.ingest.datasets import data_root
 from recsys.models import DEFAULT_MODEL
+from recsys.workflows import demo as demo_workflow
+from recsys.workflows import evaluate as evaluate_workflow
+from recsys.workflows import inspect as inspect_workflow
 
 DOCS = ROOT / "docs"
-MODEL = f"{stages.DEMO_DATASET}-{DEFAULT_MODEL}"
+MODEL = f"{demo_workflow.DEMO_DATASET}-{DEFAULT_MODEL}"
 RATED = {"Toy Story (1995)": 4, "Alien (1979)": 5, "Blade Runner (1982)": 5, "The Princess Bride (1987)": 4}
 
 
@@ -83,13 +85,13 @@ def main() -> None:
     work = Path(tempfile.mkdtemp())
     model = work / "models" / MODEL
     shutil.copytree(there, model)
-    data = work / "prepared" / stages.DEMO_DATASET
-    shutil.copytree(data_root().resolve() / "prepared" / stages.DEMO_DATASET, data)
+    data = work / "prepared" / demo_workflow.DEMO_DATASET
+    shutil.copytree(data_root().resolve() / "prepared" / demo_workflow.DEMO_DATASET, data)
     os.environ["RECSYS_DATA"] = str(work)  # where the batch goes
-    stages.evaluate(data, trained=model)
-    stages.report_embedding(model, data)
+    evaluate_workflow.evaluate(data, trained=model)
+    inspect_workflow.report_embedding(model, data)
     page_of_plane = work / "plane.html"
-    stages.map_items(model, axes=["adult", "blockbuster"], out=page_of_plane)
+    inspect_workflow.map_items(model, axes=["adult", "blockbuster"], out=page_of_plane)
     (model / "map-axes.parquet").unlink()
     DOCS.mkdir(exist_ok=True)
     with (

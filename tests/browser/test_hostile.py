@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 from driver import ROOT, browsing, map_of, marked, on_map, open_app, rate, recommended, serving, settle, whole_page
 
-from recsys import stages
+from recsys.workflows import inspect as inspect_workflow
+from recsys.workflows import prepare as prepare_workflow
+from recsys.workflows import train as train_workflow
 
 PICTURES = ROOT / "test-output"
 HOSTILE = [
@@ -66,10 +68,10 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
                     rows.writerow([f"u{user}'\"<b>", items[at], rng.integers(3, 6), 10**9 + 86400 * at])
         rows.writerow(["<img src=x onerror='window.hacked=1'>", items[0], "<script>window.hacked=1</script>", 1])
     data, model = root / "prepared" / "hostile", root / "models" / "hostile"
-    assert stages.prepare(str(source), data)["rejected"] == 1
-    stages.train(data, model, settings={"n_factors": 8})
-    stages.map_items(model)
-    stages.clusters(model, method="kmeans")
+    assert prepare_workflow.prepare(str(source), data)["rejected"] == 1
+    train_workflow.train(data, model, settings={"n_factors": 8})
+    inspect_workflow.map_items(model)
+    inspect_workflow.clusters(model, method="kmeans")
     with serving(root / "models", root / "app.log") as where:
         yield where
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from recsys.interactions import Interactions
+from recsys.dataset.interactions import Interactions
 from recsys.models import ALS
 
 RNG = np.random.default_rng(11)
@@ -17,17 +17,17 @@ LEARNER = ALS(n_factors=6, regularization=0.7, alpha=3.0, epochs=10)
 
 def plain_half_step(fixed: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """x = (Σ over all items of c y yᵀ + λI)⁻¹ Σ c p y, written out."""
-    confidence = np.where(weights > 0, 1 + LEARNER.alpha * weights, 1.0)
+    weighting = np.where(weights > 0, 1 + LEARNER.alpha * weights, 1.0)
     solved = []
-    for c, w in zip(confidence, weights, strict=True):
+    for c, w in zip(weighting, weights, strict=True):
         normal = (fixed * c[:, None]).T @ fixed + LEARNER.regularization * np.eye(fixed.shape[1])
         solved.append(np.linalg.solve(normal, (fixed * (c * (w > 0))[:, None]).sum(axis=0)))
     return np.array(solved)
 
 
 def objective(users: np.ndarray, items: np.ndarray, weights: np.ndarray) -> float:
-    confidence = np.where(weights > 0, 1 + LEARNER.alpha * weights, 1.0)
-    error = confidence * ((weights > 0) - users @ items.T) ** 2
+    weighting = np.where(weights > 0, 1 + LEARNER.alpha * weights, 1.0)
+    error = weighting * ((weights > 0) - users @ items.T) ** 2
     return float(error.sum() + LEARNER.regularization * ((users**2).sum() + (items**2).sum()))
 
 

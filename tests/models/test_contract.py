@@ -12,11 +12,11 @@ import pytest
 import scipy.sparse as sp
 
 from recsys import store
-from recsys.catalog import Catalog
+from recsys.dataset.catalog import Catalog
+from recsys.dataset.interactions import Interactions
 from recsys.errors import SettingError, Unsupported
-from recsys.interactions import Interactions
-from recsys.models import MODELS, TrainedModel, train_model, with_settings
-from recsys.recommend import COLD, FOLDED_IN, STORED, audience_of, audience_of_ratings, explain, recommend, score
+from recsys.models import MODELS, Model, train_model, with_settings
+from recsys.recommend.topn import COLD, FOLDED_IN, STORED, batch_of_ratings, batch_of_users, explain, recommend, score
 
 N_USERS, N_ITEMS, N_GROUPS = 40, 24, 4  # rectangular, so that users and items cannot be swapped unnoticed
 
@@ -64,7 +64,7 @@ def missing_item(user: int) -> str:
 DATA = checkerboard()
 
 
-def train(case: Case, data: Interactions = DATA, **changed: Any) -> TrainedModel:
+def train(case: Case, data: Interactions = DATA, **changed: Any) -> Model:
     learner = with_settings(MODELS[case.name], case.settings | changed)
     return train_model(data, Catalog.of(data.item_ids), learner)
 
@@ -76,12 +76,12 @@ def case(request) -> Case:
 
 
 @pytest.fixture(scope="module")
-def model(case: Case) -> TrainedModel:
+def model(case: Case) -> Model:
     return train(case)
 
 
-def test_the_known_answer_comes_first(case: Case, model: TrainedModel) -> None:
-    table = recommend(model, audience_of(model, DATA), 1).set_index("user_id")["item_id"]
+def test_the_known_answer_comes_first(case: Case, model: Model) -> None:
+    table = recommend(model, batch_of_users(model, DATA), 1).set_index("user_id")["item_id"]
     expected = {f"user {u}": missing_item(u) for u in range(N_USERS)}
     if case.is_personal:
         assert table.to_dict() == expected
@@ -99,37 +99,37 @@ def test_a_shuffled_matrix_does_not_know_the_answer(case: Case) -> None:
     shuffled = np.stack([rng.permutation(row) for row in DATA.matrix.toarray()])
     data = Interactions(shuffled, DATA.user_ids, DATA.item_ids)
     model = train(case, data)
-    first = recommend(model, audience_of(model, data), 1)["item_id"]
+    first = recommend(model, batch_of_users(model, data), 1)["item_id"]
     assert np.mean([item == missing_item(user) for user, item in enumerate(first)]) < 0.3
 
 
-def test_seen_items_stay_out_or_come_back_on_demand(model: TrainedModel) -> None:
-    table = recommend(model, audience_of(model, DATA), N_ITEMS)
+def test_seen_items_stay_out_or_come_back_on_demand(model: Model) -> None:
+    table = recommend(model, batch_of_users(model, DATA), N_ITEMS)
     seen = {(DATA.user_ids[u], DATA.item_ids[i]) for u, i in zip(*DATA.matrix.nonzero(), strict=True)}
     recommended = set(zip(table["user_id"], table["item_id"], strict=True))
     assert not recommended & seen
     assert len(recommended) == len(table) == N_USERS * N_ITEMS - len(seen)
-    everything = recommend(model, audience_of(model, DATA), N_ITEMS, exclude_seen=False)
+    everything = recommend(model, batch_of_users(model, DATA), N_ITEMS, exclude_seen=False)
     assert len(everything.drop_duplicates(["user_id", "item_id"])) == N_USERS * N_ITEMS
 
 
-def test_more_than_there_is_gives_what_there_is(model: TrainedModel) -> None:
-    table = recommend(model, audience_of(model, DATA, ["user 3"]), 1000)
+def test_more_than_there_is_gives_what_there_is(model: Model) -> None:
+    table = recommend(model, batch_of_users(model, DATA, ["user 3"]), 1000)
     assert len(table) == N_ITEMS - DATA.matrix[3].nnz
     assert table["rank"].tolist() == list(range(1, len(table) + 1))
     assert np.isfinite(table["score"]).all()
     assert (np.diff(table["score"]) <= 0).all()
 
 
-def test_only_allowed_items_are_recommended(model: TrainedModel) -> None:
+def test_only_allowed_items_are_recommended(model: Model) -> None:
     allowed = np.zeros(N_ITEMS, dtype=bool)
     allowed[[2, 5]] = True
-    table = recommend(model, audience_of(model, DATA), 10, allowed=allowed)
+    table = recommend(model, batch_of_users(model, DATA), 10, allowed=allowed)
     assert set(table["item_id"]) <= {"item 02", "item 05"}
 
 
-def test_nobody_known_gets_the_most_popular(case: Case, model: TrainedModel) -> None:
-    nobody = audience_of_ratings(model, {})
+def test_nobody_known_gets_the_most_popular(case: Case, model: Model) -> None:
+    nobody = batch_of_ratings(model, {})
     table = recommend(model, nobody, 5)
     counts = DATA.matrix.getnnz(axis=0)
     if case.name == "bpr":  # its biases are its idea of popularity, learned with noise
@@ -137,17 +137,17 @@ def test_nobody_known_gets_the_most_popular(case: Case, model: TrainedModel) -> 
     assert counts[DATA.item_rows(table["item_id"].to_numpy())].tolist() == sorted(counts, reverse=True)[:5]
 
 
-def test_one_rating_is_enough_to_find_the_group(case: Case, model: TrainedModel) -> None:
-    table = recommend(model, audience_of_ratings(model, {"item 01": 5.0}), 5)
+def test_one_rating_is_enough_to_find_the_group(case: Case, model: Model) -> None:
+    table = recommend(model, batch_of_ratings(model, {"item 01": 5.0}), 5)
     assert "item 01" not in set(table["item_id"])
     if case.is_personal:
         assert {int(item[-2:]) % N_GROUPS for item in table["item_id"]} == {1}
 
 
-def test_the_same_seed_gives_the_same_bytes_and_another_seed_others(case: Case, model: TrainedModel) -> None:
+def test_the_same_seed_gives_the_same_bytes_and_another_seed_others(case: Case, model: Model) -> None:
     again, other = train(case), train(case, seed=7)
     if not model.has_space:
-        everyone = audience_of(model, DATA)
+        everyone = batch_of_users(model, DATA)
         assert score(again, everyone).tobytes() == score(model, everyone).tobytes()
         return
     for factors in ("user_factors", "item_factors"):
@@ -156,36 +156,38 @@ def test_the_same_seed_gives_the_same_bytes_and_another_seed_others(case: Case, 
             assert getattr(other.space, factors).tobytes() != getattr(model.space, factors).tobytes()
 
 
-def test_saved_and_loaded_it_scores_the_same(model: TrainedModel, tmp_path: Path) -> None:
+def test_saved_and_loaded_it_scores_the_same(model: Model, tmp_path: Path) -> None:
     store.save_model(tmp_path / "model", model)
     loaded = store.load_model(tmp_path / "model")
     assert loaded.learner == model.learner
-    np.testing.assert_array_equal(score(loaded, audience_of(loaded, DATA)), score(model, audience_of(model, DATA)))
-    you, you_too = audience_of_ratings(model, {"item 01": 5.0}), audience_of_ratings(loaded, {"item 01": 5.0})
+    np.testing.assert_array_equal(
+        score(loaded, batch_of_users(loaded, DATA)), score(model, batch_of_users(model, DATA))
+    )
+    you, you_too = batch_of_ratings(model, {"item 01": 5.0}), batch_of_ratings(loaded, {"item 01": 5.0})
     np.testing.assert_array_equal(score(loaded, you_too), score(model, you))
 
 
-def test_folding_in_a_known_user_leads_to_their_list(case: Case, model: TrainedModel) -> None:
+def test_folding_in_a_known_user_leads_to_their_list(case: Case, model: Model) -> None:
     if not model.has_space:
         with pytest.raises(Unsupported, match="no vectors"):
             model.learner.fold_in(model.fitted, DATA.matrix)
         with pytest.raises(Unsupported, match=f"'{case.name}' has no user and item vectors"):
             _ = model.space
         return
-    vectors = model.learner.fold_in(model.fitted, model.weigher.weigh(DATA.matrix))
+    vectors = model.learner.fold_in(model.fitted, model.weighting.apply(DATA.matrix))
     assert vectors.shape == model.space.user_factors.shape
     assert vectors.dtype == np.float32
     if case.name in ("als", "ials"):
         np.testing.assert_allclose(vectors, model.space.user_factors, atol=1e-4)
     strangers = Interactions(DATA.matrix, [f"new {u}" for u in range(N_USERS)], DATA.item_ids)
-    audience = audience_of(model, strangers)
-    assert set(audience.origin) == {FOLDED_IN}
-    assert set(audience_of(model, DATA).origin) == {STORED}
-    assert recommend(model, audience, 1)["item_id"].tolist() == [missing_item(u) for u in range(N_USERS)]
+    batch = batch_of_users(model, strangers)
+    assert set(batch.origin) == {FOLDED_IN}
+    assert set(batch_of_users(model, DATA).origin) == {STORED}
+    assert recommend(model, batch, 1)["item_id"].tolist() == [missing_item(u) for u in range(N_USERS)]
 
 
-def test_reasons_come_from_the_users_own_ratings(case: Case, model: TrainedModel) -> None:
-    you = audience_of_ratings(model, {"item 01": 5.0, "item 05": 4.0, "item 02": 3.0})
+def test_reasons_come_from_the_users_own_ratings(case: Case, model: Model) -> None:
+    you = batch_of_ratings(model, {"item 01": 5.0, "item 05": 4.0, "item 02": 3.0})
     reasons = explain(model, you, ["item 09"], top=2)[0]
     if case.is_personal:
         assert {item for item, _ in reasons} == {"item 01", "item 05"}
@@ -199,7 +201,7 @@ def test_reasons_come_from_the_users_own_ratings(case: Case, model: TrainedModel
 def test_fewer_users_than_factors_is_no_trouble(case: Case) -> None:
     data = Interactions(sp.csr_matrix(np.array([[1.0, 1, 0], [0, 1, 1]])), ["a", "b"], ["x", "y", "z"])
     model = train(case, data)
-    assert recommend(model, audience_of(model, data), 5)["item_id"].tolist() == ["z", "x"]
+    assert recommend(model, batch_of_users(model, data), 5)["item_id"].tolist() == ["z", "x"]
 
 
 def test_settings_outside_their_range_are_refused_by_name(case: Case) -> None:

@@ -1,0 +1,1 @@
+"""A movie recommender whose embedding space can be seen, named, measured and steered."""

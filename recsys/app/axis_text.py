@@ -1,0 +1,180 @@
+"""What the pages say of axes: the names of both ends, whether the space knows them, and how that was found out."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+
+from recsys.app.i18n.translate import is_chinese, named, say
+from recsys.app.session import Loaded, own_axes
+from recsys.dataset.attributes import well_known
+from recsys.errors import InputError
+from recsys.space.axis import UNNAMED, Axis
+from recsys.space.probes import KNOWN
+
+
+def named_axes(loaded: Loaded) -> list[Axis]:
+    """The axes that mean something: asked for and known, one's own, discovered and named."""
+    stored = loaded.axes.all if loaded.axes is not None else ()
+    names = {axis.name for axis in stored}
+    own = (axis for axis in own_axes(loaded) if axis.name not in names)
+    return [axis for axis in (*stored, *own) if axis.is_valid]
+
+
+def ends_of(axis: Axis) -> tuple[str, str]:
+    """What the low and the high end are called, in the reader's language; an end without a name by the other one."""
+    if axis.low == axis.high == UNNAMED:
+        return say("low end"), say("high end")
+    if axis.low == UNNAMED:
+        return say("less {name}", name=_after_a_word(axis.high)), named(axis.high)
+    if axis.high == UNNAMED:
+        return named(axis.low), say("less {name}", name=_after_a_word(axis.low))
+    if axis.low == f"not {axis.high}":
+        return say("not {name}", name=_after_a_word(axis.high)), named(axis.high)
+    return named(axis.low), named(axis.high)
+
+
+def _after_a_word(name: str) -> str:
+    """A name as it follows a word: Chinese parts its characters from digits and Latin letters by a space."""
+    words = named(name)
+    return f" {words}" if is_chinese() and words[:1].isascii() else words
+
+
+def too_few_known(loaded: Loaded) -> str | None:
+    """Why a model has no axes and no report to be made: too few movies with ratings enough; None where it has."""
+    try:
+        well_known(loaded.model.n_ratings)
+    except InputError as error:
+        return str(error)
+    return None
+
+
+def spoken(axis: Axis) -> Axis:
+    """The same axis, its ends called as `ends_of` calls them: for pictures, which take the names from the axis."""
+    low, high = ends_of(axis)
+    return replace(axis, low=low, high=high)
+
+
+def title_of(axis: Axis) -> str:
+    """An axis in one line, unlike any other: "children's ↔ adult", "axis 2: less Action ↔ Action"."""
+    low, high = ends_of(axis)
+    number = number_of(axis)
+    if axis.low == axis.high == UNNAMED and number is not None:
+        return say("axis {n}, without a name", n=number)
+    return f"{low} ↔ {high}" if number is None else say("axis {n}: {ends}", n=number, ends=f"{low} ↔ {high}")
+
+
+def number_of(axis: Axis) -> int | None:
+    """The number of a discovered axis."""
+    found = re.fullmatch(r"axis (\d+)", axis.name)
+    return int(found[1]) if found else None
+
+
+def evidence_in_short(axis: Axis) -> str:
+    """How far an axis holds, in a few words."""
+    evidence = axis.evidence
+    if "measure" in evidence:
+        values = {name: evidence[name] for name in ("value", "low", "high")}
+        if evidence["measure"] == "auc":
+            return say("AUC {value:.2f} ({low:.2f}–{high:.2f})", **values)
+        return say("rank correlation {value:.2f} ({low:.2f}–{high:.2f})", **values)
+    names = [*evidence.get("low", ()), *evidence.get("high", ())]
+    if not names:
+        return say("no name that holds")
+    best = max(names, key=lambda name: name["auc"])
+    values = {"value": best["auc"], "low": best["auc_low"], "high": best["auc_high"]}
+    return say("AUC {value:.2f} ({low:.2f}–{high:.2f})", **values)
+
+
+def evidence_of(axis: Axis) -> str:
+    """Whether the space knows an axis, in sentences, with what simpler answers reach beside it."""
+    evidence = axis.evidence
+    return _evidence_of_question(axis) if "measure" in evidence else _evidence_of_discovery(axis)
+
+
+def _evidence_of_question(axis: Axis) -> str:
+    evidence, (low, high) = axis.evidence, ends_of(axis)
+    values = {name: evidence[name] for name in ("value", "low", "high")} | {"a": low, "b": high}
+    controls, given = evidence["controls"], evidence.get("by_definition", ())
+    if evidence["measure"] == "spearman":
+        first = say(
+            "It puts movies that it had not seen in order from {a} to {b}: rank correlation {value:.2f} "
+            "(interval {low:.2f}–{high:.2f}).",
+            **(values | {"low": evidence["low"], "high": evidence["high"]}),
+        )
+    elif evidence["folds"]:
+        first = say(
+            "In {n} held-out folds it tells {a} from {b}: AUC {value:.2f} (interval {low:.2f}–{high:.2f}).",
+            n=len(evidence["folds"]),
+            **values,
+        )
+    else:
+        first = say(
+            "With each pair of movies left out once, it tells {a} from {b}: AUC {value:.2f} "
+            "(interval {low:.2f}–{high:.2f}).",
+            **values,
+        )
+    simpler = {"popularity": say("popularity alone"), "year": say("the year alone")}
+    told = [
+        say("{control} reaches {value:.2f}", control=words, value=controls[f"{name} alone"])
+        for name, words in simpler.items()
+        if name not in given
+    ]
+    told.append(say("with shuffled answers {value:.2f}", value=controls["shuffled"]))
+    note = say("(Popularity is part of the question.)") if "popularity" in given else ""
+    return joined(first, listed(told), note)
+
+
+def joined(*sentences: str) -> str:
+    """Sentences one after the other; Chinese sets no space between them."""
+    return ("" if is_chinese() else " ").join(sentence for sentence in sentences if sentence)
+
+
+def listed(parts: Sequence[str]) -> str:
+    """Parts of a sentence as one of its own."""
+    text = enumerated(parts)
+    return text[:1].upper() + text[1:] + ("。" if is_chinese() else ".")
+
+
+def enumerated(parts: Sequence[str]) -> str:
+    """Parts one after the other, with the comma of the language."""
+    return say(", ").join(parts)
+
+
+def _evidence_of_discovery(axis: Axis) -> str:
+    evidence = axis.evidence
+    told = [
+        say(
+            "{name} (AUC {value:.2f}, interval {low:.2f}–{high:.2f})",
+            name=named(name["attribute"]), value=name["auc"], low=name["auc_low"], high=name["auc_high"],
+        )
+        for end in ("low", "high")
+        for name in evidence.get(end, ())
+    ]  # fmt: skip
+    parts = []
+    if told and axis.is_valid:
+        parts.append(say("Named by what holds on movies set aside: {list}.", list=enumerated(told)))
+    if evidence.get("stability") is not None:
+        parts.append(
+            say(
+                "Trained on other people it comes back with a likeness of {stability:.2f}.",
+                stability=evidence["stability"],
+            )
+        )
+    return joined(*parts)
+
+
+def why_not(axis: Axis) -> str:
+    """Why an axis that was asked for is not in this space."""
+    evidence = axis.evidence
+    if evidence["order"] < KNOWN:
+        return say(
+            "Movies that it had not seen come in the right order in {order:.1%} of pairs; {least:.0%} are asked for, "
+            "and chance gives 50%.",
+            order=evidence["order"],
+            least=KNOWN,
+        )
+    if not evidence.get("beats_chance", True):
+        return say("There are too few movies to tell it from chance.")
+    return say("Popularity or the year alone tells it as well.")

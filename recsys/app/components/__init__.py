@@ -1,0 +1,1 @@
+"""Streamlit components: the map, the search box, stars, browser storage."""

@@ -1,0 +1,155 @@
+"""The map of all movies as a Streamlit component: what it is given, what it reports. movie_map.js does the drawing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import streamlit as st
+
+from recsys.app.blobs import Blob, offer
+from recsys.app.i18n.translate import named, say
+from recsys.app.session import Loaded
+from recsys.plots.colours import Colouring
+from recsys.plots.map import short
+from recsys.space.axis import Axis
+from recsys.space.item_map import ItemMap
+
+HERE = Path(__file__).parent
+
+_component = st.components.v2.component(
+    "recsys.movie_map",
+    html=(HERE / "movie_map.html").read_text(encoding="utf-8"),
+    css=(HERE / "movie_map.css").read_text(encoding="utf-8"),
+    js=(HERE / "movie_map.js").read_text(encoding="utf-8"),
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Marks:
+    """What stands out, by shape as well as by colour.
+
+    rated, recommended, alike  item rows, each with a line to say when it is pointed at; recommended ones are numbered
+    focus                      the row of the chosen item
+    you                        (2,) place of the person, with what to call them
+    region                     (n, 2) outline of the region that was chosen
+    """
+
+    rated: Sequence[tuple[int, str]] = ()
+    recommended: Sequence[tuple[int, str]] = ()
+    alike: Sequence[tuple[int, str]] = ()
+    focus: int | None = None
+    you: np.ndarray | None = None
+    you_label: str = ""
+    region: np.ndarray | None = None
+
+
+def movie_map(
+    loaded: Loaded,
+    item_map: ItemMap,
+    colouring: Colouring,
+    marks: Marks,
+    *,
+    key: str,
+    on_click: Callable[[Any], None],
+    on_region: Callable[[np.ndarray | None], None] | None = None,
+    axes: tuple[Axis, Axis] | None = None,
+    height: int = 620,
+) -> None:
+    """Draw a map with its legend; zoom and place survive reruns as long as `key` stays.
+
+    on_click   called with the id of the item that was clicked, before the rerun
+    on_region  called with the outline (n, 2) of a region that was drawn, in the map's units, or None when it is given
+               up; without it there is no lasso
+    axes       across and up, for a map of method "axes": their ends stand at the edges
+    """
+    model = loaded.model
+    labels = [] if item_map.method == "axes" else loaded.cluster_labels[item_map.method]
+
+    def clicked() -> None:
+        row = st.session_state[key].get("clicked")
+        if isinstance(row, int) and 0 <= row < len(model.item_ids):
+            on_click(model.item_ids[row : row + 1].tolist()[0])
+
+    def region() -> None:
+        outline = outline_of(st.session_state[key].get("region"))
+        if on_region is not None:
+            on_region(outline)
+
+    _component(
+        key=key,
+        data={
+            "items": offer(loaded.item_facts),
+            "places": offer(_places(item_map)),
+            "colours": offer(_codes(colouring)),
+            "palette": list(colouring.palette),
+            "legend": [[named(name), colour] for name, colour in colouring.legend],
+            "ends": None if colouring.ends is None else [named(end) for end in colouring.ends],
+            "labels": [[short(named(name)), x, y] for name, x, y in labels],
+            "marks": {
+                "rated": [list(mark) for mark in marks.rated],
+                "recommended": [list(mark) for mark in marks.recommended],
+                "alike": [list(mark) for mark in marks.alike],
+                "focus": marks.focus,
+                "you": None if marks.you is None else [float(part) for part in marks.you],
+                "youLabel": marks.you_label,
+            },
+            "region": None if marks.region is None else marks.region.tolist(),
+            "takesRegions": on_region is not None,
+            "axes": None
+            if axes is None
+            else {at: [named(axis.low), named(axis.high)] for at, axis in zip("xy", axes, strict=True)},
+            "genres": {genre: named(genre) for genre in model.catalog.genre_names},
+            "words": _words(),
+            "height": height,
+        },
+        on_clicked_change=clicked,
+        on_region_change=region,
+    )
+
+
+@lru_cache(maxsize=32)
+def _places(item_map: ItemMap) -> Blob:
+    return Blob(np.ascontiguousarray(item_map.coordinates, dtype="<f4").tobytes())
+
+
+@lru_cache(maxsize=64)
+def _codes(colouring: Colouring) -> Blob:
+    return Blob(colouring.codes.tobytes())
+
+
+def outline_of(value: object) -> np.ndarray | None:
+    """The outline (n, 2) that the browser sent, or None where it is none: fewer than three corners, or not numbers."""
+    try:
+        outline = np.array(value, dtype=np.float64)
+    except (TypeError, ValueError):
+        return None
+    if outline.ndim != 2 or outline.shape[1] != 2 or len(outline) < 3 or not np.isfinite(outline).all():
+        return None
+    return outline
+
+
+def _words() -> dict[str, str]:
+    return {
+        "alt": say(
+            "All movies as dots on a plane; near dots are alike. Arrow keys move, plus and minus zoom, Enter chooses "
+            "the movie in the middle."
+        ),
+        "in": say("Zoom in"),
+        "out": say("Zoom out"),
+        "whole": say("Show the whole map"),
+        "lasso": say("Draw a region to recommend from"),
+        "view": say("Recommend from what is in view"),
+        "clear": say("Give up the region"),
+        "loading": say("Loading the map …"),
+        "failed": say("The map could not be loaded; reload the page."),
+        "ratings": say("{count} ratings", count="{n}"),
+        "recommended": say("recommended"),
+        "rated": say("rated"),
+        "alike": say("alike"),
+        "focus": say("chosen"),
+    }

@@ -1,0 +1,337 @@
+"""The page "Data": what the model was trained on, and how unevenly ratings spread over people and movies."""
+
+from __future__ import annotations
+
+import shlex
+from typing import Any
+
+import numpy as np
+import streamlit as st
+
+from recsys import store
+from recsys.app.escape import plain
+from recsys.app.i18n.translate import named, say
+from recsys.app.session import Loaded, loaded_model
+from recsys.dataset.interactions import Interactions
+from recsys.dataset.statistics import FEW_RATINGS, Portrait, portrait_of, smallest_share
+from recsys.errors import InputError
+from recsys.plots.data import (
+    density_map,
+    genre_bars,
+    long_tail,
+    rating_bars,
+    ratings_over_time,
+    users_histogram,
+    year_bars,
+)
+from recsys.workflows import prepare as prepare_workflow
+
+URL = "data"
+PLOT = {"displayModeBar": False}
+MOST_EXAMPLES = 100
+MOST_GENRES = 20
+TAIL = 0.8
+"""Of all ratings, the share that is said to go to so few movies."""
+
+
+def page() -> None:
+    """Draw the page."""
+    loaded = loaded_model()
+    st.header(say("Data"), anchor=False)
+    if loaded.interactions is None or loaded.data_folder is None:
+        where = say("an unknown place") if loaded.data_folder is None else plain(str(loaded.data_folder))
+        st.info(say("The data this model was trained on is not where it was: {folder}.", folder=where))
+        st.write(say("To make it again, run this in a terminal, then reload the page:"))
+        command = shlex.join(["recsys", "prepare", "SOURCE", "--out", str(loaded.data_folder or "DIR")])
+        st.code(command, language="sh", wrap_lines=True)
+        return
+    st.caption(
+        say("What {model} was trained on: {data}.", model=plain(loaded.name), data=plain(loaded.data_folder.name))
+    )
+    trained_on = loaded.model.data.get("fingerprint")
+    if trained_on is not None and trained_on != loaded.interactions.fingerprint:
+        st.warning(
+            say(
+                "These data were prepared anew after {model} was trained: they are not quite what it learned from. "
+                "Train it again to have both alike.",
+                model=plain(loaded.name),
+            ),
+            icon=":material/warning:",
+        )
+    with st.spinner(say("Counting …")):
+        portrait = _portrait(loaded.interactions, loaded)
+    _tiles(loaded.interactions, portrait)
+    _what_came_in(loaded)
+    _tail(portrait)
+    _over_time(portrait)
+    _values_and_genres(portrait)
+    _density(portrait)
+
+
+@st.cache_resource(
+    show_spinner=False, max_entries=4, hash_funcs={Interactions: lambda interactions: interactions.fingerprint}
+)
+def _portrait(interactions: Interactions, _loaded: Loaded) -> Portrait:
+    """Counted once for all sessions and for every model of the same data."""
+    catalog = _loaded.model.catalog
+    if not np.array_equal(catalog.item_ids, interactions.item_ids):  # prepared anew since training
+        catalog = store.load_prepared(_loaded.data_folder).catalog  # type: ignore[arg-type]
+    return portrait_of(interactions, catalog)
+
+
+# --- what came in -----------------------------------------------------------------------------------------------
+
+
+def _tiles(interactions: Interactions, portrait: Portrait) -> None:
+    with st.container(horizontal=True, key="data-tiles"):
+        for label, value, meaning in (
+            (say("Ratings"), f"{interactions.n_ratings:,}", None),
+            (say("People"), f"{interactions.n_users:,}", None),
+            (say("Movies"), f"{interactions.n_items:,}", None),
+            (
+                say("Rated pairs"),
+                f"{100 * portrait.filled:.2g}%",
+                say("Of all pairs of a person and a movie, the share that is rated; the rest is what a model guesses."),
+            ),
+            (say("Time span"), _span(portrait), None),
+        ):
+            st.metric(label, value, help=meaning, border=True)
+
+
+def _span(portrait: Portrait) -> str:
+    if portrait.span is None:
+        return "–"
+    first, last = (str(day.astype("datetime64[M]")) for day in portrait.span)
+    return first if first == last else f"{first} – {last}"
+
+
+def _what_came_in(loaded: Loaded) -> None:
+    """What `recsys prepare` read and set aside."""
+    st.subheader(say("What came in"), anchor=False)
+    assert loaded.data_folder is not None
+    try:
+        report = store.read_json(loaded.data_folder / store.REPORT)
+    except InputError as error:
+        st.warning(plain(str(error)), icon=":material/warning:")
+        return
+    read, kept, rejected, repeated = (int(report.get(key, 0)) for key in ("read", "kept", "rejected", "duplicates"))
+    st.markdown(
+        say(
+            "Of **{read:,} rows** in {source}, **{kept:,} were kept**; {rejected:,} were rejected, and {repeated:,} "
+            "left out because the same person rates the same movie in another row.",
+            read=read, kept=kept, rejected=rejected, repeated=repeated, source=plain(str(report.get("source", "?"))),
+        )
+        if rejected or repeated
+        else say("All **{read:,} rows** of {source} were kept: none was rejected, none stood there twice.",
+                 read=read, source=plain(str(report.get("source", "?"))))
+    )  # fmt: skip
+    notes = [
+        (
+            report.get("items_without_metadata"),
+            say("Movies without a title of their own, called by their id: {n:,}."),
+        ),
+        (
+            report.get("items_described_but_not_rated"),
+            say("Movies that are described but rated by nobody, left out: {n:,}."),
+        ),
+    ]
+    for n, words in notes:
+        if n:
+            st.caption(words.format(n=int(n)))
+    if report.get("reasons"):
+        _rejected(loaded, report)
+
+
+def _rejected(loaded: Loaded, report: dict[str, Any]) -> None:
+    assert loaded.data_folder is not None
+    reasons = report.get("reasons", {})
+    st.dataframe(
+        {"reason": [named(reason) for reason in reasons], "rows": list(reasons.values())},
+        hide_index=True, width="content", key="rejected-reasons",
+        column_config={
+            "reason": st.column_config.TextColumn(say("Why left out")),
+            "rows": st.column_config.NumberColumn(say("Rows"), format="localized"),
+        },
+    )  # fmt: skip
+    try:
+        rows = prepare_workflow.rejected_rows(loaded.data_folder, MOST_EXAMPLES)
+    except InputError as error:
+        st.warning(plain(str(error)), icon=":material/warning:")
+        return
+    with st.expander(say("Look at the first {n:,} of these rows", n=len(rows)), icon=":material/search:"):
+        st.dataframe(
+            rows, hide_index=True, width="stretch", key="rejected-rows",
+            column_config={
+                "file": st.column_config.TextColumn(say("File")),
+                "line": st.column_config.NumberColumn(say("Line"), format="localized"),
+                "reason": st.column_config.TextColumn(say("Why left out")),
+                "text": st.column_config.TextColumn(say("What stands there")),
+            },
+        )  # fmt: skip
+
+
+# --- how it spreads ---------------------------------------------------------------------------------------------
+
+
+def _tail(portrait: Portrait) -> None:
+    st.subheader(say("The long tail"), anchor=False)
+    share = smallest_share(portrait.of_items, TAIL)
+    users = smallest_share(portrait.of_users, TAIL)
+    st.markdown(
+        say(
+            "**{share:.0%} of the movies get {tail:.0%} of the ratings.** {few:.0%} have fewer than {least} ratings, "
+            "too few to say much about them. {users:.0%} of the people gave {tail:.0%} of the ratings.",
+            share=share, tail=TAIL, few=portrait.few_rated, least=FEW_RATINGS, users=users,
+        )
+    )  # fmt: skip
+    left, right = st.columns(2, gap="medium")
+    with left:
+        st.markdown("**" + say("Ratings of the best-known movies") + "**")
+        reached = float(portrait.of_items[: round(share * len(portrait.of_items))].sum() / max(portrait.n_ratings, 1))
+        st.plotly_chart(
+            long_tail(
+                portrait.of_items, (share, reached),
+                across=say("movies, most rated first"), up=say("share of all ratings"),
+                note=say("{share:.0%} of the movies", share=share),
+            ),
+            config=PLOT, key="tail-chart", alt=say("Share of all ratings that goes to the best-known movies"),
+        )  # fmt: skip
+        st.caption(say("Dotted: as it would be if all movies were rated equally often."))
+    with right:
+        st.markdown("**" + say("Ratings of a person") + "**")
+        st.plotly_chart(
+            users_histogram(portrait.of_users, across=say("ratings of a person"), up=say("people")),
+            config=PLOT, key="users-chart", alt=say("How many people gave how many ratings"),
+        )  # fmt: skip
+        st.caption(
+            say(
+                "Half of the people gave {median:,.0f} ratings or more; the most active {most:,}.",
+                median=float(np.median(portrait.of_users)), most=int(portrait.of_users[0]),
+            )
+        )  # fmt: skip
+
+
+def _over_time(portrait: Portrait) -> None:
+    st.subheader(say("Ratings over time"), anchor=False)
+    if portrait.periods is None:
+        st.info(say("These ratings have no times, so nothing can be said about when they were given."))
+        return
+    monthly = portrait.step == "month"
+    periods = portrait.periods
+    peak = int(periods["ratings"].argmax())
+    peak_day = periods["start"].iloc[peak].strftime("%Y-%m" if monthly else "%Y-%m-%d")
+    n_peak = int(periods["ratings"].iloc[peak])
+    st.markdown(
+        say("By month; most in {when}: {n:,}.", when=peak_day, n=n_peak)
+        if monthly
+        else say("By week; most in the week of {when}: {n:,}.", when=peak_day, n=n_peak)
+    )
+    st.plotly_chart(
+        ratings_over_time(
+            periods, across="", up=say("ratings a month") if monthly else say("ratings a week"),
+            shown_as="%Y-%m" if monthly else "%Y-%m-%d",
+        ),
+        config=PLOT, key="time-chart", alt=say("How many ratings were given when"),
+    )  # fmt: skip
+    if portrait.untimed:
+        st.caption(say("Ratings without a time, left out: {n:,}.", n=portrait.untimed))
+
+
+def _values_and_genres(portrait: Portrait) -> None:
+    left, right = st.columns(2, gap="large")
+    with left:
+        _values(portrait)
+        _years(portrait)
+    with right:
+        _genres(portrait)
+
+
+def _values(portrait: Portrait) -> None:
+    st.subheader(say("How people rate"), anchor=False)
+    values = portrait.values
+    most = values.loc[values["ratings"] == values["ratings"].max()].iloc[0]
+    share = float(most["ratings"]) / max(portrait.n_ratings, 1)
+    st.markdown(
+        say(
+            "{mean:.2f} on average; {value:g} is given most often, in {share:.0%} of all ratings.",
+            mean=portrait.mean, value=float(most["value"]), share=share,
+        )
+        if most["low"] == most["high"]
+        else say(
+            "{mean:.2f} on average; most often between {low:g} and {high:g}, in {share:.0%} of all ratings.",
+            mean=portrait.mean, low=round(float(most["low"]), 2), high=round(float(most["high"]), 2), share=share,
+        )
+    )  # fmt: skip
+    st.plotly_chart(
+        rating_bars(values, across=say("rating"), up=say("ratings")),
+        config=PLOT,
+        key="values-chart",
+        alt=say("How often each rating was given"),
+    )
+
+
+def _genres(portrait: Portrait) -> None:
+    st.subheader(say("Genres"), anchor=False)
+    if portrait.genres.empty:
+        st.info(say("These movies have no genres."))
+        return
+    genres = portrait.genres.head(MOST_GENRES)
+    names = [named(str(genre)) for genre in genres["genre"]]
+    st.markdown(
+        say(
+            "Most ratings: {genre}. A movie counts for each of its genres; the number at the end of a bar is the mean "
+            "rating.",
+            genre=plain(names[0]),
+        )
+    )
+    st.plotly_chart(
+        genre_bars(genres, names, across=say("ratings"), mean=say("mean")),
+        config=PLOT,
+        key="genres-chart",
+        alt=say("Ratings by genre, with the mean rating of each"),
+    )
+
+
+def _years(portrait: Portrait) -> None:
+    st.subheader(say("Movies by year of release"), anchor=False)
+    years = portrait.years
+    if years.empty:
+        st.info(say("Nobody wrote down when these movies were released."))
+        return
+    reached = years["year"][years["movies"].cumsum() * 2 >= years["movies"].sum()]
+    st.markdown(
+        say(
+            "From {first} to {last}; half of them are from {median} or later.",
+            first=int(years["year"].iloc[0]),
+            last=int(years["year"].iloc[-1]),
+            median=int(reached.iloc[0]),
+        )
+    )
+    st.plotly_chart(
+        year_bars(years, across="", up=say("movies")),
+        config=PLOT,
+        key="years-chart",
+        alt=say("How many movies were released each year"),
+    )
+
+
+def _density(portrait: Portrait) -> None:
+    st.subheader(say("How full the table is"), anchor=False)
+    density = portrait.density
+    st.markdown(
+        say(
+            "People down, the most active first; movies across, the best known first. In the first corner "
+            "**{full:.0%}** of the pairs are rated, over all {filled:.2g}%, and in {empty:.0%} of the cells none.",
+            full=float(density.share[0, 0]), filled=100 * portrait.filled, empty=float((density.share == 0).mean()),
+        )
+    )  # fmt: skip
+    st.plotly_chart(
+        density_map(
+            density, across=say("movies, most rated first"), up=say("people, most active first"),
+            legend=say("share of pairs that is rated"),
+            told=say("people around place {users}<br>movies around place {items}<br>{share} rated"),
+        ),
+        config=PLOT, key="density-chart",
+        alt=say("Share of rated pairs, people by activity and movies by popularity"),
+    )  # fmt: skip
+    st.caption(say("People and movies make a hundred cells each, or fewer; cells without a rating are left clear."))

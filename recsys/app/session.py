@@ -1,0 +1,213 @@
+"""What every page needs before it can show anything: the chosen model with its data and maps, loaded once for all."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from threading import Thread
+
+import numpy as np
+import streamlit as st
+
+from recsys import store
+from recsys.app.blobs import Blob
+from recsys.app.escape import plain
+from recsys.app.i18n.translate import say
+from recsys.dataset.interactions import Interactions
+from recsys.errors import InputError, RecsysError
+from recsys.ingest.datasets import data_root
+from recsys.models import Model
+from recsys.plots.colours import Colouring, by_cluster, by_decade, by_genre
+from recsys.plots.map import cluster_middles
+from recsys.space.axis import Axes, Axis
+from recsys.space.item_clusters import ItemClusters
+from recsys.space.item_map import ItemMap
+from recsys.space.layout import make_map
+
+MODEL_KEY = "model"
+MEASUREMENTS = {Path(store.RANKING).stem, Path(store.REPORT_PAGE).stem}
+"""Files of a model folder that say how good it is; the page Quality reads them itself."""
+
+
+@dataclass(frozen=True, eq=False)
+class Loaded:
+    """A model with what belongs to it. Shared by all sessions: never change it.
+
+    folder        where it lies
+    data_folder   the prepared data it was trained on, or None where nobody wrote that down
+    maps          by method; always a PCA, which takes no time, for a model with vectors
+    clusters      those that name regions of the maps, or None where there are none
+    axes          those that `recsys axes` found, or None where it has not run
+    unreadable    what is wrong with maps, clusters and axes that were left out, a line each
+    """
+
+    folder: Path
+    model: Model
+    data_folder: Path | None
+    maps: dict[str, ItemMap]
+    clusters: ItemClusters | None
+    axes: Axes | None
+    unreadable: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        return self.folder.name
+
+    @property
+    def data_name(self) -> str:
+        """What the data are called: models of the same data speak of the same movies."""
+        return str(self.model.data.get("name", self.name))
+
+    @property
+    def interactions(self) -> Interactions | None:
+        """The data it was trained on, read when first asked for; None where that folder is gone."""
+        if self.data_folder is None or not self.data_folder.is_dir():
+            return None
+        with st.spinner(say("Reading the ratings …"), show_time=True):
+            return _read_interactions(str(self.data_folder), _stamp(self.data_folder))
+
+    @cached_property
+    def item_facts(self) -> Blob:
+        """What a browser knows of every item, as JSON: titles, rating counts, genres as places in a list of sets."""
+        sets: dict[tuple[str, ...], int] = {}
+        genres = [sets.setdefault(row, len(sets)) for row in self.model.catalog.items["genres"]]
+        facts = {"titles": self.model.catalog.labels.tolist(), "ratings": self.model.n_ratings.tolist()}
+        facts |= {"genres": genres, "genreSets": [list(names) for names in sets]}
+        return Blob(json.dumps(facts, ensure_ascii=False).encode())
+
+    @cached_property
+    def by_genre(self) -> Colouring:
+        """Dots coloured by genre."""
+        return by_genre(self.model.catalog)
+
+    @cached_property
+    def by_cluster(self) -> Colouring | None:
+        """Dots coloured by cluster; None where there are none."""
+        return None if self.clusters is None else by_cluster(self.clusters)
+
+    @cached_property
+    def by_decade(self) -> Colouring:
+        """Dots coloured by year of release."""
+        return by_decade(self.model.catalog)
+
+    @cached_property
+    def cluster_labels(self) -> dict[str, list[tuple[str, float, float]]]:
+        """For each map, the names of clusters and where they stand on it, the greatest cluster first."""
+        if self.clusters is None:
+            return {method: [] for method in self.maps}
+        return {
+            method: [
+                (self.clusters.names[number], float(x), float(y))
+                for number, (x, y) in sorted(cluster_middles(item_map, self.clusters).items())
+            ]
+            for method, item_map in self.maps.items()
+        }
+
+
+def models_root() -> Path:
+    """Where the models lie: `RECSYS_MODELS`, or `models` in the data folder."""
+    return Path(os.environ.get("RECSYS_MODELS") or data_root() / "models")
+
+
+def choose_model() -> None:
+    """Ask which model to look at, where there are several; a link carries the choice."""
+    root = models_root()
+    names = store.list_models(root)
+    if len(names) > 1:
+        first = names.index(_first_choice(root, names))
+        st.selectbox(
+            say("Model"), names, first, key=MODEL_KEY, bind="query-params", label_visibility="collapsed", width=220
+        )
+
+
+def loaded_model() -> Loaded:
+    """The chosen model; without a usable one says what to run, and stops the page."""
+    root = models_root()
+    names = store.list_models(root)
+    if not names:
+        _explain(
+            say("There is no model yet"), say("I looked for one in {folder}.", folder=root), "recsys demo --no-app"
+        )
+    chosen = st.session_state.get(MODEL_KEY)
+    folder = root / (chosen if chosen in names else _first_choice(root, names))
+    try:
+        return load_model(folder)
+    except (RecsysError, OSError) as error:
+        title = say("The model {name} cannot be used", name=plain(folder.name))
+        _explain(title, str(error), f"recsys train --data DIR --out {folder}")
+    raise AssertionError("unreachable: _explain stops the page")
+
+
+def _first_choice(root: Path, names: list[str]) -> str:
+    """The model that a newcomer sees: the first that has a map, else the first."""
+    return next((name for name in names if store.list_maps(root / name)), names[0])
+
+
+def load_model(folder: Path) -> Loaded:
+    """A model folder with its maps and data; read once, until a file in it changes. Raises RecsysError, OSError."""
+    with st.spinner(say("Loading the model …"), show_time=True):
+        return _read(str(folder), _stamp(folder))
+
+
+def _stamp(folder: Path) -> tuple[tuple[str, int], ...]:
+    """Changes with the files of a folder that are loaded, so that a model trained anew shows."""
+    read = (file for file in folder.iterdir() if file.is_file() and file.stem not in MEASUREMENTS)
+    return tuple(sorted((file.name, file.stat().st_mtime_ns) for file in read))
+
+
+@st.cache_resource(show_spinner=False, max_entries=4)
+def _read_interactions(folder: str, stamp: tuple[tuple[str, int], ...]) -> Interactions | None:
+    try:
+        return store.load_prepared(Path(folder)).interactions
+    except InputError:  # the pages say so: people can still rate for themselves
+        return None
+
+
+@st.cache_resource(show_spinner=False, max_entries=4)
+def _read(folder: str, stamp: tuple[tuple[str, int], ...]) -> Loaded:
+    path = Path(folder)
+    model = store.load_model(path)
+    # The first search prepares all titles, seconds for tens of thousands: begin before somebody types.
+    Thread(target=model.catalog.search, args=("the",), daemon=True).start()
+    maps: dict[str, ItemMap] = {}
+    unreadable: list[str] = []
+    clusters = axes = None
+    try:  # the page says what is wrong; people can do without
+        clusters = store.load_clusters(path)
+    except InputError as error:
+        unreadable.append(str(error))
+    try:
+        axes = store.load_axes(path)
+    except InputError as error:
+        unreadable.append(str(error))
+    if clusters is not None and not np.array_equal(clusters.item_ids, model.item_ids):
+        clusters = None
+    if model.has_space and model.space.item_directions.any(axis=1).sum() >= 3:
+        for method in store.list_maps(path):
+            try:
+                found = store.load_map(path, method)
+            except InputError as error:
+                unreadable.append(str(error))
+                continue
+            if np.array_equal(found.item_ids, model.item_ids):
+                maps[method] = found
+        if "pca" not in maps:
+            maps["pca"] = make_map(model.space, "pca", judged=False)
+    data_folder = Path(model.data["path"]) if "path" in model.data else None
+    return Loaded(path, model, data_folder, maps, clusters, axes, tuple(unreadable))
+
+
+def own_axes(loaded: Loaded) -> list[Axis]:
+    """The axes that this session asked for itself on the page "Dimensions"; the list may be changed."""
+    return st.session_state.setdefault(f"own-axes-{loaded.name}", [])
+
+
+def _explain(title: str, why: str, command: str) -> None:
+    st.title(title)
+    st.text(why)
+    st.write(say("To make one, run this in a terminal, then reload the page:"))
+    st.code(command, language="sh")
+    st.stop()

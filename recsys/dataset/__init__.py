@@ -1,0 +1,1 @@
+"""What data is: interactions, catalog, attributes, weighting, splits and statistics."""

@@ -1,0 +1,111 @@
+"""Weighting: how much a rating says that a user wants an item. Knows no model and no files.
+
+The chosen ratings become weights with mean 1, so that a model's settings keep their meaning whatever the weighting.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import numpy as np
+import scipy.sparse as sp
+
+from recsys.dataset.interactions import Interactions
+from recsys.errors import InputError, SettingError
+
+WeightingScheme = Literal["binary", "rating", "log", "bm25"]
+
+BM25_K1 = 100.0
+BM25_B = 0.8
+
+
+@dataclass(frozen=True)
+class Weighting:
+    """Which ratings count as interest, and how much each.
+
+    min_rating  ratings below it are left out; None (the default) lets all count: that somebody chose to watch
+                and rate a movie at all is the strongest signal in MovieLens
+    scheme      log     log(1 + rating): the first star says more than the fifth. The default: on validation parts of
+                        ML-100K and latest-small it ranks better than binary for every model that takes weights
+                binary  every rating weighs the same
+                rating  in proportion to the rating
+                bm25    Robertson & Zaragoza 2009 with items as documents and users as terms: rating · (K₁ + 1) /
+                        (K₁ · (1 − B + B · item total / mean item total) + rating) · idf(user); popular items and
+                        users who rate everything weigh less. K₁ = 100, B = 0.8 as in `implicit`
+    """
+
+    min_rating: float | None = None
+    scheme: WeightingScheme = "log"
+
+    def __post_init__(self) -> None:
+        if self.scheme not in get_args(WeightingScheme):
+            raise SettingError(f"unknown weighting {self.scheme!r}: use {', '.join(get_args(WeightingScheme))}")
+        if self.min_rating is not None and not isinstance(self.min_rating, int | float):
+            raise SettingError(f"min_rating must be a number, not {self.min_rating!r}")
+
+    def to_json(self) -> dict[str, float | str | None]:
+        """The settings as the manifest and measurements store them: min_rating and weighting (the scheme)."""
+        return {"min_rating": self.min_rating, "weighting": self.scheme}
+
+    def fit(self, interactions: Interactions) -> FittedWeighting:
+        """Learn what the weights of any user's ratings are relative to. Raises InputError if none are left."""
+        chosen = self.choose(interactions.matrix)
+        if chosen.nnz == 0:
+            why = f" of {self.min_rating:g} or more" if self.min_rating is not None else ""
+            raise InputError(f"there are no ratings{why} to learn from")
+        item_totals = np.asarray(chosen.sum(axis=0), dtype=np.float64).ravel()
+        raw = FittedWeighting(self, 1.0, item_totals)
+        mean = float(raw.apply(chosen).data.mean(dtype=np.float64))
+        if mean <= 0:
+            raise InputError(f"weighting {self.scheme!r} gives no rating any weight; use 'binary'")
+        return FittedWeighting(self, mean, item_totals)
+
+    def choose(self, ratings: sp.csr_matrix) -> sp.csr_matrix:
+        """The ratings that count, as given. Raises InputError where the weighting can't take a value."""
+        chosen = sp.csr_matrix(ratings, dtype=np.float32)
+        if self.min_rating is not None:
+            keep = chosen.data >= self.min_rating
+            kept_before = np.concatenate([[0], np.cumsum(keep)])
+            chosen = sp.csr_matrix(
+                (chosen.data[keep], chosen.indices[keep], kept_before[chosen.indptr]), shape=chosen.shape
+            )
+        if self.scheme != "binary" and chosen.nnz and chosen.data.min() <= 0:
+            raise InputError(
+                f"weighting {self.scheme!r} needs ratings above 0, but the lowest is {chosen.data.min():g}; "
+                "use 'binary', or leave low ratings out with a minimum"
+            )
+        return chosen
+
+
+@dataclass(frozen=True, eq=False)
+class FittedWeighting:
+    """A Weighting with what it learned from the training ratings, so that new users are weighed alike.
+
+    mean_weight  mean raw weight in training
+    item_totals  (n_items,) float64, sum of the chosen ratings of each item in training
+    """
+
+    settings: Weighting
+    mean_weight: float
+    item_totals: np.ndarray
+
+    def apply(self, ratings: sp.csr_matrix) -> sp.csr_matrix:
+        """Ratings (users × items) → weights of those that count, float32; mean 1 over the training ratings."""
+        chosen = self.settings.choose(ratings)
+        values = chosen.data
+        if self.settings.scheme == "binary":
+            weights = np.ones_like(values)
+        elif self.settings.scheme == "rating":
+            weights = values.copy()
+        elif self.settings.scheme == "log":
+            weights = np.log1p(values)
+        else:
+            per_user = np.diff(chosen.indptr)
+            idf = np.maximum(np.log(chosen.shape[1]) - np.log1p(per_user), 0.0)
+            length = 1 - BM25_B + BM25_B * self.item_totals / self.item_totals.mean()
+            length = length.astype(np.float32)
+            weights = values * (BM25_K1 + 1) / (BM25_K1 * length[chosen.indices] + values)
+            weights *= np.repeat(idf.astype(np.float32), per_user)
+        weights /= np.float32(self.mean_weight)
+        return sp.csr_matrix((weights, chosen.indices, chosen.indptr), shape=chosen.shape)

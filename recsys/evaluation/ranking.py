@@ -1,0 +1,352 @@
+"""Ranking quality: lists and scores held against what was hidden. Knows no files; splits come from `split.py`.
+
+With the hidden items T of a user, n = |T|, and the list of the k best items that were not known of the user, r_p = 1
+where the item at place p is in T:
+
+    hr         1 if any r_p is 1                       precision   Σ r_p / k
+    recall     Σ r_p / min(k, n)                       recall_all  Σ r_p / n
+    map        Σ_p r_p · (Σ_{q≤p} r_q / p) / min(k, n) mrr         1 / the first place with r_p = 1, else 0
+    ndcg       Σ_p r_p / log₂(p + 1)  over the same sum of an ideal list, min(k, n) places long
+    auc        share of pairs (one of T, one neither known nor in T) in the right order, ties half; needs no k
+
+and of the lists themselves:
+
+    novelty     mean of −log₂(share of the training users who rated the item): 1 is an item that half of them know
+    popularity  mean of that share
+    diversity   mean over pairs of 1 − cosine of their genres (items without genres left out)
+    coverage    share of the catalogue that stands in any list
+    gini        inequality of how often items are listed: 0 all alike, 1 one item takes all
+
+Equal scores are ranked in item order, as everywhere in this library. Users without hidden items are not judged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numba
+import numpy as np
+import pandas as pd
+import scipy.sparse as sp
+
+from recsys.dataset.catalog import Catalog
+from recsys.dataset.split import HoldOut
+from recsys.errors import InputError, SettingError
+from recsys.models import Model
+from recsys.recommend.topn import COLD, UserBatch, batch_of_users, score
+from recsys.topk import NONE, canonical, top_k
+
+AT_K = ("hr", "recall", "recall_all", "precision", "map", "mrr", "ndcg")
+OF_LISTS = ("novelty", "popularity", "diversity")
+HEAD_TO_TAIL = ("head", "middle", "tail")
+N_BOOTSTRAP = 1000
+USERS_AT_ONCE = 16_384
+"""Users whose vectors and ratings are in hand at a time; the scores of a block are far fewer."""
+
+
+@dataclass(frozen=True, eq=False)
+class Ranking:
+    """What an evaluation found.
+
+    users       one row a judged user: user_id, n_known, n_hidden, then `metric@k` and auc, float64; NaN: undefined
+    of_all      coverage@k and gini@k, which are no means over users
+    listed      by k: how often each item stands in a list, (n_items,) int64
+    not_judged  users without hidden items
+    cold        judged users of whom nothing was known; they got the most popular items
+    seed        of the bootstrap
+    """
+
+    users: pd.DataFrame
+    of_all: dict[str, float]
+    listed: dict[int, np.ndarray]
+    not_judged: int
+    cold: int
+    seed: int
+
+    @cached_property
+    def summary(self) -> pd.DataFrame:
+        """One row a metric: metric, mean, low, high: the mean over users with its 95 % bootstrap interval.
+
+        low and high are NaN for what is no mean over users. Drawn when first asked for: a search needs means alone.
+        """
+        means = bootstrap(self.users.drop(columns=["user_id", "n_known", "n_hidden"]), self.seed)
+        extra = pd.DataFrame(
+            {"metric": list(self.of_all), "mean": list(self.of_all.values()), "low": np.nan, "high": np.nan}
+        )
+        return pd.concat([means, extra], ignore_index=True)
+
+    def __getitem__(self, metric: str) -> float:
+        """The mean of a metric, such as `ranking["ndcg@10"]`."""
+        return self.of_all[metric] if metric in self.of_all else float(self.users[metric].mean())
+
+
+def check_metric(metric: str) -> None:
+    """Raise SettingError unless `metric` is one that is better when greater: auc, or `name@k`."""
+    name, at, k = metric.partition("@")
+    if metric != "auc" and not (name in AT_K and at and k.isdigit() and int(k) > 0):
+        raise SettingError(f"unknown metric {metric!r}: use auc or one of {', '.join(AT_K)} with @k, such as ndcg@10")
+
+
+def rank_quality(
+    model: Model,
+    split: HoldOut,
+    k: Sequence[int] = (10,),
+    *,
+    auc: bool = True,
+    n_threads: int = 1,
+    seed: int = 42,
+    progress: Callable[[int, int], None] | None = None,
+) -> Ranking:
+    """Judge a model that was trained on `split.train`.
+
+    k        lengths of the lists
+    auc      False saves the pass over all scores that it needs
+    seed     of the bootstrap
+
+    Memory is bounded by `USERS_AT_ONCE` users, their lists, and one row of metrics a user. Raises InputError if the
+    model has other items than the split.
+    """
+    if not np.array_equal(model.item_ids, split.known.item_ids):
+        raise InputError("the model was trained on other items than it is to be judged by")
+    if not k or min(k) < 1:
+        raise InputError("the length of the lists is at least 1")
+    hidden = np.diff(split.truth.indptr)
+    judged = np.flatnonzero(hidden > 0)
+    n_items, longest = len(model.item_ids), min(max(k), len(model.item_ids))
+    tables, listed, n_cold = [], {at: np.zeros(n_items, dtype=np.int64) for at in k}, 0
+    genres = _genre_directions(model.catalog)
+    share = model.n_ratings / max(split.train.n_users, 1)
+    for start in range(0, len(judged), USERS_AT_ONCE):
+        rows = judged[start : start + USERS_AT_ONCE]
+        batch = batch_of_users(model, split.known, split.known.user_ids[rows])
+        truth = canonical(split.truth[rows])
+        lists, areas = _rank(model, batch, truth, longest, auc, n_threads)
+        columns = {
+            "user_id": batch.user_ids,
+            "n_known": np.diff(batch.ratings.indptr),
+            "n_hidden": hidden[rows],
+        }
+        hits = _hits(lists, truth)
+        for at in k:
+            columns |= {f"{name}@{at}": values for name, values in _at_k(hits, hidden[rows], at).items()}
+            columns |= {f"{name}@{at}": values for name, values in _of_lists(lists[:, :at], share, genres).items()}
+            shown = lists[:, :at]
+            listed[at] += np.bincount(shown[shown != NONE], minlength=n_items)
+        if auc:
+            columns["auc"] = areas
+        tables.append(pd.DataFrame(columns))
+        n_cold += int((batch.origin == COLD).sum())
+        if progress is not None:
+            progress(start + len(rows), len(judged))
+    users = pd.concat(tables, ignore_index=True)
+    of_all = {f"coverage@{at}": float((counts > 0).mean()) for at, counts in listed.items()}
+    of_all |= {f"gini@{at}": gini(counts) for at, counts in listed.items()}
+    return Ranking(users, of_all, listed, len(hidden) - len(judged), n_cold, seed)
+
+
+def bootstrap(values: pd.DataFrame, seed: int = 42, n: int = N_BOOTSTRAP) -> pd.DataFrame:
+    """Mean of every column with the 2.5 % and 97.5 % quantiles of the means of `n` resamples of its rows.
+
+    NaN values are left out of a mean. Returns columns metric, mean, low, high; a column without values gives NaN.
+    """
+    rng = np.random.default_rng(seed)
+    table = values.to_numpy(np.float64)
+    present = ~np.isnan(table)
+    filled = np.where(present, table, 0.0)
+    everyone = np.ones(len(table))
+
+    def mean(times_drawn: np.ndarray) -> np.ndarray:
+        weight = times_drawn @ present
+        return np.divide(times_drawn @ filled, weight, out=np.full(table.shape[1], np.nan), where=weight > 0)
+
+    draws = np.array(
+        [mean(np.bincount(rng.integers(len(table), size=len(table)), minlength=len(table))) for _ in range(n)]
+    )
+    low, high = np.full(table.shape[1], np.nan), np.full(table.shape[1], np.nan)
+    known = present.any(axis=0)
+    low[known], high[known] = np.nanquantile(draws[:, known], [0.025, 0.975], axis=0)
+    return pd.DataFrame({"metric": values.columns, "mean": mean(everyone), "low": low, "high": high})
+
+
+def by_activity(ranking: Ranking, metric: str = "ndcg@10", groups: int = 10) -> pd.DataFrame:
+    """Quality by how much is known of a user: one row a group, those of whom least is known first.
+
+    The groups are as equal as they can be while users with equally many known ratings stay together, so there may be
+    fewer of them. Columns: users, fewest, most (known ratings, int64), mean, low, high: the metric with its 95 %
+    bootstrap interval. Raises SettingError for a metric that is no mean over users.
+    """
+    if metric not in ranking.users or groups < 1:
+        raise SettingError(f"cannot group users by activity with metric {metric!r} and {groups} groups")
+    known = ranking.users["n_known"].to_numpy()
+    cuts = np.unique(np.quantile(known, np.arange(1, groups) / groups, method="inverted_cdf"))
+    number = np.unique(np.searchsorted(cuts, known), return_inverse=True)[1]
+    rows = []
+    for group in range(int(number.max()) + 1):
+        inside = number == group
+        found = bootstrap(ranking.users.loc[inside, [metric]], ranking.seed).iloc[0]
+        rows.append(
+            {"users": int(inside.sum()), "fewest": int(known[inside].min()), "most": int(known[inside].max())}
+            | {bound: float(found[bound]) for bound in ("mean", "low", "high")}
+        )
+    return pd.DataFrame(rows)
+
+
+def by_popularity(listed: np.ndarray, n_ratings: np.ndarray) -> pd.DataFrame:
+    """Who gets the recommendations: one row for head, middle and tail of the catalogue.
+
+    listed     (n_items,) how often each item was recommended
+    n_ratings  (n_items,) how often it was rated
+
+    The items are ordered by their ratings and cut so that each part holds a third of all ratings, as nearly as whole
+    items allow: the head is a few that everybody knows, the tail the many that few do. Whoever recommends as people
+    rate gives a third to each. Columns: part, items, ratings, recommendations; the last two are shares of all.
+    """
+    total = max(int(n_ratings.sum()), 1)
+    order = np.argsort(-n_ratings, kind="stable")
+    before = np.cumsum(n_ratings[order]) - n_ratings[order] / 2
+    part = np.empty(len(n_ratings), dtype=np.int64)
+    part[order] = np.minimum(before * len(HEAD_TO_TAIL) / total, len(HEAD_TO_TAIL) - 1).astype(np.int64)
+    part[order[:1]] = 0  # one item may have more than two thirds of all ratings: it is still the head
+
+    def share(counts: np.ndarray) -> np.ndarray:
+        return np.bincount(part, weights=counts, minlength=len(HEAD_TO_TAIL)) / max(int(counts.sum()), 1)
+
+    return pd.DataFrame(
+        {
+            "part": HEAD_TO_TAIL,
+            "items": np.bincount(part, minlength=len(HEAD_TO_TAIL)),
+            "ratings": share(n_ratings),
+            "recommendations": share(listed),
+        }
+    )
+
+
+def gini(counts: np.ndarray) -> float:
+    """Gini coefficient of non-negative counts, 0 … 1: the mean difference between two of them over twice the mean."""
+    ordered = np.sort(np.asarray(counts, dtype=np.float64))
+    n, total = len(ordered), ordered.sum()
+    if total == 0:
+        return 0.0
+    return float((2 * np.arange(1, n + 1) - n - 1) @ ordered / (n * total))
+
+
+def _rank(
+    model: Model, batch: UserBatch, truth: sp.csr_matrix, k: int, auc: bool, n_threads: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Lists (n, k) of item rows, and the AUC of each user (NaN without `auc`), from one pass over the scores."""
+    areas = np.full(len(batch), np.nan)
+    known = canonical(batch.ratings)
+
+    def scored(rows: slice) -> np.ndarray:
+        block = np.ascontiguousarray(score(model, batch[rows]), dtype=np.float32)
+        if auc:
+            _areas(
+                block, known.indptr[rows.start : rows.stop + 1], known.indices,
+                truth.indptr[rows.start : rows.stop + 1], truth.indices, areas[rows],
+            )  # fmt: skip
+        return block
+
+    lists, _ = top_k(scored, len(batch), len(model.item_ids), k, exclude=known, n_threads=n_threads)
+    return lists, areas
+
+
+def _hits(lists: np.ndarray, truth: sp.csr_matrix) -> np.ndarray:
+    """Whether each listed item is hidden from its user: bool (n, k)."""
+    n_items = truth.shape[1]
+    wanted = np.repeat(np.arange(truth.shape[0], dtype=np.int64), np.diff(truth.indptr)) * n_items + truth.indices
+    keys = np.arange(len(lists), dtype=np.int64)[:, None] * n_items + lists
+    place = np.minimum(np.searchsorted(wanted, keys.ravel()), len(wanted) - 1).reshape(lists.shape)
+    return (wanted[place] == keys) & (lists != NONE)
+
+
+def _at_k(hits: np.ndarray, n_hidden: np.ndarray, k: int) -> dict[str, np.ndarray]:
+    """The metrics of lists cut at k, one value a user; a list may be shorter, when the catalogue is."""
+    hits = hits[:, :k].astype(np.float64)
+    places = np.arange(1, hits.shape[1] + 1)
+    found, ideal = hits.sum(axis=1), np.minimum(k, n_hidden)
+    gains = 1 / np.log2(np.arange(2, k + 2))
+    first = np.where(found > 0, hits.argmax(axis=1) + 1, np.inf)
+    return {
+        "hr": (found > 0).astype(np.float64),
+        "recall": found / ideal,
+        "recall_all": found / n_hidden,
+        "precision": found / k,
+        "map": (hits * np.cumsum(hits, axis=1) / places).sum(axis=1) / ideal,
+        "mrr": 1 / first,
+        "ndcg": hits @ gains[: hits.shape[1]] / np.cumsum(gains)[ideal - 1],
+    }
+
+
+def _of_lists(lists: np.ndarray, share: np.ndarray, genres: np.ndarray | None) -> dict[str, np.ndarray]:
+    """What the lists are like, whether right or wrong; NaN where a list has nothing to say."""
+    there = lists != NONE
+    shares = np.where(there, share[lists], np.nan)
+    known = np.where(shares > 0, shares, np.nan)
+    result = {"novelty": _row_mean(-np.log2(known)), "popularity": _row_mean(shares)}
+    diversity = np.full(len(lists), np.nan)
+    if genres is not None:
+        directions = np.where(there[:, :, None], genres[lists], 0)
+        n = (directions != 0).any(axis=2).sum(axis=1)  # the sum of all pairs' cosines is |Σ g|² − n, each pair twice
+        pairs = n * (n - 1)
+        alike = (directions.sum(axis=1) ** 2).sum(axis=1) - n
+        diversity[pairs > 0] = 1 - alike[pairs > 0] / pairs[pairs > 0]
+    return result | {"diversity": diversity}
+
+
+def _row_mean(values: np.ndarray) -> np.ndarray:
+    n = (~np.isnan(values)).sum(axis=1)
+    return np.divide(np.nansum(values, axis=1), n, out=np.full(len(values), np.nan), where=n > 0)
+
+
+def _genre_directions(catalog: Catalog) -> np.ndarray | None:
+    """One-hot genres scaled to length 1, (n_items, n_genres) float32; zero for an item without; None without any."""
+    lists = [list(genres) for genres in catalog.items["genres"]]
+    names = sorted({name for genres in lists for name in genres})
+    if not names:
+        return None
+    place = {name: at for at, name in enumerate(names)}
+    directions = np.zeros((len(lists), len(names)), dtype=np.float32)
+    for row, genres in enumerate(lists):
+        directions[row, [place[name] for name in genres]] = 1 / np.sqrt(max(len(genres), 1))
+    return directions
+
+
+@numba.njit(nogil=True, cache=True)
+def _areas(scores, known_start, known, truth_start, truth, areas):  # type: ignore[no-untyped-def]
+    """AUC of each row: each candidate's score is looked up among the sorted scores of the hidden items."""
+    n_items = scores.shape[1]
+    for row in range(len(scores)):
+        hidden = truth[truth_start[row] : truth_start[row + 1]]
+        seen = known[known_start[row] : known_start[row + 1]]
+        n = len(hidden)
+        values = np.empty(n, np.float32)
+        for at in range(n):
+            values[at] = scores[row, hidden[at]]
+        values.sort()
+        right, n_others = 0.0, 0
+        at_hidden, at_seen = 0, 0
+        for item in range(n_items):
+            if at_seen < len(seen) and seen[at_seen] == item:
+                at_seen += 1
+                if at_hidden < n and hidden[at_hidden] == item:
+                    at_hidden += 1
+                continue
+            if at_hidden < n and hidden[at_hidden] == item:
+                at_hidden += 1
+                continue
+            value = scores[row, item]
+            low, high = 0, n  # hidden scores below `low` are lower than value
+            while low < high:
+                middle = (low + high) // 2
+                if values[middle] < value:
+                    low = middle + 1
+                else:
+                    high = middle
+            end = low
+            while end < n and values[end] == value:
+                end += 1
+            right += (n - end) + 0.5 * (end - low)
+            n_others += 1
+        areas[row] = right / (n * n_others) if n_others else np.nan

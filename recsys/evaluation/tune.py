@@ -1,0 +1,166 @@
+"""Searching for better settings on a validation part, by Optuna's tree-structured Parzen estimator. Knows no test part.
+
+What is searched, and where, is written with each setting of a model (`setting(…, search=…)`). A study is a SQLite
+file: a search that was broken off goes on where it was.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import sqlite3
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, get_args, get_type_hints
+
+from recsys.dataset.catalog import Catalog
+from recsys.dataset.split import HoldOut
+from recsys.dataset.weighting import Weighting, WeightingScheme
+from recsys.errors import InputError, RecsysError, SettingError, Unavailable
+from recsys.evaluation.ranking import rank_quality
+from recsys.models import train_model, with_settings
+
+N_STARTUP = 8
+"""Trials drawn at random before the estimator has something to go by; the first of them are the defaults."""
+PLAN = "plan"
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """What a search found.
+
+    params    settings of the best trial, fixed ones included; and `weighting` where that was searched
+    value     its metric on the validation part
+    default   the metric of the default settings
+    trials    one dict a finished trial in order: number, value, and its settings
+    """
+
+    params: dict[str, Any]
+    value: float
+    default: float
+    trials: list[dict[str, Any]]
+
+
+def search_space(learner: type[Any], fixed: Mapping[str, Any] | None = None) -> dict[str, tuple[float, float]]:
+    """The settings that are searched with their bounds; `fixed` ones are left out."""
+    return {
+        field.name: field.metadata["search"]
+        for field in dataclasses.fields(learner)
+        if field.metadata["search"] is not None and field.name not in (fixed or {})
+    }
+
+
+def tune(
+    learner: type[Any],
+    splits: Sequence[HoldOut],
+    catalog: Catalog,
+    *,
+    metric: str = "ndcg@10",
+    n_trials: int = 50,
+    minutes: float | None = None,
+    fixed: Mapping[str, Any] | None = None,
+    weighting: Weighting | None = None,
+    search_weighting: bool = False,
+    study: Path | None = None,
+    seed: int = 42,
+    n_threads: int = 1,
+    progress: Callable[[int, int], None] | None = None,
+) -> Tuned:
+    """Find settings for which a model learned from a split's training part ranks best what the split hides.
+
+    splits             the metric is the mean over them: several are less at the mercy of chance
+    n_trials, minutes  whichever is reached first ends the search; trials of a continued study count
+    fixed              settings that stay as they are given
+    weighting         which ratings count, and how; with `search_weighting` the weighting is searched too
+    study              SQLite file that keeps the trials; None: memory
+
+    A trial whose settings make training fail counts as the worst. Raises Unavailable without Optuna, InputError if
+    `study` belongs to another search or is no study, SettingError where there is nothing to search.
+    """
+    try:
+        import optuna
+    except ImportError:
+        raise Unavailable("tuning needs Optuna: python -m pip install 'recsys[tune]'") from None
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    fixed, weighting = dict(fixed or {}), weighting or Weighting()
+    space, types = search_space(learner, fixed), get_type_hints(learner)
+    if not space and not search_weighting:
+        raise SettingError(f"{learner.name!r} has nothing to tune")
+    at_k = int(metric.partition("@")[2] or 10)
+    first = with_settings(learner, fixed)
+    plan = {
+        "model": learner.name,
+        "fixed": fixed,
+        "confidence": weighting.to_json(),
+        "search": space | ({"weighting": get_args(WeightingScheme)} if search_weighting else {}),
+        "metric": metric,
+        "train": [split.train.fingerprint for split in splits],
+        "seed": seed,
+    }
+    plan_text = json.dumps(plan, sort_keys=True, default=list)
+
+    def judge(trial: Any) -> float:
+        chosen: dict[str, Any] = {}
+        for name, (low, high) in space.items():
+            draw = trial.suggest_int if types[name] is int else trial.suggest_float
+            chosen[name] = draw(name, low, high, log=True)
+        scheme = trial.suggest_categorical("weighting", get_args(WeightingScheme)) if search_weighting else None
+        trust = dataclasses.replace(weighting, scheme=scheme) if scheme else weighting
+        found = []
+        for split in splits:
+            try:
+                model = train_model(split.train, catalog, with_settings(learner, fixed | chosen), trust)
+            except RecsysError as error:
+                trial.set_user_attr("failed", str(error))
+                return 0.0
+            found.append(rank_quality(model, split, (at_k,), auc=metric == "auc", n_threads=n_threads)[metric])
+        return sum(found) / len(found)
+
+    found = _open(study, plan_text, seed)
+    if not found.trials:
+        defaults = {name: getattr(first, name) for name in space}
+        found.enqueue_trial(defaults | ({"weighting": weighting.scheme} if search_weighting else {}))
+
+    def n_done() -> int:
+        return sum(trial.state.name == "COMPLETE" for trial in found.trials)
+
+    started = time.monotonic()
+    while n_done() < n_trials and (n_done() == 0 or not minutes or time.monotonic() - started < 60 * minutes):
+        found.optimize(judge, n_trials=1)
+        if progress is not None:
+            progress(n_done(), n_trials)
+    done = [trial for trial in found.trials if trial.state.name == "COMPLETE"]
+    return Tuned(
+        {**fixed, **found.best_params},
+        float(found.best_value),
+        float(done[0].value or 0.0),
+        [{"number": trial.number, "value": trial.value, **trial.params} for trial in done],
+    )
+
+
+def _open(study: Path | None, plan: str, seed: int) -> Any:
+    """A new study, or the one that is there if it is of this plan."""
+    import optuna
+
+    storage = None
+    if study is not None:
+        study.parent.mkdir(parents=True, exist_ok=True)
+        storage = f"sqlite:///{study.resolve()}"
+        if study.is_file() and study.stat().st_size and study.open("rb").read(15) != b"SQLite format 3":
+            raise InputError(f"{study}: is not a study of a search; choose another file")
+    try:
+        found = optuna.create_study(storage=storage, study_name="recsys", direction="maximize", load_if_exists=True)
+    except Exception as error:
+        if isinstance(error, sqlite3.Error) or type(error).__module__.startswith(("sqlalchemy", "optuna")):
+            words = str(error).splitlines()[0]
+            raise InputError(f"{study}: cannot be used as a study ({words}); choose another file") from None
+        raise
+    if found.user_attrs.get(PLAN, plan) != plan:
+        raise InputError(f"{study}: belongs to another search (other data, model or options); choose another file")
+    found.set_user_attr(PLAN, plan)
+    found.sampler = optuna.samplers.TPESampler(
+        seed=seed + len(found.trials), n_startup_trials=N_STARTUP, multivariate=True
+    )
+    return found

@@ -1,0 +1,1 @@
+"""Ranked lists, the reasons for them, steering, re-ranking and comparison."""

@@ -1,0 +1,167 @@
+"""Steering: more of one end of an axis, within limits, and what it costs.
+
+A user's vector x moves to x + |x| Σ_j s_j a_j, a_j the unit directions of axes and s_j the amounts: at 1 the shift is
+as long as the taste itself. A movie y gains |x| Σ_j s_j a_j·y, so what changes its score is told exactly, axis by axis.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from recsys.errors import InputError, SettingError, UnknownId
+from recsys.models import Model
+from recsys.recommend.topn import COLD, UserBatch, recommend
+from recsys.space.axis import BETWEEN, Axes, Axis
+from recsys.space.probes import KNOWN, ask, question_of
+
+FARTHEST = 3.0
+"""The greatest amount along an axis: beyond, nothing of the user's own taste is left in the list."""
+
+
+@dataclass(frozen=True, eq=False)
+class Steered:
+    """What steering did to the list of one user.
+
+    table   user_id, rank, item_id, score (after steering), taste (score before), rank_before (among all that may be
+            listed; 1 = best), and one column `gain: <axis>` for each axis: what it added to the score
+    left    item ids that were on the list of the same length before and are not any more
+    moved   one row an axis: axis, amount, before, after: the list's mean position along it, in standard deviations
+    loss    share of the taste score that the new list gives up: 1 − mean taste of the new list / mean taste of the old
+            one
+    """
+
+    table: pd.DataFrame
+    left: list[object]
+    moved: pd.DataFrame
+    loss: float
+
+
+def shifted(model: Model, batch: UserBatch, shifts: Sequence[tuple[Axis, float]]) -> UserBatch:
+    """The same users, each moved along the axes. Raises SettingError for an amount beyond ±3, InputError for nobody's
+    vector: there is no taste to start from where nothing is known."""
+    for axis, amount in merged(shifts):
+        if not abs(amount) <= FARTHEST:
+            raise SettingError(f"along {axis.name!r} one goes from -{FARTHEST:g} to {FARTHEST:g}, not {amount:g}")
+    space = model.space  # raises Unsupported for a model without vectors
+    assert batch.vectors is not None
+    if (batch.origin == COLD).any():
+        raise InputError("there is nothing to steer: nothing is known of the user's taste yet")
+    vectors = batch.vectors.copy()
+    lengths = np.linalg.norm(vectors[:, : space.n_factors], axis=1, keepdims=True)
+    vectors[:, : space.n_factors] += lengths * _total(shifts, space.n_factors)
+    return UserBatch(batch.user_ids, batch.ratings, vectors, batch.origin)
+
+
+def steer(
+    model: Model,
+    batch: UserBatch,
+    shifts: Sequence[tuple[Axis, float]],
+    k: int = 10,
+    *,
+    exclude_seen: bool = True,
+    allowed: np.ndarray | None = None,
+) -> Steered:
+    """The list of one user, moved along axes, with what moved and why. Raises as `shifted` does."""
+    if len(batch) != 1:
+        raise InputError(f"steering is told of one user, not of {len(batch)}; `shifted` moves many")
+    space, shifts = model.space, merged(shifts)
+    moved_batch = shifted(model, batch, shifts)
+    everything = recommend(model, batch, len(model.item_ids), exclude_seen=exclude_seen, allowed=allowed)
+    table = recommend(model, moved_batch, k, exclude_seen=exclude_seen, allowed=allowed)
+    before = everything.set_index("item_id")
+    rows = space.item_rows(table["item_id"].to_numpy())
+    assert batch.vectors is not None
+    table["taste"] = before["score"].loc[table["item_id"]].to_numpy()
+    table["rank_before"] = before["rank"].loc[table["item_id"]].to_numpy()
+    length = float(np.linalg.norm(batch.vectors[0, : space.n_factors]))
+    old_rows = space.item_rows(everything["item_id"].to_numpy()[:k])
+    moved = []
+    for axis, amount in shifts:
+        table[f"gain: {axis.name}"] = length * amount * (space.item_factors[rows, : space.n_factors] @ axis.direction)
+        positions = axis.positions(space)
+        moved.append((axis.name, amount, _mean(positions[old_rows]), _mean(positions[rows])))
+    old_taste = float(everything["score"].iloc[:k].mean()) if len(everything) else float("nan")
+    return Steered(
+        table,
+        [item for item in everything["item_id"].iloc[:k] if item not in set(table["item_id"])],
+        pd.DataFrame(moved, columns=["axis", "amount", "before", "after"]),
+        float(1 - table["taste"].mean() / old_taste) if old_taste > 0 else float("nan"),
+    )
+
+
+def merged(shifts: Sequence[tuple[Axis, float]]) -> list[tuple[Axis, float]]:
+    """The same shifts with each line once: amounts along one line, from whichever end it is seen, are added up."""
+    lines: list[tuple[Axis, float]] = []
+    for axis, amount in shifts:
+        for at, (other, before) in enumerate(lines):
+            cosine = float(axis.direction @ other.direction)
+            if abs(cosine) > 1 - 1e-5:
+                lines[at] = (other, before + float(np.sign(cosine)) * amount)
+                break
+        else:
+            lines.append((axis, amount))
+    return lines
+
+
+def axis_called(name: str, model: Model, axes: Axes | None) -> Axis:
+    """The axis of that name, turned so that an end that is named is its high one; as `parse_shift` looks for it.
+
+    Raises UnknownId for what is no axis and no question.
+    """
+    wanted = BETWEEN.join(end.strip() for end in name.casefold().replace("<->", "↔").split("↔"))
+    for axis in axes.discovered if axes is not None else ():
+        if wanted == axis.name:
+            return axis
+    for axis in axes.asked if axes is not None else ():
+        for seen in (axis, axis.turned()):
+            if wanted in (seen.name.casefold(), seen.high.casefold()):
+                return seen
+    try:
+        question = question_of(name, model.catalog, model.attributes)
+    except UnknownId as error:
+        ends = [end for axis in (axes.asked if axes is not None else ()) for end in (axis.low, axis.high)]
+        known = f" (ends that are: {', '.join(ends)})" if ends else ""
+        raise UnknownId(f"{name!r} is no axis and no end of one{known}: {error}") from None
+    return ask(model, question)
+
+
+def parse_shift(text: str, model: Model, axes: Axes | None = None) -> tuple[Axis, float]:
+    """The axis and the amount of "children's=+1", "Horror=-0.5", "axis 3=2" or "Saw, Se7en <-> Babe=1".
+
+    What stands before the last = is, in this order: the name of a discovered axis, the name or an end of an asked-for
+    one (the built-in ones are always there; named by its low end it is turned, so that more goes there), a question as
+    `question_of` reads it. Raises InputError for what can't be read, and for an axis that the space does not know.
+    """
+    name, equals, number = text.rpartition("=")
+    name = name.strip()
+    try:
+        amount = float(number)
+    except ValueError:
+        amount = float("nan")
+    if not equals or not name or not np.isfinite(amount):
+        raise InputError(f'{text!r} is not AXIS=AMOUNT, such as "children\'s=+1"')
+    axis = axis_called(name, model, axes)
+    if not axis.is_valid and "question" in axis.evidence:
+        order = axis.evidence["order"]
+        why = f"held-out movies come in the right order in {order:.0%} of pairs"
+        if order >= KNOWN:
+            why = (
+                "popularity or the year tells it as well" if axis.evidence["beats_chance"] else "too few movies tell it"
+            )
+        raise InputError(f"{name!r} is not in this space: {why}")
+    return axis, amount
+
+
+def _total(shifts: Sequence[tuple[Axis, float]], n_factors: int) -> np.ndarray:
+    total = np.zeros(n_factors, dtype=np.float32)
+    for axis, amount in shifts:
+        total += np.float32(amount) * axis.direction
+    return total
+
+
+def _mean(values: np.ndarray) -> float:
+    return float(np.nanmean(values)) if (~np.isnan(values)).any() else float("nan")

@@ -1,9 +1,0 @@
-"""Simplified Chinese for every sentence of the interface, a file a page; a test says that none is missing."""
-
-from __future__ import annotations
-
-from recsys.ui.chinese import batch, common, data, dimensions, for_you, movie, quality
-
-CHINESE: dict[str, str] = {}
-for _words in (common, for_you, movie, dimensions, quality, data, batch):
-    CHINESE |= _words.WORDS

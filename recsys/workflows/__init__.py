@@ -1,0 +1,1 @@
+"""One function per command: load, call, save, and return what was done."""

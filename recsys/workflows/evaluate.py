@@ -1,0 +1,185 @@
+"""Evaluate and tune: train on a part of the data and measure on what was held out."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from recsys import store
+from recsys.dataset.catalog import Catalog
+from recsys.dataset.split import HoldOut, Part, Protocol, hold_out
+from recsys.dataset.weighting import Weighting
+from recsys.errors import InputError
+from recsys.evaluation.ranking import by_activity, by_popularity, check_metric, rank_quality
+from recsys.evaluation.tune import tune as find_settings
+from recsys.models import DEFAULT_MODEL, Model, train_model, with_settings
+from recsys.models.ease import MOST_ITEMS as MOST_ITEMS_OF_EASE
+from recsys.workflows.common import Report, check_data, learner_called, quiet, rows_of_table
+
+BASELINES = ("popular", "itemknn", "ease")
+"""What anyone can have quickly, and what a model must beat to be worth its name."""
+
+
+def evaluate(
+    data: Path,
+    *,
+    models: Sequence[str] | None = None,
+    trained: Path | None = None,
+    protocol: Protocol = "random",
+    part: Part = "test",
+    k: Sequence[int] = (10,),
+    settings: Mapping[str, Any] | None = None,
+    weighting: Weighting | None = None,
+    seed: int = 42,
+    out: Path | None = None,
+    report: Report = quiet,
+) -> dict[str, Any]:
+    """Train each model on the training part of a protocol and judge it by what was hidden.
+
+    models   kinds of models; default: ials, or with `trained` those of `baselines_for`. `settings` are for a single one
+    trained  a model folder: a model with its settings, on its data, is judged first, and its weighting holds for all.
+             The result is stored with it, as ranking.json
+    seed     of the split
+    out      JSON file for the result, instead of the model's folder; nothing is stored without both
+    """
+    begun = time.perf_counter()
+    stored = store.load_prepared(data)
+    learners: list[Any] = []
+    of_model: dict[str, Any] | None = None
+    if trained is not None:
+        if settings or weighting is not None:
+            raise InputError(f"settings and weighting are those of {trained}; leave out what would change them")
+        model = store.load_model(trained)
+        check_data(model, trained, stored)
+        learners, weighting = [model.learner], model.weighting.settings
+        of_model = {"name": trained.resolve().name, "fingerprint": store.fingerprint_of(trained)}
+        models = baselines_for(model) if models is None else models
+    elif models is None:
+        models = (DEFAULT_MODEL,)
+    if settings and len(models) > 1:
+        raise InputError("settings are for one model; evaluate the models one by one, or all with their defaults")
+    learners += [with_settings(learner_called(name), settings or {}) for name in models]
+    if out is None and trained is not None:
+        out = trained / store.RANKING
+    if out is not None and out.is_dir():
+        raise InputError(f"{out}: is a folder; name a file to write to")
+    split = hold_out(stored.interactions, protocol, part=part, seed=seed)
+    results = [_judged(learner, split, stored.catalog, weighting, k, report) for learner in learners]
+    found = {
+        "data": str(data),
+        "protocol": protocol,
+        "part": part,
+        "seed": seed,
+        "k": list(k),
+        "confidence": (weighting or Weighting()).to_json(),
+        "train_ratings": split.train.n_ratings,
+        "hidden_ratings": int(split.truth.nnz),
+        "trained": of_model,
+        "seconds": round(time.perf_counter() - begun, 1),
+        "results": results,
+    }
+    if out is not None:
+        store.write_json(out, found)
+    return found
+
+
+def baselines_for(model: Model) -> tuple[str, ...]:
+    """The kinds of models that a trained one is held against unless others are asked for: other kinds than its own, and
+    such as can be trained on so many items."""
+    too_many = ("ease",) if len(model.item_ids) > MOST_ITEMS_OF_EASE else ()
+    return tuple(name for name in BASELINES if name not in (model.learner.name, *too_many))
+
+
+def _judged(
+    learner: Any,
+    split: HoldOut,
+    catalog: Catalog,
+    weighting: Weighting | None,
+    k: Sequence[int],
+    report: Report,
+) -> dict[str, Any]:
+    """One model, trained on a split and judged by it, in plain values."""
+    started = time.perf_counter()
+    model = train_model(split.train, catalog, learner, weighting, progress=report(f"training {learner.name}"))
+    seconds = time.perf_counter() - started
+    found = rank_quality(model, split, k, n_threads=os.cpu_count() or 1, progress=report(f"judging {learner.name}"))
+    at = 10 if 10 in k else k[0]
+    return {
+        "model": learner.name,
+        "hyperparameters": dataclasses.asdict(learner),
+        "seconds_to_train": round(seconds, 3),
+        "judged": len(found.users),
+        "not_judged": found.not_judged,
+        "cold": found.cold,
+        "metrics": {row.pop("metric"): row for row in rows_of_table(found.summary)},
+        "by_activity": rows_of_table(by_activity(found, f"ndcg@{at}")),
+        "by_popularity": rows_of_table(by_popularity(found.listed[at], model.n_ratings)),
+    }
+
+
+def tune(
+    data: Path,
+    out: Path,
+    *,
+    model: str = DEFAULT_MODEL,
+    protocol: Protocol = "random",
+    metric: str = "ndcg@10",
+    repeats: int = 1,
+    n_trials: int = 50,
+    minutes: float | None = None,
+    settings: Mapping[str, Any] | None = None,
+    weighting: Weighting | None = None,
+    search_weighting: bool = False,
+    seed: int = 42,
+    report: Report = quiet,
+) -> dict[str, Any]:
+    """Search settings on the validation part of a protocol; write the best as JSON for `train --params`.
+
+    With `repeats`, the mean over so many draws of the validation part counts. The trials are kept beside `out` in
+    `<out>.study.sqlite`; a search that was broken off goes on from there.
+    """
+    learner = learner_called(model)
+    if out.is_dir():
+        raise InputError(f"{out}: is a folder; name a file to write to")
+    check_metric(metric)
+    stored = store.load_prepared(data)
+    splits = [
+        hold_out(stored.interactions, protocol, part="validation", seed=seed, draw=draw) for draw in range(repeats)
+    ]
+    study = out.with_name(f"{out.name}.study.sqlite")
+    found = find_settings(
+        learner,
+        splits,
+        stored.catalog,
+        metric=metric,
+        n_trials=n_trials,
+        minutes=minutes,
+        fixed={name: getattr(with_settings(learner, settings), name) for name in settings} if settings else None,
+        weighting=weighting,
+        search_weighting=search_weighting,
+        study=study,
+        seed=seed,
+        n_threads=os.cpu_count() or 1,
+        progress=report(f"tuning {model}"),
+    )
+    params = dict(found.params)
+    if weighting is not None and weighting.min_rating is not None:
+        params["min_rating"] = weighting.min_rating
+    if "weighting" not in params and weighting is not None:
+        params["weighting"] = weighting.scheme
+    store.write_json(out, params)
+    return {
+        "model": model,
+        "protocol": protocol,
+        "metric": metric,
+        "trials": len(found.trials),
+        "default": found.default,
+        "best": found.value,
+        "params": params,
+        "out": str(out),
+        "study": str(study),
+    }

@@ -1,0 +1,289 @@
+"""The page Batch: make lists for many people and look at them, lay two models side by side, and say what is wrong."""
+
+from __future__ import annotations
+
+import shlex
+import shutil
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from recsys import store
+from recsys.ingest.datasets import data_root
+from recsys.models import MODELS, train_model
+from recsys.workflows import batch_jobs
+from recsys.workflows.batch_jobs import Desk
+
+PATIENCE = 60.0
+NAME = "ml-100k"
+
+
+@pytest.fixture(scope="module")
+def made(ml100k, tmp_path_factory) -> Path:
+    """A data folder with MovieLens 100K, the default model and that of what is popular."""
+    root = tmp_path_factory.mktemp("page")
+    store.save_prepared(root / "prepared" / NAME, ml100k)
+    told = {"name": NAME, "path": str(root / "prepared" / NAME)}
+    for name in ("ials", "popular"):
+        model = train_model(ml100k.interactions, ml100k.catalog, MODELS[name](), data=told)
+        store.save_model(root / "models" / f"{NAME}-{name}", model)
+    return root
+
+
+@pytest.fixture
+def root(made: Path, tmp_path: Path, monkeypatch) -> Path:
+    """The models of `made`, and a data folder of the test's own for its batches."""
+    monkeypatch.setenv("RECSYS_MODELS", str(made / "models"))
+    monkeypatch.setenv("RECSYS_DATA", str(tmp_path))
+    return made
+
+
+@pytest.fixture
+def app(root: Path) -> AppTest:
+    return opened()
+
+
+def opened(begun: tuple[str, ...] = (), **query: str) -> AppTest:
+    """The page at an address; `begun` are the batches that this session is to have begun."""
+
+    def script() -> None:
+        from recsys.app.pages import batch
+
+        batch.page()
+
+    test = AppTest.from_function(script, default_timeout=PATIENCE)
+    test.session_state["begun"] = list(begun)
+    for key, value in query.items():
+        test.query_params[key.replace("_", "-")] = value
+    test.run()
+    assert not test.exception
+    return test
+
+
+def folder_of(app: AppTest) -> Path:
+    """Where the batch that the page shows lies."""
+    found = batch_jobs.find_batch(data_root() / "batches", app.session_state["made"])
+    assert found is not None
+    return found
+
+
+def generate(app: AppTest) -> None:
+    """Press Generate, wait until the batch is over if one was begun, and draw again."""
+    app.button(key="batch-generate").click().run()
+    assert not app.exception
+    if "made" in app.session_state:
+        job = batch_jobs.DESK.find(folder_of(app))
+        assert job is not None and batch_jobs.DESK.wait(job, PATIENCE)
+        app.run()
+        assert not app.exception
+
+
+def errors(app: AppTest) -> list[str]:
+    return [element.value.replace("\\", "") for element in app.error]
+
+
+def test_everyone_gets_a_list_to_look_at_and_to_take_away(app: AppTest) -> None:
+    app.number_input(key="batch-k").set_value(3)
+    generate(app)
+    assert {metric.label: metric.value for metric in app.metric} == {"People": "943", "Rows": "2,829"}
+    assert len(app.get("download_button")) == 2
+    shown = app.dataframe[0].value
+    assert len(shown) == 100 and shown.columns.tolist() == ["user", "#", "title", "year", "genres", "score"]
+    app.text_input(key="batch-lookup").set_value("42").run()
+    shown = app.dataframe[0].value
+    assert shown["user"].tolist() == ["42"] * 3 and shown["#"].tolist() == [1, 2, 3]
+    assert shown["year"].between(1920, 2000).all() and shown["genres"].str.len().min() > 0
+    assert not shown["title"].str.isdigit().any()
+    app.text_input(key="batch-lookup").set_value("nobody").run()
+    assert [element.value for element in app.warning] == ["nobody is not in this batch."]
+
+
+def test_the_address_leads_back_to_the_batch_from_another_session(app: AppTest) -> None:
+    app.number_input(key="batch-k").set_value(1)
+    generate(app)
+    name = folder_of(app).name
+    assert name in app.query_params["made"]
+    again = opened(made=name)
+    assert {metric.label: metric.value for metric in again.metric}["Rows"] == "943"
+    shutil.rmtree(folder_of(app))
+    late = opened(made=name)
+    assert [element.value for element in late.info] == [
+        "The batch of this address is gone: batches are kept for a day."
+    ]
+    assert "made" not in late.query_params
+    assert not opened(made="../../etc").metric
+
+
+def test_typed_people_alone_and_who_was_set_aside(app: AppTest) -> None:
+    app.segmented_control(key="batch-who").set_value("Some, typed in").run()
+    app.text_area(key="batch-typed").set_value("7, 3 7\nghost")
+    app.number_input(key="batch-k").set_value(2)
+    generate(app)
+    assert {metric.label: metric.value for metric in app.metric} == {"People": "2", "Rows": "4"}
+    assert app.warning[0].value.startswith("Lines of your list that could not be used: 2.")
+    aside, lists = (frame.value for frame in app.dataframe)
+    assert aside["what it says"].tolist() == ["7", "ghost"]
+    assert aside["why not"].tolist() == ["user is listed twice", "user is not in the data"]
+    assert lists["user"].tolist() == ["7", "7", "3", "3"]
+
+
+def test_nobody_and_strangers_are_told_of_in_a_line(app: AppTest) -> None:
+    app.segmented_control(key="batch-who").set_value("Some, typed in").run()
+    generate(app)
+    assert errors(app) == ["Nobody is named yet. Type one user id or more, or choose a file."]
+    assert not (data_root() / "batches").exists()
+    app.text_area(key="batch-typed").set_value("99999")
+    generate(app)
+    (line,) = errors(app)
+    assert line.startswith("That cannot be made: list.txt: line 1: user '99999' is not in the data")
+    assert not app.dataframe and not app.get("download_button")
+    failed = folder_of(app)
+    app.button(key="batch-discard").click().run()
+    assert not failed.exists() and not errors(app)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("empty.csv", b"", "empty.csv: holds no user ids"),
+        ("film.bin", b"\x89\xff\x00", "film.bin: cannot be read as text"),
+    ],
+)
+def test_a_file_that_lists_nobody_is_told_of_in_a_line(app: AppTest, name: str, content: bytes, words: str) -> None:
+    app.segmented_control(key="batch-who").set_value("Some, from a file").run()
+    app.file_uploader(key="batch-file").upload(name, content).run()
+    generate(app)
+    (line,) = errors(app)
+    assert line.startswith(f"That cannot be made: {words}")
+    assert list((data_root() / "batches").iterdir()) == []
+
+
+def test_a_stopped_batch_can_be_taken_up_again_or_discarded(app: AppTest, root: Path) -> None:
+    request = batch_jobs.Request(root / "models" / f"{NAME}-popular", root / "prepared" / NAME, 2, True)
+    # asked for, and the app ended before it was made
+    stopped = batch_jobs.new_batch(data_root() / "batches", request, 943)
+    other = batch_jobs.new_batch(data_root() / "batches", request, 943)
+    page = opened((stopped.name,), made=stopped.name)
+    assert page.warning[0].value.startswith("Stopped before it was finished.")
+    page.button(key="batch-resume").click().run()
+    job = batch_jobs.DESK.find(stopped)
+    assert job is not None and batch_jobs.DESK.wait(job, PATIENCE)
+    page.run()
+    assert {metric.label: metric.value for metric in page.metric}["Rows"] == "1,886"
+    page = opened((other.name,), made=other.name)
+    page.button(key="batch-discard").click().run()
+    assert not other.exists() and stopped.exists()
+    assert "made" not in page.query_params and not page.warning
+
+
+def keys(app: AppTest) -> set[str | None]:
+    return {button.key for button in app.button}
+
+
+def test_who_has_the_link_reads_and_takes_away_and_changes_nothing(app: AppTest, root: Path) -> None:
+    app.number_input(key="batch-k").set_value(1)
+    generate(app)
+    mine = folder_of(app)
+    assert "batch-discard" in keys(app)
+    visitor = opened(made=mine.name)
+    assert "batch-discard" not in keys(visitor) and len(visitor.get("download_button")) == 2
+    request = batch_jobs.Request(root / "models" / f"{NAME}-popular", root / "prepared" / NAME, 2, True)
+    stopped = batch_jobs.new_batch(data_root() / "batches", request, 943)
+    visitor = opened(made=stopped.name)
+    assert visitor.warning[0].value.endswith("Only the session that began it can go on.")
+    assert not {"batch-resume", "batch-discard", "batch-cancel"} & keys(visitor)
+    lost = batch_jobs.Request(root / "models" / "gone", root / "prepared" / NAME, 2, True)
+    failed = batch_jobs.new_batch(data_root() / "batches", lost, 943)
+    assert batch_jobs.DESK.wait(batch_jobs.DESK.start(failed), PATIENCE)
+    visitor = opened(made=failed.name)
+    assert len(visitor.error) == 1 and not {"batch-resume", "batch-discard"} & keys(visitor)
+
+
+def test_a_session_keeps_its_last_few_batches(app: AppTest) -> None:
+    app.number_input(key="batch-k").set_value(1)
+    made = []
+    for _ in range(batch_jobs.KEPT_OF_A_SESSION + 1):
+        generate(app)
+        made.append(folder_of(app))
+    assert [folder.exists() for folder in made] == [False, *[True] * batch_jobs.KEPT_OF_A_SESSION]
+    assert app.session_state["begun"] == [folder.name for folder in made[1:]]
+
+
+def test_too_many_rows_come_with_the_whole_command_for_a_terminal(app: AppTest, root: Path, monkeypatch) -> None:
+    monkeypatch.setattr(batch_jobs, "MOST_ROWS", 10)
+    monkeypatch.setattr("recsys.app.pages.batch.MOST_ROWS", 10)
+    app.checkbox(key="batch-unseen").uncheck().run()
+    assert shlex.split(app.code[0].value) == [
+        "recsys", "recommend", "--model", str(root / "models" / f"{NAME}-ials"), "--data",
+        str(root / "prepared" / NAME), "-k", "10", "--include-seen", "--out", "lists.parquet",
+    ]  # fmt: skip
+    app.segmented_control(key="batch-who").set_value("Some, from a file").run()
+    app.file_uploader(key="batch-file").upload("my users; rm.txt", b"1\n2\n").run()
+    app.button(key="batch-generate").click().run()
+    assert "more than 10 rows" in app.error[0].value
+    words = shlex.split(app.code[0].value)
+    assert words[words.index("--users") + 1] == "my users; rm.txt" and "--include-seen" in words
+
+
+def test_how_far_it_is_shows_while_it_is_made_and_nothing_else_can_be_begun(app: AppTest, monkeypatch) -> None:
+    class Slow:
+        """As a job is in the middle of its work."""
+
+        state, is_active, done, total, seconds_left = "running", True, 300, 943, 7.2
+        is_left = False
+        stay = cancel = staticmethod(lambda: None)
+
+    class Busy(Desk):
+        def find(self, folder: Path) -> Slow:  # type: ignore[override]
+            return Slow()
+
+    generate(app)
+    monkeypatch.setattr("recsys.app.pages.batch.DESK", Busy(2))
+    app.run()
+    assert app.button(key="batch-generate").disabled
+    assert not app.button(key="batch-cancel").disabled
+    (bar,) = app.get("progress")
+    assert bar.proto.text == "300 of 943 people · 7 s left"
+    monkeypatch.setattr(Slow, "state", "waiting")
+    app.run()
+    (bar,) = app.get("progress")
+    assert bar.proto.text == "2 others are running; yours waits."
+
+
+def test_two_models_stand_side_by_side(root: Path) -> None:
+    app = opened(batch_part="Compare two models")
+    assert [app.selectbox(key=f"compare-{letter}").value for letter in "ab"] == [f"{NAME}-ials", f"{NAME}-popular"]
+    told = {metric.label: metric.value for metric in app.metric}
+    assert told["In both lists"].endswith(" of 10") and 0 <= float(told["Rank-biased overlap"]) < 1
+    signs = [element.value for element in app.markdown if "badge[" in element.value]
+    assert len(signs) == 20
+    n_common = int(told["In both lists"].split()[0])
+    assert sum("✓" in sign for sign in signs) == 2 * n_common
+    assert sum("○" in sign for sign in signs) == 20 - 2 * n_common
+    assert app.subheader[0].value == "Over a random sample of 500 people"
+    stranger = opened(batch_part="Compare two models", compare_user="nobody")
+    assert errors(stranger) == ["unknown user id: 'nobody' (ids look like 1)"]
+    assert stranger.subheader[0].value == "Over a random sample of 500 people"
+    app.selectbox(key="compare-user").set_value(7).run()
+    app.selectbox(key="compare-b").set_value(f"{NAME}-ials").run()
+    assert [element.value for element in app.info] == ["Choose two different models."]
+
+
+def test_a_single_model_is_told_how_to_get_another(root: Path, tmp_path: Path, monkeypatch) -> None:
+    shutil.copytree(root / "models" / f"{NAME}-ials", tmp_path / "models" / f"{NAME}-ials")
+    manifest = store.read_json(tmp_path / "models" / f"{NAME}-ials" / "manifest.json")
+    manifest["data"]["path"] = str(root / "prepared" / NAME)
+    store.write_json(tmp_path / "models" / f"{NAME}-ials" / "manifest.json", manifest)
+    monkeypatch.setenv("RECSYS_MODELS", str(tmp_path / "models"))
+    app = opened(batch_part="Compare two models")
+    assert "Only one model" in app.info[0].value
+    assert app.code[0].value.startswith("recsys train --data") and "--model ease" in app.code[0].value
+
+
+def test_without_the_data_the_page_says_what_to_run(root: Path, tmp_path: Path, monkeypatch) -> None:
+    shutil.copytree(root / "models" / f"{NAME}-ials", tmp_path / "elsewhere" / "models" / f"{NAME}-ials")
+    monkeypatch.setenv("RECSYS_MODELS", str(tmp_path / "elsewhere" / "models"))
+    app = opened()
+    assert "not where it was" in app.info[0].value
+    assert app.code[0].value.startswith(f"recsys prepare {NAME} --out ")

@@ -1,0 +1,129 @@
+"""The page Data: what it says of MovieLens 100K, of data with rejected rows and without times, and of data gone."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from recsys import ingest, store
+from recsys.dataset.weighting import Weighting
+from recsys.models import MODELS, train_model
+from recsys.workflows import prepare as prepare_workflow
+
+PATIENCE = 60.0
+HOSTILE = "u1,**bold** $x$ <b>t</b>,"
+
+
+@pytest.fixture(scope="module")
+def made(ml100k: ingest.Prepared, tmp_path_factory) -> Path:
+    root = tmp_path_factory.mktemp("data-page")
+    store.save_prepared(root / "ml-100k", ml100k)
+    rows = [f"u{n % 9},m{n % 7},{1 + n % 5}" for n in range(63)]
+    (root / "r.csv").write_text("\n".join(["user_id,item_id,rating", *rows, HOSTILE, "u1,m1,9", rows[0]]) + "\n")
+    prepare_workflow.prepare(str(root / "r.csv"), root / "own", scale=(1, 5))
+    for name in ("ml-100k", "own"):
+        stored = store.load_prepared(root / name)
+        told = {"name": name, "path": str(root / name)}
+        model = train_model(stored.interactions, stored.catalog, MODELS["popular"](), data=told)
+        store.save_model(root / "models" / name, model)
+    return root
+
+
+@pytest.fixture
+def root(made: Path, tmp_path: Path, monkeypatch) -> Path:
+    shutil.copytree(made, tmp_path / "d")
+    monkeypatch.setenv("RECSYS_MODELS", str(tmp_path / "d" / "models"))
+    return tmp_path / "d"
+
+
+def opened(model: str, language: str | None = None) -> AppTest:
+    def script() -> None:
+        from recsys.app.pages import data
+
+        data.page()
+
+    app = AppTest.from_function(script, default_timeout=PATIENCE)
+    app.session_state["model"] = model
+    if language is not None:
+        app.session_state["language"] = language
+    app.run()
+    assert not app.exception
+    return app
+
+
+def words(app: AppTest) -> str:
+    return "\n".join(str(part.value) for kind in ("markdown", "caption", "info", "warning") for part in app.get(kind))
+
+
+def test_movielens_is_told_of_in_words(root: Path) -> None:
+    app = opened("ml-100k")
+    tiles = {tile.label: tile.value for tile in app.metric}
+    assert tiles == {
+        "Ratings": "100,000", "People": "943", "Movies": "1,682", "Rated pairs": "6.3%",
+        "Time span": "1997-09 – 1998-04",
+    }  # fmt: skip
+    told = words(app)
+    assert "All **100,000 rows**" in told and "none was rejected" in told
+    assert "**32% of the movies get 80% of the ratings.** 44% have fewer than 20 ratings" in told
+    assert "3.53 on average; 4 is given most often, in 34% of all ratings." in told
+    assert "Most ratings: Drama." in told and "From 1922 to 1998" in told and "By week" in told
+    assert len(app.get("plotly_chart")) == 7 and not app.dataframe and not app.warning
+
+
+def test_in_chinese_genres_are_translated_too(root: Path) -> None:
+    told = words(opened("ml-100k", "中文"))
+    assert "评分最多的是剧情" in told and "32% 的电影得到 80% 的评分" in told and "on average" not in told
+
+
+def test_rejected_rows_are_counted_and_shown_as_they_stand(root: Path) -> None:
+    app = opened("own")
+    report = store.read_json(root / "own" / store.REPORT)
+    told = words(app)
+    assert "**66 rows**" in told and "2 were rejected, and 1 left out" in told
+    reasons, rows = (table.value for table in app.dataframe)
+    assert dict(zip(reasons["reason"], reasons["rows"], strict=True)) == report["reasons"]
+    assert rows.loc[rows["reason"] == "rating is missing", ["line", "text"]].to_numpy().tolist() == [[65, HOSTILE]]
+    assert HOSTILE not in told
+    assert "have no times" in told and "have no genres" in told and "when these movies were released" in told
+    assert {tile.label: tile.value for tile in app.metric}["Time span"] == "–"
+
+
+def test_a_scale_of_a_hundred_steps_has_its_true_mean_and_no_rating_that_nobody_gave(root: Path) -> None:
+    marks = np.random.default_rng(0).integers(0, 101, 3000)
+    rows = [f"u{n // 50},m{n % 50},{mark}" for n, mark in enumerate(marks)]
+    (root / "h.csv").write_text("\n".join(["user_id,item_id,rating", *rows]) + "\n")
+    prepare_workflow.prepare(str(root / "h.csv"), root / "hundred", scale=(0, 100))
+    stored = store.load_prepared(root / "hundred")
+    data = {"name": "hundred", "path": str(root / "hundred")}
+    store.save_model(
+        root / "models" / "hundred",
+        train_model(stored.interactions, stored.catalog, MODELS["popular"](), Weighting(scheme="binary"), data=data),
+    )
+    told = words(opened("hundred"))
+    assert f"{marks.mean():.2f} on average; most often between" in told
+    counts = np.histogram(marks, 20)[0]
+    assert f"in {counts.max() / 3000:.0%} of all ratings" in told and "given most often" not in told
+
+
+def test_data_prepared_anew_since_training_are_said_to_be(root: Path) -> None:
+    assert not opened("own").warning
+    prepare_workflow.prepare(str(root / "r.csv"), root / "own", scale=(1, 4))
+    app = opened("own")
+    assert "prepared anew after own was trained" in app.warning[0].value
+
+
+def test_broken_rejected_rows_are_said_to_be_broken(root: Path) -> None:
+    (root / "own" / store.REJECTED).write_bytes(b"no parquet")
+    app = opened("own")
+    assert "cannot be read" in app.warning[0].value and len(app.get("plotly_chart")) == 4
+
+
+def test_data_that_are_gone_are_said_to_be_gone(root: Path) -> None:
+    shutil.rmtree(root / "own")
+    app = opened("own")
+    assert "is not where it was" in app.info[0].value and "recsys prepare" in app.code[0].value
+    assert not app.metric

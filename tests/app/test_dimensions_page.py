@@ -1,0 +1,286 @@
+"""The page Dimensions: every tab says what the data say, and what is missing instead of failing."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from recsys import store
+from recsys.app.i18n.translate import KEY, SIMPLIFIED_CHINESE
+from recsys.evaluation.stability import discover
+from recsys.models import MODELS, train_model
+from recsys.space.axis import UNNAMED, Axes
+from recsys.space.probes import ask, built_in_questions, question_of
+
+NAME = "ml-100k"
+CURVE = [
+    {"n_factors": d, "ndcg@10": q, "low": q - 0.01, "high": q + 0.01, "error": None, "least_error": 0.1}
+    for d, q in ((1, 0.20), (2, 0.30), (4, 0.342), (8, 0.35))
+]
+
+
+@pytest.fixture(scope="module")
+def axes(ml100k, ml100k_model) -> Axes:
+    """Those of the default model: the built-in questions, one that it knows, one that it does not, and discovered
+    ones."""
+    questions = [
+        *built_in_questions(ml100k_model.attributes)[:2],
+        question_of("Horror", ml100k_model.catalog, ml100k_model.attributes),
+        question_of("Fantasy", ml100k_model.catalog, ml100k_model.attributes),
+    ]
+    asked = tuple(ask(ml100k_model, question) for question in questions)
+    assert [axis.is_valid for axis in asked] == [True, True, True, False]
+    found = discover(ml100k_model, ml100k.interactions, n_refits=1)
+    return Axes(found.method, found.discovered, asked, found.seed)
+
+
+@pytest.fixture(scope="module")
+def made(ml100k, ml100k_model, axes, tmp_path_factory) -> Path:
+    """Folders of models on MovieLens 100K: with axes and a report, bare of both, and without vectors."""
+    root = tmp_path_factory.mktemp("dimensions-page")
+    for which in ("full", "bare"):
+        store.save_model(root / which / "model", replace(ml100k_model, data={**ml100k_model.data, "name": NAME}))
+    full = root / "full" / "model"
+    store.save_axes(full, axes)
+    write_report(full, CURVE)
+    popular = train_model(ml100k.interactions, ml100k.catalog, MODELS["popular"](), data={"name": NAME})
+    store.save_model(root / "popular" / "model", popular)
+    return root
+
+
+def write_report(folder: Path, dimensions: list[dict]) -> None:
+    """A report of which nothing could be measured but what each dimension brings."""
+    nothing = {"precision": None, "chance": None, "nmi": None, "n_questions": 0, "hits@10": None}
+    measured = dict.fromkeys(("genre_retrieval", "clusters", "analogies"), nothing | {"neighbour_hits@10": None})
+    measured |= dict.fromkeys(("tag_retrieval", "genre_auc", "decade_auc", "mean_rating_r2"))
+    report = {
+        "model": "ials",
+        "judged_items": 0,
+        "representations": {"ials": {**measured, "dimensions": 64, "told": []}},
+        "divergence": {"js": None, "js_control": None},
+        "seeds": {"n": 0, "overlap@10": None, "chance_overlap@10": None},
+        "dimensions": dimensions,
+        "fingerprint": store.fingerprint_of(folder),
+    }
+    store.write_json(folder / "report.json", report)
+
+
+def script() -> None:
+    import streamlit as st
+
+    from recsys.app.pages import dimensions, movie
+
+    pages = {
+        module.URL: st.Page(module.page, title=module.URL, url_path=module.URL, default=module is dimensions)
+        for module in (dimensions, movie)
+    }
+    st.session_state["pages"] = pages
+    st.navigation(list(pages.values())).run()
+
+
+def opened(made: Path, monkeypatch, tab: str = "Axes", which: str = "full", *, chinese: bool = False) -> AppTest:
+    monkeypatch.setenv("RECSYS_MODELS", str(made / which))
+    app = AppTest.from_function(script, default_timeout=60)
+    app.query_params["dimensions-tab"] = tab
+    if chinese:
+        app.session_state[KEY] = SIMPLIFIED_CHINESE
+    return run(app)
+
+
+def run(app: AppTest) -> AppTest:
+    app.run()
+    assert not app.exception
+    return app
+
+
+def words(app: AppTest) -> str:
+    shown = [*app.markdown, *app.caption, *app.info, *app.success, *app.warning]
+    return " ".join(element.value.replace("\\", "") for element in shown)
+
+
+def test_axes_come_with_their_evidence_and_those_without_a_name_are_folded_away(made, monkeypatch, axes) -> None:
+    app = opened(made, monkeypatch)
+    said = words(app)
+    for axis in axes.asked[:3]:
+        assert f"AUC {axis.evidence['value']:.2f}" in said
+        assert (
+            f"popularity alone reaches {axis.evidence['controls']['popularity alone']:.2f}".lower() in said.lower()
+            or ("popularity" in axis.evidence["by_definition"])
+        )
+    assert "Not in this space" in said
+    assert f"{axes.asked[3].evidence['order']:.1%}" in said
+    unnamed = sum(axis.low == axis.high == UNNAMED for axis in axes.discovered)
+    assert 0 < unnamed < len(axes.discovered)
+    assert any(expander.label == f"Dimensions without a name that holds: {unnamed}" for expander in app.expander)
+
+
+def test_a_plane_of_any_two_axes(made, monkeypatch, axes) -> None:
+    app = opened(made, monkeypatch, "Plane")
+    across, up = app.selectbox(key="x"), app.selectbox(key="y")
+    assert across.value == "children's ↔ adult"
+    assert len(across.options) == len(axes.all)
+    x, y = axes.asked[0], axes.asked[2]
+    up.set_value("not Horror ↔ Horror")
+    run(app)
+    assert f"cosine {float(x.direction @ y.direction):.2f}" in words(app)
+    app.selectbox(key="y").set_value("children's ↔ adult")
+    run(app)
+    assert "two different axes" in words(app)
+
+
+def test_the_movie_that_was_clicked_leads_to_its_page(made, monkeypatch) -> None:
+    app = opened(made, monkeypatch, "Plane")
+    app.session_state[f"plane-chosen-{NAME}"] = 50
+    run(app)
+    assert "Star Wars (1977)" in words(app)
+
+
+def put(app: AppTest, end: str, items: list[int]) -> None:
+    app.session_state[f"handful-{end}-{NAME}"] = items
+
+
+def test_an_axis_of_ones_own_needs_two_movies_an_end(made, monkeypatch) -> None:
+    app = opened(made, monkeypatch, "Your own axis")
+    assert app.button(key="ask-movies").disabled
+    put(app, "low", [1, 95])
+    put(app, "high", [288])
+    run(app)
+    assert app.button(key="ask-movies").disabled
+    assert "there are 2 and 1" in words(app)
+    put(app, "high", [288, 95])
+    run(app)
+    assert app.button(key="ask-movies").disabled
+    assert "both ends" in words(app)
+    app.button(key="take-high-95").click()
+    run(app)
+    assert app.session_state[f"handful-high-{NAME}"] == [288]
+
+
+def test_an_axis_of_ones_own_is_judged_kept_and_let_go(made, monkeypatch) -> None:
+    app = opened(made, monkeypatch, "Your own axis")
+    put(app, "low", [1, 95, 71, 99])  # Toy Story, Aladdin, The Lion King, Snow White
+    put(app, "high", [288, 183, 185, 200])  # Scream, Alien, Psycho, The Shining
+    app.text_input(key="name-low").set_value("cosy")
+    app.text_input(key="name-high").set_value("scary")
+    run(app)
+    app.button(key="ask-movies").click()
+    run(app)
+    assert "The space knows this." in words(app)
+    assert "with each pair of movies left out once" in words(app).lower()
+    app.button(key="keep-axis").click()
+    run(app)
+    (own,) = app.session_state["own-axes-model"]
+    assert (own.low, own.high, own.is_valid) == ("cosy", "scary", True)
+    assert not [button for button in app.button if button.key == "keep-axis"]
+    app.button(key="drop-cosy ↔ scary").click()
+    run(app)
+    assert app.session_state["own-axes-model"] == []
+
+
+def ask_in_words(app: AppTest, text: str) -> AppTest:
+    app.segmented_control(key="ask-way").set_value("In words")
+    run(app)
+    app.text_input(key="ask-text").set_value(text)
+    next(button for button in app.button if button.label == "Ask the space").click()
+    return run(app)
+
+
+@pytest.mark.parametrize(
+    ("text", "answer"),
+    [
+        ("Comedy <-> Horror", "The space knows this."),
+        ("Fantasy", "Not in this space."),
+        ("no such thing", "no such thing"),
+        ("Horror <-> Horror", "no movies that the other has not"),
+        ("a <-> b <-> c", "is no question"),
+        ("", "Write what to ask for"),
+    ],
+)
+def test_asking_in_words(made, monkeypatch, text: str, answer: str) -> None:
+    assert answer in words(ask_in_words(opened(made, monkeypatch, "Your own axis"), text))
+
+
+def test_how_many_dimensions_are_enough_is_read_off_the_curve(made, monkeypatch) -> None:
+    app = opened(made, monkeypatch, "How many?")
+    assert "reaches nDCG@10 0.200" in words(app)
+    assert "+0.100" in words(app)
+    assert "intervals of 4 and 8 dimensions overlap" in words(app) and "highest mean is that of 8" in words(app)
+    assert "| 8 | 0.350 | +0.008 | +0.0020 |" in words(app)
+
+
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        ([(1, 0.10, 0.05), (2, 0.09, 0.05), (64, 0.08, 0.05)], "intervals of 1 to 64 dimensions overlap"),
+        ([(1, 0.09, 0.05), (2, 0.10, 0.05), (4, 0.01, 0.01), (64, 0.08, 0.05)], "intervals of 1, 2 and 64 dimensions"),
+        ([(1, 0.30, 0.01), (2, 0.10, 0.01)], "Best of those tried: 1**, by more than luck"),
+        ([(1, 0.30, 0.01)], "Only one number of dimensions was tried: 1."),
+    ],
+)
+def test_a_best_number_is_named_only_where_no_other_interval_overlaps(made, tmp_path, monkeypatch, rows, said) -> None:
+    folder = tmp_path / "flat" / "model"
+    shutil.copytree(made / "full" / "model", folder)
+    curve = [
+        {"n_factors": d, "ndcg@10": q, "low": q - near, "high": q + near, "error": None, "least_error": 0.1}
+        for d, q, near in rows
+    ]
+    write_report(folder, curve)
+    told = words(opened(tmp_path, monkeypatch, "How many?", "flat"))
+    assert said in told
+    assert ("more than luck" in told) == ("more than luck" in said)
+    assert "liked" not in told
+
+
+def test_a_report_without_its_dimensions_is_refused_in_a_line(made, tmp_path, monkeypatch) -> None:
+    folder = tmp_path / "broken" / "model"
+    shutil.copytree(made / "full" / "model", folder)
+    report = store.read_json(folder / "report.json")
+    del report["dimensions"]
+    store.write_json(folder / "report.json", report)
+    assert "is not what recsys report writes; measure again" in words(
+        opened(tmp_path, monkeypatch, "How many?", "broken")
+    )
+
+
+def test_genres_have_their_table(made, monkeypatch) -> None:
+    app = opened(made, monkeypatch, "Genres")
+    assert "standard deviations" in words(app)
+    assert any(expander.label == "As a table" for expander in app.expander)
+
+
+@pytest.mark.parametrize(
+    ("tab", "missing"),
+    [("Axes", "recsys axes"), ("Plane", "recsys axes"), ("Genres", "recsys axes"), ("How many?", "recsys report")],
+)
+def test_what_is_missing_is_said_with_the_command_that_makes_it(made, monkeypatch, tab: str, missing: str) -> None:
+    app = opened(made, monkeypatch, tab, "bare")
+    assert missing in app.code[0].value
+
+
+def test_a_model_without_vectors_has_no_dimensions(made, monkeypatch) -> None:
+    app = opened(made, monkeypatch, which="popular")
+    assert "no vectors" in words(app)
+    assert not app.tabs
+
+
+def test_chinese_parts_its_characters_from_digits(axes, monkeypatch) -> None:
+    import streamlit as st
+
+    from recsys.app.axis_text import ends_of
+
+    monkeypatch.setitem(st.session_state, KEY, SIMPLIFIED_CHINESE)
+    axis = axes.asked[2]
+    assert ends_of(replace(axis, low="not 1940s", high="1940s")) == ("非 1940 年代", "1940 年代")
+    assert ends_of(replace(axis, low=UNNAMED, high="1940s")) == ("较少 1940 年代", "1940 年代")
+    assert ends_of(replace(axis, low=UNNAMED, high="Horror")) == ("较少恐怖", "恐怖")
+
+
+@pytest.mark.parametrize("tab", ["轴", "平面", "自定义轴", "类型", "需要多少维？"])
+def test_it_speaks_chinese(made, monkeypatch, tab: str) -> None:
+    app = opened(made, monkeypatch, tab, chinese=True)
+    assert app.header[0].value == "维度"
+    assert "完全由评分学得" in words(app)

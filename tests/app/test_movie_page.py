@@ -1,0 +1,150 @@
+"""The page Movie: it shows the movie of the link, leads on to others, and says what is missing instead of failing."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from recsys import store
+from recsys.app.i18n.translate import KEY, SIMPLIFIED_CHINESE
+from recsys.models import MODELS, train_model
+from recsys.recommend.topn import similar_side_by_side
+from recsys.space.axis import Axes
+from recsys.space.probes import ask, built_in_questions
+
+NAME = "ml-100k"
+
+
+@pytest.fixture(scope="module")
+def made(ml100k, ml100k_model, tmp_path_factory) -> Path:
+    """A folder of models on MovieLens 100K: with axes, bare of them and of their data, and without vectors."""
+    root = tmp_path_factory.mktemp("movie-page")
+    store.save_prepared(root / "prepared" / NAME, ml100k)
+    told = {"name": NAME, "path": str(root / "prepared" / NAME)}
+    full = replace(ml100k_model, data={**ml100k_model.data, **told})
+    store.save_model(root / "full" / "model", full)
+    questions = built_in_questions(full.attributes)[:2]
+    store.save_axes(root / "full" / "model", Axes("varimax", (), tuple(ask(full, q) for q in questions), 42))
+    bare = replace(ml100k_model, data={**ml100k_model.data, "name": NAME, "path": str(root / "gone")})
+    store.save_model(root / "bare" / "model", bare)
+    popular = train_model(ml100k.interactions, ml100k.catalog, MODELS["popular"](), data=told)
+    store.save_model(root / "popular" / "model", popular)
+    return root
+
+
+def script() -> None:
+    from recsys.app.pages import movie
+
+    movie.page()
+
+
+def opened(made: Path, monkeypatch, which: str = "full", *, chinese: bool = False, **query: str) -> AppTest:
+    monkeypatch.setenv("RECSYS_MODELS", str(made / which))
+    app = AppTest.from_function(script, default_timeout=60)
+    for key, value in query.items():
+        app.query_params[key] = value
+    if chinese:
+        app.session_state[KEY] = SIMPLIFIED_CHINESE
+    return run(app)
+
+
+def run(app: AppTest) -> AppTest:
+    app.run()
+    assert not app.exception
+    return app
+
+
+def title(app: AppTest) -> str:
+    return app.header[0].value.replace("\\", "") if app.header else ""
+
+
+def words(app: AppTest) -> str:
+    return " ".join(element.value.replace("\\", "") for element in [*app.markdown, *app.caption, *app.info])
+
+
+def test_a_link_shows_its_movie_and_says_where_it_stands(made, monkeypatch, ml100k) -> None:
+    app = opened(made, monkeypatch, movie="50")
+    assert title(app) == "Star Wars (1977)"
+    ratings, mean = app.metric
+    own = ml100k.interactions.matrix[:, ml100k.catalog.index.get_loc(50)].data
+    assert ratings.value == str(len(own))
+    assert mean.value == f"{own.mean():.2f}"
+    assert "rated by more people than any other movie" in words(app)
+    assert "people rated it at or above their own mean" in words(app)
+
+
+def test_without_a_movie_it_offers_some_and_a_click_opens_one(made, monkeypatch) -> None:
+    app = opened(made, monkeypatch)
+    assert title(app) == "Movie"
+    starter = next(button for button in app.button if "Toy Story" in button.label)
+    starter.click()
+    run(app)
+    assert title(app) == "Toy Story (1995)"
+    assert app.query_params["movie"] == "1"
+
+
+@pytest.mark.parametrize("wrong", ["99999", "toast", "<b>", "-1", "0050", "5e1", "50.0"])
+def test_a_wrong_id_is_said_and_the_start_is_shown(made, monkeypatch, wrong: str) -> None:
+    app = opened(made, monkeypatch, movie=wrong)
+    assert wrong in app.warning[0].value.replace("\\", "")
+    assert any("Toy Story" in button.label for button in app.button)
+
+
+def test_neighbours_lead_on_and_those_in_all_lists_are_marked(made, monkeypatch, ml100k_model) -> None:
+    app = opened(made, monkeypatch, movie="50")
+    table, _ = similar_side_by_side(ml100k_model, 50)
+    counts = table["item_id"].value_counts()
+    for metric in ("cosine", "dot", "euclidean"):
+        wanted = table.loc[table["metric"] == metric, "item_id"].tolist()
+        buttons = [button for button in app.button if button.key.startswith(f"{metric}-")]
+        assert [int(button.key.removeprefix(f"{metric}-")) for button in buttons] == wanted
+        for item, button in zip(wanted, buttons, strict=True):
+            assert button.label.startswith("● ") == (counts[item] == 3)
+    first = table["item_id"].iloc[0]
+    app.button(key=f"cosine-{first}").click()
+    run(app)
+    assert title(app) == ml100k_model.catalog.label_of([first])[0]
+    assert app.query_params["movie"] == str(first)
+
+
+def test_a_movie_that_few_like_is_not_judged(made, monkeypatch, ml100k_model) -> None:
+    rare = ml100k_model.item_ids[ml100k_model.n_ratings.argmin()]
+    app = opened(made, monkeypatch, movie=str(rare))
+    assert "Too few people like it to say what they have in common" in words(app)
+
+
+def test_where_no_movie_is_well_known_nothing_is_said_of_them(ml100k, tmp_path, monkeypatch) -> None:
+    some = ml100k.interactions.select(np.random.default_rng(0).random(100_000) < 0.01)
+    assert some.matrix.getnnz(axis=0).max() < 20
+    store.save_prepared(tmp_path / "few", replace(ml100k, interactions=some))
+    told = {"name": "few", "path": str(tmp_path / "few")}
+    model = train_model(some, ml100k.catalog, MODELS["ials"](n_factors=2, epochs=1), data=told)
+    store.save_model(tmp_path / "few-models" / "model", model)
+    best = model.item_ids[model.n_ratings.argmax()]
+    app = opened(tmp_path, monkeypatch, "few-models", movie=str(best))
+    assert "20 ratings or more" not in words(app).replace("items have 20 ratings or more", "")
+    assert "fifty are needed" in words(app) and not app.code  # no command that would fail
+
+
+def test_shares_are_rounded_down_and_no_further() -> None:
+    from recsys.app.pages.movie import _floor
+
+    assert [_floor(share) for share in (0.29, 0.57, 0.999, 1.0, 0.0)] == [0.29, 0.57, 0.99, 1.0, 0.0]
+
+
+def test_it_speaks_chinese(made, monkeypatch) -> None:
+    app = opened(made, monkeypatch, movie="50", chinese=True)
+    assert [heading.value for heading in app.subheader][:2] == ["三种度量下与它最相似的电影", "它在各条轴上的位置"]
+
+
+def test_what_is_missing_is_said(made, monkeypatch) -> None:
+    bare = opened(made, monkeypatch, "bare", movie="50")
+    assert "recsys axes" in bare.code[0].value
+    assert "not where it was" in words(bare)
+    popular = opened(made, monkeypatch, "popular", movie="50")
+    assert "no vectors" in words(popular)
+    assert title(popular) == "Star Wars (1977)"

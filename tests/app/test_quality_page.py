@@ -1,0 +1,247 @@
+"""The page Quality: measuring a model from the page, what is then said of it, and what is refused."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from recsys import ingest, store
+from recsys.dataset.catalog import Catalog
+from recsys.models import IALS, MODELS, train_model
+from recsys.workflows import evaluate as evaluate_workflow
+from recsys.workflows import inspect as inspect_workflow
+
+PATIENCE = 120.0
+
+
+@pytest.fixture(scope="module")
+def made(ml100k: ingest.Prepared, tmp_path_factory) -> Path:
+    """MovieLens 100K with a small model that has been measured, and one without vectors that has not."""
+    root = tmp_path_factory.mktemp("quality")
+    store.save_prepared(root / "ml-100k", ml100k)
+    told = {"name": "ml-100k", "path": str(root / "ml-100k")}
+    for name, learner in (("a-ials", IALS(n_factors=8, epochs=4)), ("b-popular", MODELS["popular"]())):
+        store.save_model(root / "models" / name, train_model(ml100k.interactions, ml100k.catalog, learner, data=told))
+    folder = root / "models" / "a-ials"
+    evaluate_workflow.evaluate(root / "ml-100k", trained=folder, models=["popular", "itemknn"])
+    inspect_workflow.report_embedding(folder, root / "ml-100k", dimensions=(2, 8), n_seeds=1)
+    return root
+
+
+@pytest.fixture
+def root(made: Path, tmp_path: Path, monkeypatch) -> Path:
+    """A copy of it that a test may change."""
+    shutil.copytree(made, tmp_path / "q")
+    monkeypatch.setenv("RECSYS_MODELS", str(tmp_path / "q" / "models"))
+    return tmp_path / "q"
+
+
+def opened(model: str = "a-ials", language: str | None = None) -> AppTest:
+    def script() -> None:
+        from recsys.app.pages import quality
+
+        quality.page()
+
+    app = AppTest.from_function(script, default_timeout=PATIENCE)
+    app.session_state["model"] = model
+    if language is not None:
+        app.session_state["language"] = language
+    app.run()
+    assert not app.exception
+    return app
+
+
+def words(app: AppTest) -> str:
+    return "\n".join(
+        str(part.value) for kind in ("markdown", "caption", "info", "warning", "error") for part in app.get(kind)
+    )
+
+
+def button(app: AppTest, key: str):
+    return app.button(key=key)
+
+
+def test_a_measured_model_is_told_of_in_words_and_numbers(root: Path) -> None:
+    app = opened()
+    ranking = json.loads((root / "models" / "a-ials" / store.RANKING).read_text())
+    table = app.dataframe[0].value
+    assert table["model"].tolist() == ["ials (this model)", "popular", "itemknn"]
+    mean = ranking["results"][0]["metrics"]["ndcg@10"]["mean"]
+    assert table["ndcg"][0].startswith(f"{mean:.3f} (")
+    told = words(app)
+    assert "this model is ahead of **popular**" in told
+    least = min(ranking["results"][0]["by_activity"], key=lambda group: group["mean"])
+    assert "Served worst" in told and f"{least['fewest']:,}" in told
+    head = ranking["results"][0]["by_popularity"][0]
+    assert f"best-known movies (**{head['items']:,}**)" in told and f"**{head['recommendations']:.0%}**" in told
+    assert "a fifth of each person's ratings" in told and "ratings: 20,000, people: 943" in told
+    space = app.dataframe[1].value.set_index("name")
+    report = json.loads((root / "models" / "a-ials" / "report.json").read_text())
+    assert space.at["genres (one-hot)", "genre_retrieval"] == "1.000 †"
+    assert space["genre_retrieval"].str.endswith("★").sum() >= 1
+    assert f"{report['representations']['ials']['genre_retrieval']['precision']:.0%} of a movie's ten nearest" in told
+    assert len(app.get("plotly_chart")) == 4 and len(app.get("download_button")) == 1
+
+
+def test_in_chinese_the_same_is_said(root: Path) -> None:
+    told = words(opened(language="中文"))
+    assert "本模型优于 **popular**" in told and "Served worst" not in told and "{" not in told
+
+
+def test_a_model_that_was_not_measured_is_measured_by_a_click(root: Path) -> None:
+    app = opened("b-popular")
+    told = words(app)
+    assert "has not been measured yet" in told and "has no vectors" in told
+    folder = root / "models" / "b-popular"
+    (command,) = [block.value for block in app.code]
+    assert command.startswith("recsys evaluate --data") and command.endswith("--model itemknn --model ease")
+    app.get("button_group")[0].set_value(["itemknn"]).run()
+    button(app, "measure-ranking").click().run()
+    assert not app.exception and "Measured and stored" in app.success[0].value
+    found = store.stored_ranking(folder)
+    assert found is not None and [result["model"] for result in found["results"]] == ["popular", "itemknn"]
+    assert "this model is behind **itemknn**" in words(app)
+    app.run()
+    assert not app.success  # said once
+
+
+def test_numbers_of_another_model_are_refused(root: Path) -> None:
+    folder = root / "models" / "b-popular"
+    for name in (store.RANKING, "report.json"):
+        shutil.copy(root / "models" / "a-ials" / name, folder / name)
+    app = opened("b-popular")
+    assert len(app.warning) == 1 and "another model" in app.warning[0].value  # its report is not even asked for
+    assert not app.dataframe and button(app, "measure-ranking")
+    for text, why in (("{", "cannot be read"), ("{}", "is not what recsys evaluate")):
+        (folder / store.RANKING).write_text(text)
+        assert why in opened("b-popular").warning[0].value.replace("\\", "")
+    (root / "models" / "a-ials" / "report.json").write_text('{"model": "ials"}')
+    assert "is not what recsys report writes" in opened().warning[0].value.replace("\\", "")
+
+
+def without(*path: str | int):
+    """What takes one entry out of a result."""
+
+    def change(found: dict) -> None:
+        *way, last = path
+        for step in way:
+            found = found[step]
+        del found[last]
+
+    return change
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        without("k"),
+        lambda found: found.update(k=[]),
+        lambda found: found.update(protocol="banana"),
+        lambda found: found.update(results=[]),
+        without("trained", "fingerprint"),
+        without("results", 0, "judged"),
+        without("results", 1, "metrics", "gini@10"),
+        without("results", 0, "by_activity", 0, "fewest"),
+        without("results", 0, "by_popularity", 2),
+        without("results", 1, "by_activity", 0),
+    ],
+)
+def test_a_ranking_that_lacks_something_is_refused_in_a_line(root: Path, change) -> None:
+    path = root / "models" / "a-ials" / store.RANKING
+    found = store.read_json(path)
+    change(found)
+    store.write_json(path, found)
+    app = opened()
+    assert "is not what recsys evaluate --trained writes; measure again" in app.warning[0].value.replace("\\", "")
+    assert button(app, "measure-ranking")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        without("dimensions"),
+        without("dimensions", 0, "low"),
+        without("divergence", "js_control"),
+        without("representations", "ials", "told"),
+        without("representations", "random", "genre_retrieval", "chance"),
+        lambda found: found.update(representations=["ials"]),
+        lambda found: found.update(model=["ials"]),
+    ],
+)
+def test_a_report_that_lacks_something_is_refused_in_a_line(root: Path, change) -> None:
+    path = root / "models" / "a-ials" / "report.json"
+    found = store.read_json(path)
+    change(found)
+    store.write_json(path, found)
+    app = opened()
+    assert "is not what recsys report writes; measure again" in app.warning[0].value.replace("\\", "")
+    assert button(app, "measure-space")
+
+
+@pytest.mark.parametrize("genres", [("Drama",), ()])
+def test_a_catalogue_of_one_genre_or_of_none_has_a_report_too(root: Path, ml100k: ingest.Prepared, genres) -> None:
+    items = ml100k.catalog.items
+    catalog = Catalog.of(items["item_id"].to_numpy(), list(items["title"]), genres=[genres] * len(items))
+    store.save_prepared(root / "plain", dataclasses.replace(ml100k, catalog=catalog))
+    told = {"name": "plain", "path": str(root / "plain")}
+    folder = root / "models" / "c-plain"
+    store.save_model(folder, train_model(ml100k.interactions, catalog, IALS(n_factors=4, epochs=2), data=told))
+    inspect_workflow.report_embedding(folder, root / "plain", dimensions=(2,), n_seeds=0)
+    told = words(opened("c-plain"))
+    assert "What each dimension adds" in told and "None" not in told and "share a genre with it; of" not in told
+
+
+def test_of_few_people_nothing_is_made(root: Path) -> None:
+    path = root / "models" / "a-ials" / store.RANKING
+    found = store.read_json(path)
+    for result in found["results"]:
+        result["judged"] = 29
+    store.write_json(path, found)
+    told = words(opened())
+    assert "People judged: 29. So few tell nothing of which model is better." in told
+    assert "ahead of" not in told and "Served worst" not in told and "rated equally much" not in told
+
+
+def test_intervals_that_overlap_are_called_that_and_nothing_more(root: Path) -> None:
+    path = root / "models" / "a-ials" / store.RANKING
+    found = store.read_json(path)
+    found["results"][1]["metrics"]["ndcg@10"] = found["results"][0]["metrics"]["ndcg@10"]
+    store.write_json(path, found)
+    told = words(opened())
+    assert "Its 95% interval of nDCG@10 overlaps with that of **popular**" in told and "level" not in told
+
+
+def test_without_its_data_a_model_can_be_looked_at_but_not_measured(root: Path) -> None:
+    shutil.rmtree(root / "ml-100k")
+    app = opened()
+    assert len(app.dataframe) == 2  # what was measured before still shows
+    assert not app.button and "is not where it was" in words(app)
+
+
+def test_one_measures_at_a_time(root: Path) -> None:
+    from recsys.app.pages.quality import _MEASURING
+
+    app = opened("b-popular")
+    with _MEASURING:  # as while another session measures
+        button(app, "measure-ranking").click().run()
+    assert not app.exception and not app.success
+    assert any("Somebody else is measuring now" in info.value for info in app.info)
+    assert store.stored_ranking(root / "models" / "b-popular") is None
+
+
+def test_what_goes_wrong_while_measuring_is_said_in_a_line(root: Path, ml100k: ingest.Prepared) -> None:
+    app = opened("b-popular")
+    half = ml100k.interactions.select(np.arange(100_000) % 2 == 0)
+    store.save_prepared(root / "ml-100k", dataclasses.replace(ml100k, interactions=half))  # while the page is open
+    button(app, "measure-ranking").click().run()
+    assert not app.exception and not app.success
+    assert "is not what" in app.error[0].value and "was trained on" in app.error[0].value
+    button(app, "measure-ranking").click().run()
+    assert app.error  # whoever failed has left the place free
+    assert store.stored_ranking(root / "models" / "b-popular") is None

@@ -1,0 +1,63 @@
+"""Attributes: what the catalogue and the counts say, and nothing more."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from recsys.dataset.attributes import LITTLE_SEEN, WIDELY_SEEN, Attributes, well_known
+from recsys.dataset.catalog import Catalog
+from recsys.errors import InputError, UnknownId
+
+CATALOG = Catalog.of(
+    ["a", "b", "c", "d"],
+    ["A", "B", "C", "D"],
+    [1994, 1899, None, 2000],
+    [["Horror", "Comedy"], ["unknown"], ["(no genres listed)", "IMAX"], ["Comedy"]],
+    [["Pixar", "pixar"], ["horror"], [], []],
+)
+COUNTS = np.array([500, 30, 25, 3])
+ATTRIBUTES = Attributes.of(CATALOG, COUNTS, fewest_tagged=1)
+
+
+def test_every_kind_is_there_and_what_says_nothing_is_not() -> None:
+    kinds = dict(zip(ATTRIBUTES.names, ATTRIBUTES.kinds, strict=True))
+    assert kinds == {
+        "Comedy": "genre",
+        "Horror": "genre",
+        "horror": "tag",
+        "pixar": "tag",
+        "1890s": "decade",
+        "1990s": "decade",
+        "2000s": "decade",
+        LITTLE_SEEN: "popularity",
+        WIDELY_SEEN: "popularity",
+    }
+
+
+def test_who_carries_what() -> None:
+    assert ATTRIBUTES.carriers(["comedy"]).tolist() == [True, False, False, True]
+    assert ATTRIBUTES.carriers(["HORROR"]).tolist() == [True, False, False, False], "a genre goes before a tag"
+    assert ATTRIBUTES.carriers(["1890s", "2000s"]).tolist() == [False, True, False, True]
+    assert ATTRIBUTES.carriers([WIDELY_SEEN]).tolist() == [True, False, False, False]
+    assert ATTRIBUTES.carriers([LITTLE_SEEN]).tolist() == [False, False, True, True]
+    assert np.isnan(ATTRIBUTES.years[2]) and ATTRIBUTES.years[1] == 1899
+    with pytest.raises(UnknownId, match="'Noir'"):
+        ATTRIBUTES.carriers(["Comedy", "Noir"])
+
+
+def test_only_the_common_are_judged() -> None:
+    common = ATTRIBUTES.common(np.ones(4, dtype=bool), fewest=2)
+    assert common.names == ("Comedy", LITTLE_SEEN)
+    assert ATTRIBUTES.of_kind("tag").names == ("horror", "pixar")
+
+
+def test_too_few_known_items_are_refused() -> None:
+    assert well_known(np.full(60, 20)).all()
+    with pytest.raises(InputError, match="only 49"):
+        well_known(np.r_[np.full(49, 20), np.full(100, 19)])
+
+
+def test_a_decade_goes_before_a_tag_that_somebody_wrote() -> None:
+    catalog = Catalog.of(["a", "b"], ["A", "B"], [1994, 1991], [[], []], [["1990s"], []])
+    assert Attributes.of(catalog, np.array([50, 60]), fewest_tagged=1).carriers(["1990s"]).tolist() == [True, True]

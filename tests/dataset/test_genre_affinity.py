@@ -1,0 +1,92 @@
+"""Who likes a movie, held against groups that were drawn by lot."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+
+from recsys.dataset.catalog import Catalog
+from recsys.dataset.genre_affinity import Fans
+from recsys.dataset.interactions import Interactions
+from recsys.errors import UnknownId
+from recsys.ingest import Prepared
+
+
+@pytest.fixture(scope="module")
+def fans(ml100k: Prepared) -> Fans:
+    return Fans.of(ml100k.interactions, ml100k.catalog)
+
+
+def with_a_movie(data: Interactions, users: np.ndarray) -> Interactions:
+    """The same ratings and one more movie, "new", that these users gave more than they give others."""
+    column = sp.csr_matrix((np.full(len(users), 6.0), (users, np.zeros(len(users), int))), shape=(data.n_users, 1))
+    return Interactions(
+        sp.hstack([data.matrix, column], format="csr"), data.user_ids, [*data.item_ids.astype(str).tolist(), "new"]
+    )
+
+
+SMALL = Interactions(
+    np.array([[5, 4, 1, 0], [5, 5, 0, 2], [1, 0, 5, 4], [0, 0, 0, 3], [2, 0, 5, 0]]),
+    [f"u{at}" for at in range(5)], ["a", "b", "c", "d"],
+)  # fmt: skip
+GENRES = Catalog.of(["a", "b", "c", "d"], genres=[("War",), ("War", "Drama"), ("Comedy",), ()])
+
+
+def test_shares_are_counted_from_what_fans_rate_above_their_own_mean_without_the_movie_itself() -> None:
+    table = Fans.of(SMALL, GENRES).profile("a").set_index("genre")
+    # Fans are u0 and u1, who also like b and b. Everybody likes, a left out: b, b, c and d, d, c.
+    assert table["n"].tolist() == [2, 2, 2]
+    assert table["share"].to_dict() == {"War": 1.0, "Drama": 1.0, "Comedy": 0.0}
+    assert table["everyone"].to_dict() == {"War": 2 / 6, "Drama": 2 / 6, "Comedy": 2 / 6}
+    prior = 20 * 2 / 2
+    assert table["lift"]["War"] == pytest.approx((2 + prior / 3) / (2 + prior) * 3)
+    assert table.index.tolist() == ["Drama", "War", "Comedy"]
+
+
+def test_where_all_ratings_are_alike_whoever_has_a_movie_is_its_fan() -> None:
+    binary = Interactions(SMALL.matrix.sign() * 4.1, SMALL.user_ids, SMALL.item_ids)
+    assert Fans.of(binary, GENRES).profile("a")["n"].tolist() == [4, 4, 4]
+
+
+def test_a_movie_that_nobody_likes_or_that_is_all_its_fans_like_says_nothing() -> None:
+    lone = Interactions(np.array([[5, 0, 0], [0, 4, 3]]), ["x", "y"], ["a", "b", "d"])
+    fans = Fans.of(lone, GENRES)
+    for item, n in (("a", 1), ("d", 0)):
+        table = fans.profile(item)
+        assert (table["lift"] == 1).all() and table["share"].isna().all() and (table["n"] == n).all()
+    with pytest.raises(UnknownId):
+        fans.profile("zzz")
+
+
+def test_fans_of_movielens_movies_like_their_genres(ml100k: Prepared, fans: Fans) -> None:
+    for title, genre in (("Aliens", "Sci-Fi"), ("Snow White and the Seven Dwarfs", "Animation"),
+                         ("The Big Sleep", "Film-Noir"), ("A Nightmare on Elm Street", "Horror")):  # fmt: skip
+        table = fans.profile(ml100k.catalog.item_ids[ml100k.catalog.find(title)])
+        assert genre in table["genre"][:3].tolist(), title
+        assert table["lift"][0] > 1.15
+        assert "unknown" not in table["genre"].tolist()
+
+
+def test_users_drawn_by_lot_like_what_everybody_likes(ml100k: Prepared) -> None:
+    rng = np.random.default_rng(6)
+    for n in (5, 50, 300):
+        data = with_a_movie(ml100k.interactions, rng.choice(ml100k.interactions.n_users, n, replace=False))
+        catalog = Catalog.of(ml100k.catalog.item_ids.astype(str), genres=list(ml100k.catalog.items["genres"]))
+        table = Fans.of(data, catalog).profile("new")
+        common = table[table["everyone"] > 0.02]
+        assert table["n"][0] == n
+        assert np.abs(np.log(common["lift"])).mean() < 0.07
+        assert common["lift"].max() < 1.2
+
+
+def test_five_fans_make_no_great_lift(ml100k: Prepared) -> None:
+    catalog = Catalog.of(ml100k.catalog.item_ids.astype(str), genres=list(ml100k.catalog.items["genres"]))
+    everybody = Fans.of(ml100k.interactions, ml100k.catalog)
+    horror = everybody.by_genre[:, everybody.genres.index("Horror")] / np.maximum(everybody.n_likes, 1)
+    table = Fans.of(with_a_movie(ml100k.interactions, np.argsort(-horror)[:5]), catalog).profile("new")
+    table = table.set_index("genre")
+    raw = table["share"]["Horror"] / table["everyone"]["Horror"]
+    assert raw > 9  # the five most extreme of all
+    assert table["lift"]["Horror"] < raw / 2.9
+    assert table.index[0] == "Horror"

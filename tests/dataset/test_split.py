@@ -1,0 +1,112 @@
+"""Hold-out protocols: nothing is lost, nothing leaks, and each hides what it says."""
+
+from __future__ import annotations
+
+from typing import get_args
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+
+from recsys import ingest
+from recsys.dataset.interactions import Interactions
+from recsys.dataset.split import HIDDEN_SHARE, Protocol, hold_out
+from recsys.errors import InputError, SettingError
+
+PROTOCOLS = get_args(Protocol)
+
+
+def pairs(matrix: sp.csr_matrix, user_ids: np.ndarray) -> set[tuple[object, int]]:
+    rows, columns = matrix.nonzero()
+    return set(zip(user_ids[rows].tolist(), columns.tolist(), strict=True))
+
+
+@pytest.mark.parametrize("part", ["test", "validation"])
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_parts_do_not_overlap_and_add_up(ml100k: ingest.Prepared, protocol: Protocol, part: str) -> None:
+    data = ml100k.interactions
+    split = hold_out(data, protocol, part=part)  # type: ignore[arg-type]
+    train, known = pairs(split.train.matrix, split.train.user_ids), pairs(split.known.matrix, split.known.user_ids)
+    truth, everything = pairs(split.truth, split.known.user_ids), pairs(data.matrix, data.user_ids)
+    assert not truth & (train | known)
+    assert truth | train | known <= everything
+    np.testing.assert_array_equal(split.train.item_ids, data.item_ids)
+    if part == "test" and protocol != "time":  # in time, users who begin after the cut are not judged
+        assert truth | train | known == everything
+    if protocol == "new-users":
+        assert not set(split.train.user_ids.tolist()) & set(split.known.user_ids.tolist())
+        assert len(split.known.user_ids) == round(HIDDEN_SHARE * (943 if part == "test" else 754))
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_validation_sees_nothing_of_the_test(ml100k: ingest.Prepared, protocol: Protocol) -> None:
+    test = hold_out(ml100k.interactions, protocol)
+    validation = hold_out(ml100k.interactions, protocol, part="validation")
+    hidden = pairs(test.truth, test.known.user_ids)
+    for matrix, ids in (
+        (validation.train.matrix, validation.train.user_ids),
+        (validation.known.matrix, validation.known.user_ids),
+        (validation.truth, validation.known.user_ids),
+    ):
+        assert not pairs(matrix, ids) & hidden
+    if protocol == "new-users":
+        assert not set(test.known.user_ids.tolist()) & set(validation.known.user_ids.tolist())
+
+
+def test_the_latest_rating_is_left_out(ml100k: ingest.Prepared) -> None:
+    data = ml100k.interactions
+    split = hold_out(data, "leave-last-out")
+    assert (np.diff(split.truth.indptr) == 1).all()
+    assert data.timestamps is not None
+    for user in (0, 17, 942):
+        begin, end = data.matrix.indptr[user], data.matrix.indptr[user + 1]
+        hidden = np.flatnonzero(data.matrix.indices[begin:end] == split.truth[user].indices[0])[0]
+        assert data.timestamps[begin + hidden] == data.timestamps[begin:end].max()
+
+
+def test_time_cuts_everyone_at_one_moment(ml100k: ingest.Prepared) -> None:
+    data = ml100k.interactions
+    split = hold_out(data, "time")
+    assert split.train.timestamps is not None and data.timestamps is not None
+    cut = split.train.timestamps.max()
+    assert split.train.n_ratings == (data.timestamps <= cut).sum()
+    assert 0.15 < (data.timestamps > cut).mean() <= HIDDEN_SHARE
+    assert split.train.matrix[np.diff(split.truth.indptr) > 0].getnnz(axis=1).min() > 0
+
+
+def test_random_hides_a_share_of_each_user_and_another_seed_others(ml100k: ingest.Prepared) -> None:
+    data = ml100k.interactions
+    split = hold_out(data, "random", seed=1)
+    np.testing.assert_array_equal(np.diff(split.truth.indptr), np.round(HIDDEN_SHARE * np.diff(data.matrix.indptr)))
+    assert (hold_out(data, "random", seed=1).truth != split.truth).nnz == 0
+    assert (hold_out(data, "random", seed=2).truth != split.truth).nnz > 1000
+
+
+def test_other_draws_validate_on_other_ratings_of_the_same_training_part(ml100k: ingest.Prepared) -> None:
+    for protocol in ("random", "new-users"):
+        test = hold_out(ml100k.interactions, protocol)  # type: ignore[arg-type]
+        one, two = (hold_out(ml100k.interactions, protocol, part="validation", draw=draw) for draw in (0, 1))  # type: ignore[arg-type]
+        hidden = [pairs(split.truth, split.known.user_ids) for split in (one, two)]
+        assert hidden[0] != hidden[1]
+        assert not (hidden[0] | hidden[1]) & pairs(test.truth, test.known.user_ids)
+    with pytest.raises(SettingError, match="has one validation part only; random and new-users can draw several"):
+        hold_out(ml100k.interactions, "time", part="validation", draw=1)
+
+
+def test_a_user_with_one_rating_keeps_it() -> None:
+    matrix = sp.csr_matrix(np.array([[1.0, 0, 0], [1, 1, 1], [0, 1, 1]]))
+    data = Interactions(matrix, ["a", "b", "c"], ["x", "y", "z"], np.array([5, 1, 9, 9, 3, 2]))
+    split = hold_out(data, "leave-last-out")
+    assert pairs(split.truth, data.user_ids) == {("b", 2), ("c", 1)}  # of b's equal times the last in item order
+    assert pairs(hold_out(data, "random").truth, data.user_ids).isdisjoint({("a", 0)})
+
+
+def test_what_cannot_be_split_says_so() -> None:
+    matrix = sp.csr_matrix(np.ones((1, 1)))
+    lone = Interactions(matrix, ["a"], ["x"])
+    with pytest.raises(InputError, match="needs the time of every rating, which these data do not have"):
+        hold_out(lone, "time")
+    with pytest.raises(InputError, match="leaves nothing to judge by in the test part"):
+        hold_out(lone, "random")
+    with pytest.raises(SettingError, match="unknown protocol 'weekly': use leave-last-out, random"):
+        hold_out(lone, "weekly")  # type: ignore[arg-type]

@@ -1,0 +1,55 @@
+"""Weights of ratings: the formulas, and that new users are weighed like old ones."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from implicit.nearest_neighbours import bm25_weight
+
+from recsys.dataset.interactions import Interactions
+from recsys.dataset.weighting import Weighting
+from recsys.errors import InputError, SettingError
+
+RNG = np.random.default_rng(3)
+DENSE = RNG.integers(1, 6, size=(9, 30)) * (RNG.random((9, 30)) < 0.3)
+DATA = Interactions(DENSE, [f"u{i}" for i in range(9)], [f"m{i}" for i in range(30)])
+
+
+@pytest.mark.parametrize("scheme", ["binary", "rating", "log", "bm25"])
+def test_weights_have_mean_one_and_new_users_are_weighed_alike(scheme) -> None:
+    weighting = Weighting(scheme=scheme).fit(DATA)
+    weights = weighting.apply(DATA.matrix)
+    assert weights.data.mean() == pytest.approx(1, rel=1e-5)
+    np.testing.assert_array_equal(weights.indices, DATA.matrix.indices)
+    np.testing.assert_allclose(weighting.apply(DATA.matrix[4]).toarray(), weights[4].toarray(), rtol=1e-6)
+
+
+def test_the_formulas() -> None:
+    ratings = DATA.matrix.data
+    np.testing.assert_allclose(Weighting(scheme="binary").fit(DATA).apply(DATA.matrix).data, 1)
+    rated = Weighting(scheme="rating").fit(DATA).apply(DATA.matrix).data
+    np.testing.assert_allclose(rated, ratings / ratings.mean(), rtol=1e-5)
+    logged = Weighting(scheme="log").fit(DATA).apply(DATA.matrix).data
+    np.testing.assert_allclose(logged, np.log1p(ratings) / np.log1p(ratings).mean(), rtol=1e-5)
+
+
+def test_bm25_is_that_of_implicit_with_items_as_documents() -> None:
+    ours = Weighting(scheme="bm25").fit(DATA).apply(DATA.matrix)
+    theirs = sp.csr_matrix(bm25_weight(DATA.matrix.T, K1=100, B=0.8)).T.toarray()
+    np.testing.assert_allclose(ours.toarray(), theirs / theirs[theirs != 0].mean(), rtol=1e-4)
+
+
+def test_a_threshold_leaves_low_ratings_out() -> None:
+    weights = Weighting(min_rating=4).fit(DATA).apply(DATA.matrix)
+    np.testing.assert_array_equal(weights.toarray() > 0, DENSE >= 4)
+
+
+def test_what_cannot_be_weighed_is_said() -> None:
+    with pytest.raises(SettingError, match="use binary, rating, log, bm25"):
+        Weighting(scheme="none")  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="no ratings of 9 or more"):
+        Weighting(min_rating=9).fit(DATA)
+    below_zero = Interactions(np.array([[-1.0, 2.0]]), ["u"], ["a", "b"])
+    with pytest.raises(InputError, match="the lowest is -1"):
+        Weighting(scheme="rating").fit(below_zero)

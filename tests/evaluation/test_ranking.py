@@ -1,0 +1,240 @@
+"""Metrics against independent implementations (ranx, scikit-learn), and what happens at the edges."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pandas as pd
+import pytest
+import scipy.sparse as sp
+from ranx import Qrels, Run
+from ranx import evaluate as ranx_evaluate
+from sklearn.metrics import roc_auc_score
+
+from recsys import ingest
+from recsys.dataset.catalog import Catalog
+from recsys.dataset.interactions import Interactions
+from recsys.dataset.split import HoldOut, hold_out
+from recsys.errors import InputError, SettingError
+from recsys.evaluation import ranking
+from recsys.evaluation.ranking import Ranking, bootstrap, by_activity, by_popularity, gini, rank_quality
+from recsys.models import IALS, MODELS, Model, Popular, train_model
+from recsys.recommend.topn import batch_of_users, recommend, score
+
+K = (1, 5, 20)
+
+
+@pytest.fixture(scope="module")
+def split(ml100k: ingest.Prepared) -> HoldOut:
+    return hold_out(ml100k.interactions, "random")
+
+
+@pytest.fixture(scope="module")
+def model(ml100k: ingest.Prepared, split: HoldOut) -> Model:
+    return train_model(split.train, ml100k.catalog, IALS(n_factors=16, epochs=3))
+
+
+@pytest.fixture(scope="module")
+def judged(model: Model, split: HoldOut) -> Ranking:
+    return rank_quality(model, split, K, n_threads=2)
+
+
+def test_metrics_agree_with_an_independent_library(model: Model, split: HoldOut, judged: Ranking) -> None:
+    listed = recommend(model, batch_of_users(model, split.known), max(K))
+    run = Run(
+        {
+            str(user): {str(item): 1.0 / rank for item, rank in zip(rows["item_id"], rows["rank"], strict=True)}
+            for user, rows in listed.groupby("user_id")
+        }
+    )
+    truth = split.truth.tocoo()
+    qrels: dict[str, dict[str, int]] = {}
+    for user, item in zip(split.known.user_ids[truth.row], model.item_ids[truth.col], strict=True):
+        qrels.setdefault(str(user), {})[str(item)] = 1
+    theirs = {"hr": "hit_rate", "recall_all": "recall", "precision": "precision", "mrr": "mrr", "ndcg": "ndcg"}
+    names = [f"{name}@{k}" for name in theirs.values() for k in K]
+    found = ranx_evaluate(Qrels(qrels), run, names, return_mean=False)
+    by_user = judged.users.set_index(judged.users["user_id"].astype(str)).loc[sorted(qrels)]
+    order = sorted(qrels)
+    for ours, name in theirs.items():
+        for k in K:
+            expected = pd.Series(found[f"{name}@{k}"], index=order)
+            np.testing.assert_allclose(by_user[f"{ours}@{k}"], expected, atol=1e-6, err_msg=f"{ours}@{k}")
+    for k in K:
+        n = by_user["n_hidden"]
+        np.testing.assert_allclose(by_user[f"recall@{k}"], by_user[f"recall_all@{k}"] * n / np.minimum(n, k))
+
+
+def test_average_precision_agrees_with_its_definition(split: HoldOut, model: Model, judged: Ranking) -> None:
+    listed = recommend(model, batch_of_users(model, split.known), max(K))
+    for user in (1, 405, 943):
+        row = split.known.user_rows([user])[0]
+        hidden = set(model.item_ids[split.truth[row].indices].tolist())
+        ranked = listed.loc[listed["user_id"] == user, "item_id"].tolist()
+        for k in K:
+            precisions = [
+                len(hidden & set(ranked[:place])) / place for place in range(1, k + 1) if ranked[place - 1] in hidden
+            ]
+            expected = sum(precisions) / min(k, len(hidden))
+            found = judged.users.set_index("user_id").at[user, f"map@{k}"]
+            assert found == pytest.approx(expected, abs=1e-12)
+
+
+def test_auc_agrees_with_scikit_learn_ties_included(ml100k: ingest.Prepared, split: HoldOut, judged: Ranking) -> None:
+    popular = train_model(split.train, ml100k.catalog, Popular())  # counts, so ties everywhere
+    for model, areas in ((popular, rank_quality(popular, split).users), (None, judged.users)):
+        if model is None:
+            continue
+        scores = score(model, batch_of_users(model, split.known))
+        for row in (0, 100, 942):
+            candidates = np.setdiff1d(np.arange(1682), split.known.matrix[row].indices)
+            hidden = np.isin(candidates, split.truth[row].indices)
+            expected = roc_auc_score(hidden, scores[row, candidates])
+            found = areas.set_index("user_id").at[split.known.user_ids[row], "auc"]
+            assert found == pytest.approx(expected, abs=1e-9)
+
+
+def test_a_model_beats_popularity_and_popularity_beats_chance(
+    ml100k: ingest.Prepared, split: HoldOut, judged: Ranking
+) -> None:
+    popular = rank_quality(train_model(split.train, ml100k.catalog, Popular()), split, (20,))
+    rng = np.random.default_rng(0)
+    shuffled = np.stack([rng.permutation(row) for row in split.train.matrix.toarray()])
+    noise = Interactions(shuffled, split.train.user_ids, split.train.item_ids)
+    chance = rank_quality(train_model(noise, ml100k.catalog, IALS(n_factors=16, epochs=3)), split, (20,))
+    assert judged["ndcg@20"] > popular["ndcg@20"] + 0.05 > chance["ndcg@20"] + 0.1
+    assert judged["auc"] > popular["auc"] > 0.8
+    assert abs(chance["auc"] - 0.5) < 0.05
+    assert judged["coverage@20"] > 3 * popular["coverage@20"]
+    assert judged["gini@20"] < popular["gini@20"]
+    assert judged["novelty@20"] > popular["novelty@20"]
+    assert judged["popularity@20"] < popular["popularity@20"]
+
+
+def test_all_is_found_by_one_who_knows_the_answer(
+    monkeypatch: pytest.MonkeyPatch, model: Model, split: HoldOut
+) -> None:
+    answers = split.truth.toarray()
+    places = {user: row for row, user in enumerate(split.known.user_ids.tolist())}
+    monkeypatch.setattr(ranking, "score", lambda _, batch: answers[[places[u] for u in batch.user_ids.tolist()]])
+    perfect = rank_quality(model, split, K)
+    for name in ("hr", "recall", "map", "mrr", "ndcg"):
+        for k in K:
+            assert perfect[f"{name}@{k}"] == pytest.approx(1)
+    assert perfect["auc"] == 1
+    monkeypatch.setattr(ranking, "score", lambda _, batch: -answers[[places[u] for u in batch.user_ids.tolist()]])
+    assert rank_quality(model, split, K)["auc"] == 0
+
+
+def test_blocks_and_threads_change_nothing(
+    monkeypatch: pytest.MonkeyPatch, model: Model, split: HoldOut, judged: Ranking
+) -> None:
+    monkeypatch.setattr(ranking, "USERS_AT_ONCE", 100)
+    pd.testing.assert_frame_equal(rank_quality(model, split, K, n_threads=1).users, judged.users)
+
+
+def test_diversity_novelty_and_popularity_by_hand() -> None:
+    data = Interactions(
+        sp.csr_matrix(np.array([[1.0, 1, 0, 0, 0], [1, 1, 1, 0, 0]])), ["a", "b"], ["v", "w", "x", "y", "z"]
+    )
+    catalog = Catalog.of(data.item_ids, genres=[("Drama",), ("Drama",), ("War", "Drama"), ("Comedy",), ()])
+    model = train_model(data, catalog, Popular())
+    split = HoldOut(data, data, sp.csr_matrix(np.array([[0.0, 0, 1, 0, 0], [0, 0, 0, 0, 0]])))
+    found = rank_quality(model, split, (2, 3))
+    assert found.not_judged == 1
+    assert found.users["user_id"].tolist() == ["a"]  # the list is x (one of two knows it), then y and z (nobody)
+    assert found["popularity@2"] == pytest.approx((0.5 + 0) / 2)
+    assert found["novelty@2"] == pytest.approx(1)
+    assert found["diversity@2"] == pytest.approx(1)  # War, Drama against Comedy
+    assert found["diversity@3"] == pytest.approx(1)  # z has no genre to compare
+    assert found["coverage@2"] == pytest.approx(2 / 5)
+    assert found["mrr@2"] == 1 and found["auc"] == 1
+
+
+def test_lists_longer_than_the_catalogue_are_no_trouble(model: Model, split: HoldOut) -> None:
+    found = rank_quality(model, split, (5000,))
+    assert found["recall_all@5000"] == 1
+    assert found["precision@5000"] == pytest.approx((np.diff(split.truth.indptr) / 5000).mean())
+
+
+def test_the_interval_covers_the_mean_as_often_as_it_says() -> None:
+    rng = np.random.default_rng(0)
+    covered = 0
+    for trial in range(200):
+        table = bootstrap(pd.DataFrame({"m": rng.exponential(size=100)}), seed=trial, n=200)
+        covered += bool(table.at[0, "low"] <= 1 <= table.at[0, "high"])
+    assert 0.88 <= covered / 200 <= 0.98
+    empty = bootstrap(pd.DataFrame({"m": [np.nan, np.nan], "n": [1.0, np.nan]}), n=20)
+    assert np.isnan(empty.at[0, "mean"]) and empty.at[1, "mean"] == 1
+
+
+def test_gini_of_known_distributions() -> None:
+    assert gini(np.array([3, 3, 3])) == pytest.approx(0)
+    assert gini(np.array([0, 0, 0, 8])) == pytest.approx(0.75)
+    x = np.array([1.0, 4, 2, 9])
+    assert gini(x) == pytest.approx(np.abs(x[:, None] - x).mean() / (2 * x.mean()))
+
+
+def test_new_users_are_folded_in_by_every_model_with_a_use_for_their_ratings(ml100k: ingest.Prepared) -> None:
+    split = hold_out(ml100k.interactions, "new-users")
+    popular = rank_quality(train_model(split.train, ml100k.catalog, Popular()), split)["ndcg@10"]
+    for name in sorted(set(MODELS) - {"popular"}):
+        model = train_model(split.train, ml100k.catalog, MODELS[name]())
+        assert rank_quality(model, split, auc=False)["ndcg@10"] > popular + 0.03, name
+
+
+def test_a_model_of_other_items_is_refused(ml100k: ingest.Prepared, model: Model) -> None:
+    lone = Interactions(sp.csr_matrix(np.ones((2, 2))), ["a", "b"], ["x", "y"])
+    with pytest.raises(InputError, match="trained on other items"):
+        rank_quality(model, HoldOut(lone, lone, lone.matrix))
+    with pytest.raises(InputError, match="at least 1"):
+        rank_quality(model, hold_out(ml100k.interactions, "random"), (0,))
+
+
+def test_groups_by_activity_agree_with_pandas_and_keep_equals_together(judged: Ranking) -> None:
+    found = by_activity(judged, "ndcg@20", 10)
+    assert found["users"].sum() == len(judged.users) == 943 and len(found) == 10
+    assert found["users"].between(75, 115).all()
+    assert (found["fewest"].to_numpy()[1:] > found["most"].to_numpy()[:-1]).all()  # nobody's equal is elsewhere
+    for row in found.itertuples():
+        inside = judged.users[judged.users["n_known"].between(row.fewest, row.most)]
+        assert len(inside) == row.users and inside["ndcg@20"].mean() == pytest.approx(row.mean)
+        assert row.low < row.mean < row.high
+    whole = by_activity(judged, "ndcg@20", 1).iloc[0]
+    summary = judged.summary.set_index("metric").loc["ndcg@20"]
+    assert [whole[bound] for bound in ("mean", "low", "high")] == pytest.approx(summary.tolist())
+    # People of whom more is known have more hidden: with shuffled groups the differences go.
+    rng = np.random.default_rng(0)
+    users = judged.users.assign(n_known=rng.permutation(judged.users["n_known"]))
+    shuffled = by_activity(dataclasses.replace(judged, users=users), "ndcg@20", 10)
+    assert np.ptp(found["mean"]) > 3 * np.ptp(shuffled["mean"])
+
+
+def test_where_all_know_equally_much_there_is_one_group(judged: Ranking) -> None:
+    alike = dataclasses.replace(judged, users=judged.users.assign(n_known=7))
+    assert by_activity(alike, "ndcg@20").to_dict("records")[0].items() >= {"users": 943, "fewest": 7, "most": 7}.items()
+    with pytest.raises(SettingError, match="coverage@20"):
+        by_activity(judged, "coverage@20")
+
+
+def test_head_middle_and_tail_hold_a_third_of_the_ratings_each(
+    ml100k: ingest.Prepared, split: HoldOut, judged: Ranking, model: Model
+) -> None:
+    counts = pd.Series(model.n_ratings).sort_values(ascending=False, kind="stable")
+    found = by_popularity(judged.listed[20], model.n_ratings)
+    assert found["part"].tolist() == ["head", "middle", "tail"]
+    assert found["items"].sum() == 1682 and found["items"].is_monotonic_increasing
+    assert found["ratings"].to_numpy() == pytest.approx([1 / 3] * 3, abs=0.005)
+    assert found["recommendations"].sum() == pytest.approx(1)
+    head = counts.index[: found["items"][0]]
+    assert found["ratings"][0] == pytest.approx(counts.loc[head].sum() / 80_000)
+    assert found["recommendations"][0] == pytest.approx(judged.listed[20][head].sum() / judged.listed[20].sum())
+    # Controls: whoever recommends as people rate, what is popular, and anything at all.
+    as_rated = by_popularity(model.n_ratings, model.n_ratings)
+    assert as_rated["recommendations"].tolist() == as_rated["ratings"].tolist()
+    popular = rank_quality(train_model(split.train, ml100k.catalog, Popular()), split, (20,), auc=False).listed[20]
+    assert by_popularity(popular, model.n_ratings)["recommendations"][0] > found["recommendations"][0]
+    at_random = by_popularity(np.ones(1682, dtype=np.int64), model.n_ratings)
+    assert at_random["recommendations"][2] > 0.7
+    assert by_popularity(np.zeros(1682), np.zeros(1682))["recommendations"].tolist() == [0, 0, 0]

@@ -1,0 +1,124 @@
+"""Tuning: it searches what the settings declare, on the validation part only, and can be taken up again."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+
+from recsys import ingest
+from recsys.dataset.catalog import Catalog
+from recsys.dataset.interactions import Interactions
+from recsys.dataset.split import HoldOut, hold_out
+from recsys.dataset.weighting import Weighting
+from recsys.errors import InputError, SettingError, Unavailable
+from recsys.evaluation.ranking import rank_quality
+from recsys.evaluation.tune import search_space, tune
+from recsys.models import EASE, IALS, MODELS, ItemKNN, Popular, train_model
+
+FIXED = {"n_factors": 8, "epochs": 3}
+
+
+@pytest.fixture(scope="module")
+def small() -> tuple[list[HoldOut], Catalog]:
+    rng = np.random.default_rng(3)
+    dense = (rng.random((80, 30)) < np.where(np.arange(30) % 2 == np.arange(80)[:, None] % 2, 0.5, 0.05)) * 4.0
+    data = Interactions(sp.csr_matrix(dense), [f"u{i}" for i in range(80)], [f"i{i}" for i in range(30)])
+    return [hold_out(data, "random", part="validation")], Catalog.of(data.item_ids)
+
+
+def test_every_searched_range_holds_its_default() -> None:
+    for learner in MODELS.values():
+        for name, (low, high) in search_space(learner).items():
+            assert low <= getattr(learner(), name) <= high, f"{learner.name}.{name}"
+            assert low > 0, "the search is on a logarithmic scale"
+    assert set(search_space(IALS, {"nu": 1.0})) == {"regularization", "alpha0"}
+
+
+def test_what_it_finds_is_at_least_as_good_as_the_default_and_is_what_it_says(ml100k: ingest.Prepared) -> None:
+    split = hold_out(ml100k.interactions, "random", part="validation")
+    fixed = {"n_factors": 16, "epochs": 3, "alpha0": 1.0, "nu": 1.0}
+    found = tune(IALS, [split], ml100k.catalog, n_trials=12, fixed=fixed)
+    assert found.value > found.default + 0.005  # the default λ is far too much with ν 1
+    assert found.params.keys() == fixed.keys() | {"regularization"}
+    again = train_model(split.train, ml100k.catalog, IALS(**found.params))
+    assert rank_quality(again, split, auc=False)["ndcg@10"] == pytest.approx(found.value)
+    assert found.trials[0]["regularization"] == IALS().regularization
+    assert found.value == max(trial["value"] for trial in found.trials)
+
+
+def test_several_draws_are_averaged(small: tuple[list[HoldOut], Catalog], ml100k: ingest.Prepared) -> None:
+    splits = [hold_out(ml100k.interactions, "random", part="validation", draw=draw) for draw in range(2)]
+    fixed = {"n_factors": 8, "epochs": 2}
+    both = tune(IALS, splits, ml100k.catalog, n_trials=1, fixed=fixed).value
+    each = [tune(IALS, [split], ml100k.catalog, n_trials=1, fixed=fixed).value for split in splits]
+    assert both == pytest.approx(sum(each) / 2) and each[0] != each[1]
+
+
+def test_a_study_goes_on_and_finds_the_same_as_its_file_says(
+    small: tuple[list[HoldOut], Catalog], tmp_path: Path
+) -> None:
+    study = tmp_path / "new" / "study.sqlite"
+    first = tune(IALS, *small, n_trials=3, fixed=FIXED, study=study)
+    more = tune(IALS, *small, n_trials=5, fixed=FIXED, study=study)
+    assert more.trials[:3] == first.trials
+    assert len(more.trials) == 5
+    same = tune(IALS, *small, n_trials=4, fixed=FIXED, study=study)
+    assert same.trials == more.trials  # enough were there already
+    assert tune(IALS, *small, n_trials=3, fixed=FIXED).trials == first.trials  # the same seed, the same search
+
+
+def test_a_study_of_another_search_is_refused(small: tuple[list[HoldOut], Catalog], tmp_path: Path) -> None:
+    split, catalog = small
+    study = tmp_path / "study.sqlite"
+    tune(IALS, split, catalog, n_trials=1, fixed=FIXED, study=study)
+    for other in (
+        lambda: tune(EASE, split, catalog, n_trials=1, study=study),
+        lambda: tune(IALS, split, catalog, n_trials=1, fixed=FIXED | {"nu": 1.0}, study=study),
+        lambda: tune(IALS, split, catalog, n_trials=1, fixed=FIXED, study=study, metric="auc"),
+        lambda: tune(IALS, split, catalog, n_trials=1, fixed=FIXED, study=study, weighting=Weighting(2.0)),
+    ):
+        with pytest.raises(InputError, match="belongs to another search"):
+            other()
+    (tmp_path / "noise").write_bytes(b"SQLite format 3" + bytes(range(200)))
+    with pytest.raises(InputError, match="cannot be used as a study"):
+        tune(IALS, split, catalog, n_trials=1, fixed=FIXED, study=tmp_path / "noise")
+
+
+def test_the_weighting_is_searched_on_demand(small: tuple[list[HoldOut], Catalog]) -> None:
+    found = tune(ItemKNN, *small, n_trials=12, search_weighting=True, seed=1)
+    assert found.trials[0]["weighting"] == Weighting().scheme
+    assert len({trial["weighting"] for trial in found.trials}) > 1
+
+
+def test_settings_that_cannot_be_trained_are_the_worst_not_the_end(
+    small: tuple[list[HoldOut], Catalog], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fit = EASE.fit
+
+    def picky(self: EASE, *arguments: object) -> object:
+        if self.regularization != EASE().regularization:
+            raise SettingError("too small for these data")
+        return fit(self, *arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(EASE, "fit", picky)
+    found = tune(EASE, *small, n_trials=4)
+    assert [trial["value"] for trial in found.trials[1:]] == [0, 0, 0]
+    assert found.params == {"regularization": EASE().regularization}
+
+
+def test_time_ends_it_after_the_first_trial_at_the_earliest(small: tuple[list[HoldOut], Catalog]) -> None:
+    assert len(tune(IALS, *small, n_trials=50, minutes=1e-9, fixed=FIXED).trials) == 1
+
+
+def test_nothing_to_search_and_nothing_to_search_with(
+    small: tuple[list[HoldOut], Catalog], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(SettingError, match="'popular' has nothing to tune"):
+        tune(Popular, *small)
+    monkeypatch.setitem(sys.modules, "optuna", None)
+    with pytest.raises(Unavailable, match=r"pip install 'recsys\[tune\]'"):
+        tune(IALS, *small)

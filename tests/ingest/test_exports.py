@@ -1,0 +1,199 @@
+"""What people take home from Letterboxd and IMDb, whole, bent and hostile."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+
+import numpy as np
+import pytest
+
+from recsys.dataset.catalog import Catalog
+from recsys.errors import InputError
+from recsys.ingest import exports
+from recsys.ingest.exports import read_export
+
+LETTERBOXD = """Date,Name,Year,Letterboxd URI,Rating
+2021-01-03,The Matrix,1999,https://boxd.it/2a1M,4.5
+2021-01-04,"Good, the Bad and the Ugly, The",1966,https://boxd.it/2aXc,0.5
+2021-01-05,Amélie,2001,https://boxd.it/2aBc,3
+2021-01-06,Unseen,,https://boxd.it/2aBd,5
+"""
+
+DIARY = """Date,Name,Year,Letterboxd URI,Rating,Rewatch,Tags,Watched Date
+2021-01-03,Heat,1995,https://boxd.it/1,2,,,2021-01-02
+2021-01-04,Alien,1979,https://boxd.it/2,4,,"scary, old",2021-01-03
+2021-02-04,Heat,1995,https://boxd.it/3,4.5,Yes,,2021-02-03
+2021-03-04,Heat,1995,https://boxd.it/4,,Yes,,2021-03-03
+"""
+
+IMDB = """Const,Your Rating,Date Rated,Title,Original Title,URL,Title Type,IMDb Rating,Runtime (mins),Year,Genres
+tt0133093,9,2020-01-01,The Matrix,The Matrix,https://www.imdb.com/title/tt0133093/,Movie,8.7,136,1999,"Action, Sci-Fi"
+tt0211915,1,2020-01-01,Amelie,Le fabuleux destin d'Amélie Poulain,https://x/,movie,8.3,122,2001,Comedy
+tt0903747,10,2020-01-01,Breaking Bad,Breaking Bad,https://x/,TV Series,9.5,45,2008,Crime
+tt0903748,10,2020-01-01,Pilot,Pilot,https://x/,tvEpisode,9.5,45,2008,Crime
+tt0903749,7,2020-01-01,Doom,Doom,https://x/,Video Game,9.5,45,1993,Action
+tt0000001,6,2020-01-01,Some Short,Some Short,https://x/,Short,9.5,5,,Action
+"""
+
+
+def rows(export: exports.Export) -> list[tuple]:
+    table = export.ratings.astype({"year": object})
+    table["year"] = table["year"].where(table["year"].notna(), None)
+    return list(table[["title", "year", "stars", "line"]].itertuples(index=False, name=None))
+
+
+def reasons(export: exports.Export) -> list[tuple[int, str]]:
+    return list(zip(export.rejected["line"].to_pylist(), export.rejected["reason"].to_pylist(), strict=True))
+
+
+def zipped(**files: str) -> bytes:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, text in files.items():
+            archive.writestr(name.replace("__", "/").replace("_csv", ".csv"), text)
+    return packed.getvalue()
+
+
+def test_letterboxd_keeps_its_half_stars() -> None:
+    export = read_export(LETTERBOXD.encode())
+    assert export.site == "Letterboxd"
+    assert rows(export) == [
+        ("The Matrix", 1999, 4.5, 2), ("Good, the Bad and the Ugly, The", 1966, 0.5, 3),
+        ("Amélie", 2001, 3.0, 4), ("Unseen", None, 5.0, 5),
+    ]  # fmt: skip
+    assert (len(export.rejected), export.repeated) == (0, 0)
+
+
+def test_the_last_rating_of_a_movie_counts_and_a_visit_without_one_changes_nothing() -> None:
+    export = read_export(DIARY.encode(), "diary.csv")
+    assert rows(export) == [("Alien", 1979, 4.0, 3), ("Heat", 1995, 4.5, 4)]
+    assert export.repeated == 1
+    assert reasons(export) == [(5, "rating is missing")]
+    assert export.rejected["file"].to_pylist() == ["diary.csv"]
+
+
+def test_imdb_is_halved_and_what_is_no_movie_is_set_aside() -> None:
+    export = read_export(IMDB.encode())
+    assert export.site == "IMDb"
+    assert rows(export) == [("The Matrix", 1999, 4.5, 2), ("Amelie", 2001, 0.5, 3), ("Some Short", None, 3.0, 7)]
+    assert export.ratings["original_title"][1] == "Le fabuleux destin d'Amélie Poulain"
+    assert reasons(export) == [
+        (4, "TV Series is not a kind of movie"), (5, "tvEpisode is not a kind of movie"),
+        (6, "Video Game is not a kind of movie"),
+    ]  # fmt: skip
+
+
+def test_the_export_of_imdb_before_2017_is_read_too() -> None:
+    old = (
+        '"position","const","created","modified","description","Title","Title type","Directors","You rated",'
+        '"IMDb Rating","Runtime (mins)","Year"\n'
+        '"1","tt0113277","Sat Jan 1 00:00:00 2011","","","Heat","Feature Film","Michael Mann","8","8.2","170","1995"\n'
+    )
+    assert rows(read_export(old.encode())) == [("Heat", 1995, 4.0, 2)]
+
+
+@pytest.mark.parametrize("text", [LETTERBOXD, DIARY, IMDB], ids=["letterboxd", "diary", "imdb"])
+def test_what_a_spreadsheet_makes_of_a_file_reads_the_same(text: str) -> None:
+    plain = rows(read_export(text.encode()))
+    windows = text.replace("\n", "\r\n")
+    for data in (
+        windows.encode("utf-8-sig"),
+        windows.encode("utf-16"),
+        windows.encode("cp1252"),
+        text.rstrip().encode(),
+    ):
+        assert rows(read_export(data)) == plain
+    assert [row[:3] for row in rows(read_export(("\n\n" + text).encode()))] == [row[:3] for row in plain]
+
+
+def test_semicolons_do_as_well() -> None:
+    assert rows(read_export(b"Date;Name;Year;Letterboxd URI;Rating\n;Heat;1995;u;4\n")) == [("Heat", 1995, 4.0, 2)]
+
+
+def test_rows_that_cannot_be_used_are_named_by_line() -> None:
+    body = (
+        "Date,Name,Year,Letterboxd URI,Rating,Review\n"
+        'd,Good,1990,u,4,"two\nlines"\n'
+        "d,Short\n"
+        "d,,1990,u,4,\n"
+        "d,Stars,1990,u,****,\n"
+        "d,Six,1990,u,6,\n"
+        "d,Nothing,1990,u,0,\n"
+        "\n"
+        "d,Nan,1990,u,nan,\n"
+        "d,Odd year,MCMXC,u,5,\n"
+    )
+    export = read_export(body.encode())
+    assert rows(export) == [("Good", 1990, 4.0, 2), ("Odd year", None, 5.0, 11)]
+    assert reasons(export) == [
+        (4, "wrong number of fields"), (5, "title is missing"), (6, "rating is not a finite number"),
+        (7, "rating is outside 0.5:5"), (8, "rating is outside 0.5:5"), (10, "rating is not a finite number"),
+    ]  # fmt: skip
+    assert export.rejected["text"][0].as_py() == "d,Short"
+
+
+def test_a_header_alone_is_somebody_who_rated_nothing() -> None:
+    export = read_export(LETTERBOXD.splitlines()[0].encode())
+    assert len(export.ratings) == 0 and len(export.rejected) == 0
+    assert export.match(Catalog.of([1], ["Heat"])).tolist() == []
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (b"", "x.csv: is empty; give ratings.csv or diary.csv from Letterboxd"),
+        (b"\xef\xbb\xbf \n\n", "is empty"),
+        (b"userId,movieId,rating\n1,2,3\n", "neither Letterboxd nor IMDb, its first line is 'userId,movieId,rating'"),
+        (b"Date,Name,Year,Letterboxd URI\nd,Heat,1995,u\n", "a list of movies from Letterboxd without ratings"),
+        (b"Const,Created,Title,URL,Title Type,Year\n", "a list of movies from IMDb without ratings"),
+        (b"\x89PNG\r\n\x1a\n\0\0\0", "is not a text file"),
+        (b"\xff\xfeD", "is not a text file"),
+        (b"PAR1\0\0", "is not a text file"),
+        (b"PK\x03\x04 broken", "this zip cannot be read"),
+        (zipped(watched_csv="x"), "this zip holds no ratings.csv"),
+        (zipped(ratings_csv="x")[:-30], "this zip cannot be read"),
+        (b'Date,Name,Year,Letterboxd URI,Rating\nd,"Heat,1995,u,4\nd,Alien,1979,u,4\n', "line 2: is not CSV"),
+        (b"Date,Name,Year,Letterboxd URI,Rating\n" + b"a" * 200_000, "line 2: is not CSV"),
+    ],
+)  # fmt: skip
+def test_what_is_no_export_is_refused_in_one_line(data: bytes, message: str) -> None:
+    with pytest.raises(InputError) as caught:
+        read_export(data, "x.csv")
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_of_letterboxds_zip_the_outermost_ratings_are_read() -> None:
+    other = "Date,Name,Year,Letterboxd URI,Rating\nd,Deleted,1990,u,1\n"
+    export = read_export(zipped(deleted__ratings_csv=other, ratings_csv=LETTERBOXD, diary_csv=DIARY), "me.zip")
+    assert rows(export) == rows(read_export(LETTERBOXD.encode()))
+    bad = LETTERBOXD + "d,Six,1990,u,6\n"
+    assert read_export(zipped(ratings_csv=bad), "me.zip").rejected["file"].to_pylist() == ["me.zip, ratings.csv"]
+
+
+def test_what_is_too_large_is_refused_before_it_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(InputError, match="has 21 MiB; an export of ratings has at most 20"):
+        read_export(b"a" * (21 * 2**20))
+    monkeypatch.setattr(exports, "MAX_UNPACKED_BYTES", 2**20)
+    with pytest.raises(InputError, match=r"its ratings.csv has more than 1 MiB"):
+        read_export(zipped(ratings_csv="a" * (2 * 2**20)))
+
+
+def test_hostile_titles_stay_data() -> None:
+    titles = ["=cmd|'/c calc'!A1", "<script>alert(1)</script>", "{{7*7}}", "'; DROP TABLE movies;--", "電影🎬"]
+    body = "Date,Name,Year,Letterboxd URI,Rating\n" + "".join(f'd,"{title}",1990,u,4\n' for title in titles)
+    assert read_export(body.encode()).ratings["title"].tolist() == titles
+
+
+def test_ratings_from_elsewhere_find_their_movies_under_the_original_title_too(ml100k) -> None:
+    catalog = Catalog.of([1, 2, 3], ["Le Fabuleux destin d'Amélie Poulain", "Matrix", "Heat"], [2001, 1999, 1995])
+    assert read_export(IMDB.encode()).match(catalog).tolist() == [1, 0, -1]
+    some = ml100k.catalog.items.iloc[::20]
+    body = "Date,Name,Year,Letterboxd URI,Rating\n" + "".join(
+        f'd,"{title}",{"" if missing else year},u,4\n'
+        for title, year, missing in zip(some["title"], some["year"], some["year"].isna(), strict=True)
+    )
+    counts = np.bincount(ml100k.interactions.matrix.indices, minlength=len(ml100k.catalog))
+    found = read_export(body.encode()).match(ml100k.catalog, counts)
+    assert ml100k.catalog.labels[found].tolist() == ml100k.catalog.labels[::20].tolist()

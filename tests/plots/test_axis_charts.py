@@ -1,0 +1,67 @@
+"""Pictures of axes: what is drawn is what was given, and titles come out letter by letter."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from recsys.plots.dimensions import (
+    WIDEST,
+    Strip,
+    heat_map,
+    hill,
+    lift_bars,
+    movie_line,
+    movie_plane,
+    position_strips,
+    signed,
+)
+
+
+@pytest.mark.parametrize(("value", "words"), [(1.25, "+1.2"), (-0.31, "−0.3"), (0.04, "0.0"), (-0.04, "0.0")])
+def test_values_are_written_with_their_sign(value: float, words: str) -> None:
+    assert signed(value) == words
+
+
+def test_a_hill_is_highest_where_most_values_are() -> None:
+    grid = np.linspace(-3, 3, 121)
+    values = np.concatenate([np.random.default_rng(0).normal(1, 0.3, 5000), [np.nan, 99, -99]])
+    density = hill(values, grid)
+    assert density.max() == 1
+    assert abs(grid[density.argmax()] - 1) < 0.2
+    assert density[grid < -1.5].max() < 0.05
+    assert not hill(np.array([np.nan]), grid).any()
+
+
+def test_a_strip_marks_the_movie_and_says_its_true_value_even_where_it_lies_outside() -> None:
+    values = np.random.default_rng(0).normal(size=500)
+    strips = [Strip("a", "b", "note", 0.5, values, "said"), Strip("<i>", "d", "note", 9.0, values, "<b>far</b>")]
+    figure = position_strips(strips)
+    marks = [trace for trace in figure.data if trace.mode == "markers+text"]
+    assert [trace.x[0] for trace in marks] == [0.5, WIDEST]
+    assert "+9.0" in marks[1].text[0]
+    assert marks[1].hovertext == "&lt;b&gt;far&lt;/b&gt;"
+    assert "&lt;i&gt;" in [note.text for note in figure.layout.annotations]
+    assert marks[0].y[0] > marks[1].y[0], "the first stands on top"
+
+
+def test_a_heat_map_has_zero_in_the_middle_and_its_values_written_in() -> None:
+    figure = heat_map(np.array([[0.5, -2.0], [np.nan, 0.0]]), ["r", "s"], ["x", "y"], [["1", "2"], ["3", "4"]])
+    (trace,) = figure.data
+    assert (trace.zmin, trace.zmid, trace.zmax) == (-2, 0, 2)
+    assert [list(row) for row in trace.text] == [["+0.5", "−2.0"], ["", "0.0"]]
+    assert list(figure.layout.yaxis.ticktext) == ["r", "s"]
+
+
+def test_twice_and_half_as_much_are_as_long() -> None:
+    (trace,) = lift_bars(["a", "b", "c"], np.array([2.0, 1.0, 0.5]), ["", "", ""]).data
+    assert list(trace.x) == pytest.approx([1, 0, -1])
+    assert trace.text[0] == "2.00×"
+
+
+def test_titles_are_data() -> None:
+    line = movie_line(np.array([0.0]), ["<b>Bold</b>"], "low", "high")
+    plane = movie_plane(np.array([[0.0, 1.0]]), ["<b>Bold</b>"], ("w", "e"), ("s", "n"))
+    assert line.data[1].text == ("&lt;b&gt;Bold&lt;/b&gt;",)
+    assert plane.data[0].text == ("&lt;b&gt;Bold&lt;/b&gt;",)
+    assert {"<b>↑ n</b>", "<b>w</b>"} & {note.text for note in plane.layout.annotations} == {"<b>↑ n</b>"}

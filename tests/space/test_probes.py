@@ -1,0 +1,203 @@
+"""Asked-for axes: what the space knows is found, what it doesn't is said; judged by movies the probe has not seen."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.stats import spearmanr
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import roc_auc_score
+from sklearn.model_selection import StratifiedKFold
+
+from recsys.dataset.attributes import Attributes, well_known
+from recsys.dataset.catalog import Catalog
+from recsys.dataset.weighting import FittedWeighting, Weighting
+from recsys.errors import InputError, UnknownId
+from recsys.models import IALS, Model
+from recsys.space.embedding import EmbeddingSpace
+from recsys.space.probes import (
+    Question,
+    ask,
+    built_in_questions,
+    graded_question,
+    question_of,
+    share_in_order,
+    spearman_interval,
+)
+
+
+@pytest.fixture(scope="module")
+def attributes(ml100k_model: Model) -> Attributes:
+    return Attributes.of(ml100k_model.catalog, ml100k_model.n_ratings)
+
+
+def made_model(vectors: np.ndarray, years=None, counts=None) -> Model:
+    n = len(vectors)
+    space = EmbeddingSpace(np.zeros((1, vectors.shape[1])), vectors, ["u"], np.arange(n))
+    counts = np.random.default_rng(5).integers(20, 900, n) if counts is None else counts
+    catalog = Catalog.of(space.item_ids, [f"Film {i}" for i in range(n)], years)
+    return Model(IALS(), space, FittedWeighting(Weighting(), 1.0, counts.astype(float)), catalog, counts)
+
+
+def test_the_built_in_axes_are_in_movielens(ml100k_model: Model, attributes: Attributes) -> None:
+    axes = {q.name: ask(ml100k_model, q) for q in built_in_questions(attributes)}
+    assert list(axes) == ["children's ↔ adult", "art-house ↔ blockbuster", "light ↔ dark", "old ↔ new"]
+    for axis in axes.values():
+        assert axis.is_valid and axis.evidence["low"] <= axis.evidence["value"] <= axis.evidence["high"]
+        assert abs(axis.evidence["controls"]["shuffled"] - (0.5 if axis.evidence["measure"] == "auc" else 0)) < 0.12
+    place = {label: at for at, label in enumerate(ml100k_model.catalog.labels)}
+
+    def at(axis: str, title: str) -> float:
+        return float(axes[axis].positions(ml100k_model.space)[place[title]])
+
+    assert at("children's ↔ adult", "Cinderella (1950)") < -1 < 0 < at("children's ↔ adult", "GoodFellas (1990)")
+    assert at("art-house ↔ blockbuster", "Big Night (1996)") < 0 < 1 < at("art-house ↔ blockbuster", "Aliens (1986)")
+    assert at("old ↔ new", "Casablanca (1942)") < 0 < at("old ↔ new", "Twister (1996)")
+
+
+def test_held_out_auc_recomputed_by_hand(ml100k_model: Model, attributes: Attributes) -> None:
+    """The same folds through scikit-learn's own scorer, and the axis is the probe of all movies."""
+    model = ml100k_model
+    axis = ask(model, question_of("horror", model.catalog, attributes))
+    rows = np.flatnonzero(well_known(model.n_ratings))
+    directions = model.space.item_factors[rows].astype(float)
+    features = 8 * directions / np.linalg.norm(directions, axis=1, keepdims=True)
+    horror = np.array(["Horror" in genres for genres in model.catalog.items["genres"]])[rows]
+    values = np.empty(len(rows))
+    for inside, out in StratifiedKFold(5, shuffle=True, random_state=42).split(features, horror):
+        probe = LogisticRegression(C=0.01, class_weight="balanced", max_iter=5000).fit(features[inside], horror[inside])
+        values[out] = probe.decision_function(features[out])
+    assert axis.evidence["value"] == pytest.approx(roc_auc_score(horror, values), abs=1e-6)
+    probe = LogisticRegression(C=0.01, class_weight="balanced", max_iter=5000).fit(features, horror)
+    cosine = probe.coef_[0] @ axis.direction / np.linalg.norm(probe.coef_)
+    assert cosine == pytest.approx(1, abs=1e-4)
+    assert (axis.evidence["n_high"], axis.evidence["n_low"]) == (horror.sum(), (~horror).sum())
+
+
+def test_turning_the_space_changes_no_answer(ml100k_model: Model, attributes: Attributes) -> None:
+    model = ml100k_model
+    turned = np.linalg.qr(np.random.default_rng(1).normal(size=(64, 64)))[0]
+    space = EmbeddingSpace(
+        model.space.user_factors @ turned, model.space.item_factors @ turned, model.space.user_ids, model.item_ids
+    )
+    other = Model(model.learner, space, model.weighting, model.catalog, model.n_ratings)
+    question = question_of("Comedy", model.catalog, attributes)
+    a, b = ask(model, question), ask(other, question)
+    assert a.evidence["value"] == pytest.approx(b.evidence["value"], abs=1e-4)
+    np.testing.assert_allclose(a.positions(model.space), b.positions(space), atol=0.01)
+
+
+def test_what_is_not_in_the_space_is_said(attributes: Attributes, ml100k_model: Model) -> None:
+    """A coin thrown for every movie; a title's length."""
+    rng = np.random.default_rng(0)
+    coin = graded_question("heads", "tails", rng.normal(size=ml100k_model.space.n_items))
+    axis = ask(ml100k_model, coin)
+    assert not axis.is_valid and abs(axis.evidence["value"]) < 0.15
+    lengths = graded_question("short", "long", np.array([float(len(t)) for t in ml100k_model.catalog.items["title"]]))
+    assert not ask(ml100k_model, lengths).is_valid
+
+
+def test_what_popularity_alone_answers_is_not_believed() -> None:
+    """Vectors that know nothing but popularity know no genre that only popular movies have."""
+    rng = np.random.default_rng(2)
+    counts = rng.integers(20, 1000, 500)
+    vectors = np.column_stack([counts / 500, rng.normal(1, 0.3, 500), rng.normal(size=500)])
+    model = made_model(vectors, counts=counts)
+    answer = graded_question("a", "b", np.zeros(500))
+    classes = type(answer)("a", "b", (counts + rng.normal(0, 100, 500) > 500).astype(float))
+    axis = ask(model, classes)
+    assert axis.evidence["value"] > 0.9 and not axis.is_valid
+    assert ask(model, type(answer)("a", "b", classes.answer, by_definition=("popularity",))).is_valid
+
+
+def test_a_quantity_is_judged_by_rank(ml100k_model: Model) -> None:
+    rng = np.random.default_rng(4)
+    vectors = rng.normal(size=(400, 6))
+    directions = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    model = made_model(vectors)
+    axis = ask(model, graded_question("low", "high", np.exp(3 * directions[:, 2] + rng.normal(0, 0.2, 400))))
+    assert axis.is_valid and axis.evidence["value"] > 0.85
+    assert abs(float(axis.direction[2])) > 0.97
+    assert spearmanr(axis.positions(model.space), directions[:, 2]).statistic > 0.97
+
+
+def test_two_handfuls_of_movies(ml100k_model: Model, attributes: Attributes) -> None:
+    text = "Cinderella, Dumbo, Pinocchio, Aladdin <-> GoodFellas, Reservoir Dogs, Heat, Alien"
+    question = question_of(text, ml100k_model.catalog, attributes)
+    assert question.chosen and np.nansum(question.answer) == 4 and (question.answer == 0).sum() == 4
+    axis = ask(ml100k_model, question)
+    assert axis.is_valid and axis.evidence["value"] > 0.9
+    assert axis.evidence["low"] < 0.75, "eight movies leave doubt, and the interval says so"
+    lion = ml100k_model.catalog.find("The Lion King")
+    assert axis.positions(ml100k_model.space)[lion] < -1
+
+
+def test_a_few_movies_drawn_by_lot_are_not_believed(ml100k_model: Model) -> None:
+    """Groups that mean nothing: of three against three a quarter order each other right by luck."""
+    rng = np.random.default_rng(0)
+    known = np.flatnonzero(well_known(ml100k_model.n_ratings))
+    believed = {}
+    for size in (2, 3, 5):
+        found = []
+        for _ in range(40):
+            drawn = rng.choice(known, 2 * size, replace=False)
+            answer = np.full(len(ml100k_model.item_ids), np.nan)
+            answer[drawn] = np.repeat([0.0, 1.0], size)
+            found.append(ask(ml100k_model, Question("a", "b", answer, chosen=True)).is_valid)
+        believed[size] = np.mean(found)
+    assert believed[2] == 0 and believed[3] <= 0.15 and believed[5] <= 0.2, believed
+
+
+def test_the_share_in_order_is_the_auc_for_two_classes_and_whole_where_all_is_right() -> None:
+    rng = np.random.default_rng(3)
+    answer = (rng.random(300) < 0.1).astype(float)
+    for values in (rng.normal(size=300) + answer, np.round(rng.normal(size=300) + answer), answer):
+        assert share_in_order(values, answer) == pytest.approx(roc_auc_score(answer, values))
+    graded = np.where(rng.random(300) < 0.9, 0, rng.normal(3, 1, 300))
+    assert share_in_order(graded + rng.uniform(0, 1e-6, 300), graded) == pytest.approx(1)
+    assert share_in_order(rng.normal(size=300), graded) == pytest.approx(0.5, abs=0.15)
+
+
+def test_titles_with_commas_stand_whole_or_between_semicolons(ml100k_model, attributes) -> None:
+    alone = question_of("The Good, The Bad and The Ugly", ml100k_model.catalog, attributes)
+    assert np.nansum(alone.answer) == 1
+    text = "The Good, The Bad and The Ugly; Tombstone <-> Heat; Alien"
+    assert np.nansum(question_of(text, ml100k_model.catalog, attributes).answer == 0) == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "error", "words"),
+    [
+        ("", InputError, "is no question"),
+        ("Horror <->", InputError, "is no question"),
+        ("a <-> b <-> c", InputError, "is no question"),
+        ("Horror <-> horror", InputError, "no movies that the other has not"),
+        ("Horror <-> Gone with the Mind", UnknownId, "is no genre, tag or decade, and no movie is called"),
+    ],
+)
+def test_a_question_that_makes_no_sense_is_named(ml100k_model, attributes, text, error, words) -> None:
+    with pytest.raises(error, match=words):
+        question_of(text, ml100k_model.catalog, attributes)
+
+
+def test_one_movie_an_end_is_too_few(ml100k_model: Model, attributes: Attributes) -> None:
+    with pytest.raises(InputError, match="two movies"):
+        ask(ml100k_model, question_of("Alien <-> Babe", ml100k_model.catalog, attributes))
+
+
+def test_built_in_axes_need_what_they_are_made_of() -> None:
+    """Without years and genres nothing can be asked."""
+    model = made_model(np.random.default_rng(0).normal(size=(80, 4)))
+    assert built_in_questions(Attributes.of(model.catalog, model.n_ratings)) == []
+
+
+def test_the_interval_of_a_rank_correlation_covers_it() -> None:
+    rng = np.random.default_rng(6)
+    big = rng.multivariate_normal([0, 0], [[1, 0.7], [0.7, 1]], 100_000)
+    truth = float(spearmanr(big[:, 0], big[:, 1]).statistic)
+    inside = 0
+    for _ in range(300):
+        x, y = rng.multivariate_normal([0, 0], [[1, 0.7], [0.7, 1]], 40).T
+        low, high = spearman_interval(float(spearmanr(x, y).statistic), 40)
+        inside += low <= truth <= high
+    assert 0.91 <= inside / 300 <= 0.99

@@ -1,0 +1,146 @@
+"""Where movies and genres lie along axes: what is said agrees with the vectors, and a random axis has little to say."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from recsys.dataset.attributes import well_known
+from recsys.space.axis import Axis
+from recsys.space.probes import ask, question_of
+from recsys.space.profile import (
+    along,
+    best_and_overlapping,
+    gains,
+    genre_positions,
+    in_blocks,
+    places_of,
+    positions_along,
+    share_below,
+    share_of_variance,
+    spread_over,
+)
+from recsys.space.rotation import turn
+
+
+def axis_along(model, direction: np.ndarray, name: str) -> Axis:
+    return Axis.through(model.space, well_known(model.n_ratings), direction, name, "low", "high", True, {})
+
+
+@pytest.fixture(scope="module")
+def horror(ml100k_model) -> Axis:
+    return ask(ml100k_model, question_of("Horror", ml100k_model.catalog, ml100k_model.attributes))
+
+
+@pytest.fixture(scope="module")
+def child(ml100k_model) -> Axis:
+    return ask(ml100k_model, question_of("Children's", ml100k_model.catalog, ml100k_model.attributes))
+
+
+@pytest.fixture(scope="module")
+def chance(ml100k_model) -> Axis:
+    direction = np.random.default_rng(1).normal(size=ml100k_model.space.n_factors)
+    return axis_along(ml100k_model, direction, "chance")
+
+
+def test_share_below() -> None:
+    assert share_below(np.array([1.0, 2, 3, np.nan]), 3) == pytest.approx(2 / 3)
+    assert share_below(np.array([np.nan]), 3) == 0
+
+
+def test_the_shares_of_all_axes_of_a_rotation_add_up_to_one(ml100k_model) -> None:
+    directions = turn(ml100k_model.space.item_directions[well_known(ml100k_model.n_ratings)], "varimax", 42)
+    shares = [share_of_variance(ml100k_model, axis_along(ml100k_model, column, "a")) for column in directions.T]
+    assert sum(shares) == pytest.approx(1, abs=1e-5)
+    assert min(shares) > 0
+
+
+def test_a_movie_lies_where_its_vector_says_the_farthest_out_first(ml100k_model, horror, child, chance) -> None:
+    row = ml100k_model.catalog.find("Psycho (1960)")
+    positions, known = positions_along(ml100k_model, [child, chance, horror]), well_known(ml100k_model.n_ratings)
+    table = places_of(positions, known, row)
+    assert set(table["axis"]) == {0, 1, 2}
+    assert (table["position"].abs().diff().dropna() <= 0).all()
+    found = table.set_index("axis").loc[2]
+    along_horror = horror.positions(ml100k_model.space)
+    assert found["position"] == pytest.approx(along_horror[row], abs=1e-4)
+    assert found["below"] == pytest.approx((along_horror[known] < along_horror[row]).mean(), abs=2 / known.sum())
+    assert found["below"] > 0.8
+
+
+def test_a_movie_without_a_vector_lies_nowhere(ml100k_model, horror) -> None:
+    factors = ml100k_model.space.item_factors.copy()
+    factors[7] = 0
+    unknown = replace(ml100k_model, fitted=replace(ml100k_model.space, item_factors=factors))
+    everything = np.ones(len(factors), dtype=bool)
+    assert places_of(positions_along(unknown, [horror]), everything, 7).empty
+    assert len(places_of(positions_along(ml100k_model, [horror]), everything, 7)) == 1
+
+
+def test_genres_lie_where_their_movies_do_and_a_random_axis_parts_them_less(ml100k_model, horror, chance) -> None:
+    table, n = genre_positions(ml100k_model, [horror, chance])
+    known = well_known(ml100k_model.n_ratings)
+    carries = np.array(["Horror" in genres for genres in ml100k_model.catalog.items["genres"]])
+    there = horror.positions(ml100k_model.space)[known & carries]
+    assert table.loc["Horror", 0] == pytest.approx(float(there.mean()), abs=1e-5)
+    assert n["Horror"] == len(there)
+    assert table[0].idxmax() == "Horror"
+    assert table.loc["Horror", 0] > 1.5
+    assert table[1].abs().max() < table[0].abs().max()
+    assert "unknown" not in table.index
+    assert n.min() >= 10
+
+
+def test_like_rows_and_columns_become_neighbours() -> None:
+    blocks = np.kron(np.array([[2.0, 0.1], [-0.1, -3.0]]), np.ones((4, 3)))
+    mixed = np.random.default_rng(3)
+    rows, columns = mixed.permutation(8), mixed.permutation(6)
+    ordered = in_blocks(pd.DataFrame(blocks[rows][:, columns], index=rows, columns=columns))
+    assert (np.diff(np.array(ordered.index) // 4) != 0).sum() == 1
+    assert (np.diff(np.array(ordered.columns) // 3) != 0).sum() == 1
+    assert (np.diff(rows // 4) != 0).sum() > 1, "the control was in blocks before"
+
+
+def test_a_line_of_well_known_movies_in_order_with_room_between(ml100k_model, child) -> None:
+    rows = along(ml100k_model, child, 7)
+    positions = child.positions(ml100k_model.space)[rows]
+    assert 5 <= len(rows) <= 7
+    assert (np.diff(positions) >= 4 / 7 / 2 - 1e-6).all()
+    assert np.median(ml100k_model.n_ratings[rows]) > np.quantile(ml100k_model.n_ratings, 0.9)
+
+
+def test_a_plane_of_well_known_movies_that_keep_their_distance(ml100k_model, child, horror) -> None:
+    rows = spread_over(ml100k_model, child, horror, (3, 4), (1.5, 0.4))
+    places = np.column_stack([axis.positions(ml100k_model.space)[rows] for axis in (child, horror)])
+    assert 6 <= len(rows) <= 12
+    for at in range(len(rows)):
+        for other in range(at):
+            assert (np.abs(places[at] - places[other]) >= (1.5, 0.4)).any()
+    assert (np.sign(places).min(axis=0) < 0).all() and (np.sign(places).max(axis=0) > 0).all()
+
+
+CURVE = [
+    {"n_factors": 1, "ndcg@10": 0.20, "low": 0.19, "high": 0.21},
+    {"n_factors": 2, "ndcg@10": 0.30, "low": 0.29, "high": 0.31},
+    {"n_factors": 4, "ndcg@10": 0.34, "low": 0.33, "high": 0.35},
+    {"n_factors": 8, "ndcg@10": 0.35, "low": 0.34, "high": 0.36},
+]
+
+
+def test_what_added_dimensions_bring() -> None:
+    found = gains(CURVE)
+    assert found["before"].tolist() == [1, 2, 4]
+    assert found["each"].tolist() == pytest.approx([0.10, 0.02, 0.0025])
+    assert gains(CURVE[:1]).empty
+
+
+def test_the_best_number_of_dimensions_is_named_with_all_whose_intervals_overlap() -> None:
+    assert best_and_overlapping(CURVE) == (8, (4,))
+    assert best_and_overlapping(CURVE[:2]) == (2, ())
+    assert best_and_overlapping(CURVE[:1]) == (1, ())
+    flat = [{"n_factors": d, "ndcg@10": 0.1 - d / 1000, "low": 0.05, "high": 0.15} for d in (1, 2, 4)]
+    assert best_and_overlapping(flat) == (1, (2, 4))  # larger ones too: noise has no best
+    assert best_and_overlapping([*CURVE, {"n_factors": 16, "ndcg@10": 0.34, "low": 0.33, "high": 0.35}]) == (8, (4, 16))

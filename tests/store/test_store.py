@@ -1,0 +1,277 @@
+"""Files: the contract others read, and safety when something breaks in the middle."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import scipy.sparse as sp
+
+from recsys import store
+from recsys.dataset.catalog import Catalog
+from recsys.dataset.interactions import NO_TIME, Interactions
+from recsys.dataset.weighting import Weighting
+from recsys.errors import InputError
+from recsys.ingest import Prepared
+from recsys.ingest.validation import REJECTED
+from recsys.models import ALS, BPR, Model, Popular, train_model
+from recsys.space.item_map import ItemMap
+from recsys.space.layout import make_map
+
+RNG = np.random.default_rng(4)
+DENSE = RNG.integers(1, 6, size=(15, 12)) * (RNG.random((15, 12)) < 0.5)
+DENSE[0, 0] = 5
+CATALOG = Catalog.of(
+    [f"m{i}" for i in range(12)],
+    ["Amélie", *[f"Title {i}" for i in range(1, 12)]],
+    [2001, None, *range(1990, 2000)],
+    [("Drama", "Comedy"), (), *[("War",)] * 10],
+    [("paris",), *[()] * 11],
+)
+
+
+def prepared() -> Prepared:
+    matrix = sp.csr_matrix(DENSE, dtype=np.float32)
+    times = np.arange(matrix.nnz)
+    times[3] = NO_TIME
+    data = Interactions(matrix, [f"u{i}" for i in range(15)], CATALOG.item_ids, times)
+    return Prepared(data, CATALOG, REJECTED.empty_table(), {"read": matrix.nnz, "kept": matrix.nnz})
+
+
+def trained(learner=None, **settings) -> Model:
+    learner = learner or ALS(n_factors=3, regularization=0.1)
+    return train_model(prepared().interactions, CATALOG, learner, Weighting(**settings))
+
+
+def test_prepared_data_come_back_as_they_were(tmp_path: Path) -> None:
+    store.save_prepared(tmp_path / "p", prepared())
+    back = store.load_prepared(tmp_path / "p")
+    assert back.interactions.fingerprint == prepared().interactions.fingerprint
+    assert back.catalog.items.to_dict("list").__repr__() == CATALOG.items.to_dict("list").__repr__()
+    assert back.report == prepared().report
+
+
+def test_prepared_files_are_what_the_contract_says(tmp_path: Path) -> None:
+    store.save_prepared(tmp_path / "p", prepared())
+    assert sorted(f.name for f in (tmp_path / "p").iterdir()) == [
+        "interactions.parquet", "items.parquet", "rejected.parquet", "report.json", "users.parquet",
+    ]  # fmt: skip
+    ratings = pq.read_table(tmp_path / "p" / "interactions.parquet")
+    assert [(f.name, f.type) for f in ratings.schema] == [
+        ("user_id", pa.string()), ("item_id", pa.string()), ("rating", pa.float32()), ("timestamp", pa.int64()),
+    ]  # fmt: skip
+    assert ratings["timestamp"].null_count == 1
+    items = pq.read_schema(tmp_path / "p" / "items.parquet")
+    assert items.names == ["item_id", "title", "year", "genres", "tags"]
+    assert items.field("genres").type.value_type == items.field("tags").type.value_type == pa.string()
+    assert pq.read_table(tmp_path / "p" / "users.parquet")["user_id"].to_pylist()[:2] == ["u0", "u1"]
+
+
+def test_prepared_data_of_another_writer_may_have_another_order(tmp_path: Path) -> None:
+    store.save_prepared(tmp_path / "p", prepared())
+    path = tmp_path / "p" / "interactions.parquet"
+    table = pq.read_table(path)
+    pq.write_table(table.take(RNG.permutation(len(table))), path)
+    assert store.load_prepared(tmp_path / "p").interactions.fingerprint == prepared().interactions.fingerprint
+
+
+def test_model_files_are_what_the_contract_says(tmp_path: Path) -> None:
+    store.save_model(tmp_path / "m", trained())
+    items = pq.read_table(tmp_path / "m" / "item_factors.parquet")
+    assert [(f.name, f.type) for f in items.schema] == [
+        ("item_id", pa.string()),
+        ("factors", pa.list_(pa.field("element", pa.float32()), 3)),
+    ]
+    assert items["item_id"].to_pylist() == CATALOG.item_ids.tolist()
+    manifest = json.loads((tmp_path / "m" / "manifest.json").read_text())
+    assert manifest["format_version"] == 1
+    assert manifest["model"] == "als"
+    assert manifest["hyperparameters"]["n_factors"] == 3
+    assert manifest["seed"] == 42
+    assert manifest["data_fingerprint"] == prepared().interactions.fingerprint
+    assert {"implicit", "numpy", "recsys"} <= set(manifest["library_versions"])
+    assert "metrics" in manifest
+
+
+@pytest.mark.parametrize("learner", [ALS(n_factors=3), BPR(n_factors=3, epochs=5), Popular()], ids=lambda m: m.name)
+def test_models_come_back_as_they_were(learner, tmp_path: Path) -> None:
+    model = trained(learner, scheme="bm25", min_rating=2)
+    store.save_model(tmp_path / "m", model)
+    back = store.load_model(tmp_path / "m")
+    assert back.learner == learner
+    assert back.weighting.settings == model.weighting.settings
+    ratings = prepared().interactions.matrix
+    np.testing.assert_array_equal(back.weighting.apply(ratings).data, model.weighting.apply(ratings).data)
+    np.testing.assert_array_equal(back.n_ratings, model.n_ratings)
+    if model.has_space:
+        np.testing.assert_array_equal(back.space.item_factors, model.space.item_factors)
+        assert back.space.has_bias == (learner.name == "bpr")
+
+
+def test_maps_come_back_as_they_were(tmp_path: Path) -> None:
+    model = trained()
+    store.save_model(tmp_path / "m", model)
+    made = make_map(model.space, "pca", seed=5)
+    store.save_map(tmp_path / "m", made)
+    back = store.load_map(tmp_path / "m", "pca")
+    assert (back.method, back.seed) == ("pca", 5)
+    np.testing.assert_array_equal(back.coordinates, made.coordinates)
+    assert back.fidelity == made.fidelity
+    assert {"trustworthiness", "continuity", "recall@15"} < set(back.fidelity)
+    assert back.axes is None
+    with pytest.raises(InputError, match="has no tsne map; make it with recsys map --method tsne"):
+        store.load_map(tmp_path / "m", "tsne")
+    with pytest.raises(InputError, match=r"has no \.\./x map"):
+        store.load_map(tmp_path / "m", "../x")
+
+
+def test_a_map_of_axes_comes_back_with_their_names(tmp_path: Path) -> None:
+    places = np.array([[-2.5, 0], [np.nan, np.nan]])
+    made = ItemMap("axes", [1, 2], places, 5, ("calm ↔ wild", "axis 3"), {"continuity": 0.75})
+    assert store.save_map(tmp_path, made) == tmp_path / "map-axes.parquet"
+    back = store.load_map(tmp_path, "axes")
+    assert (back.axes, back.fidelity) == (("calm ↔ wild", "axis 3"), {"continuity": 0.75})
+    np.testing.assert_array_equal(back.coordinates, made.coordinates)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ({"method": "axes"}, "needs the names of two"),
+        ({"method": "globe"}, "there is no map method 'globe'"),
+        ({"fidelity": [1]}, "has a name for each number"),
+        ({"fidelity": {"continuity": None}}, "NoneType"),
+        ({"axes": 5}, "not iterable"),
+        ({"seed": "x"}, "invalid literal"),
+    ],
+)
+def test_a_broken_map_is_one_clear_line(wrong: dict[str, object], words: str, tmp_path: Path) -> None:
+    said = json.dumps({"method": "pca", "seed": 1, "axes": None, "fidelity": {}} | wrong)
+    table = pa.table({"item_id": [1], "x": [0.5], "y": [0.5]})
+    pq.write_table(table.replace_schema_metadata({"recsys.map": said}), tmp_path / "map-pca.parquet")
+    with pytest.raises(InputError, match="make it again with recsys map") as caught:
+        store.load_map(tmp_path, "pca")
+    assert words in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_crash_while_writing_leaves_the_old_folder_and_no_litter(tmp_path: Path, monkeypatch) -> None:
+    store.save_model(tmp_path / "m", trained())
+    before = {f.name: f.read_bytes() for f in (tmp_path / "m").iterdir()}
+
+    def crash(*_: object) -> None:
+        raise RuntimeError("power cut")
+
+    monkeypatch.setattr(store, "_dump", crash)
+    with pytest.raises(RuntimeError, match="power cut"):
+        store.save_model(tmp_path / "m", trained(ALS(n_factors=2)))
+    with pytest.raises(RuntimeError, match="power cut"):
+        store.save_model(tmp_path / "new", trained())
+    assert {f.name: f.read_bytes() for f in (tmp_path / "m").iterdir()} == before
+    assert [p.name for p in tmp_path.iterdir()] == ["m"]
+
+
+def test_a_folder_of_somebody_else_is_never_replaced(tmp_path: Path) -> None:
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home" / "diary.txt").write_text("dear diary")
+    with pytest.raises(InputError, match="holds other files and will not be replaced"):
+        store.save_model(tmp_path / "home", trained())
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(InputError, match="in the way"):
+        store.save_prepared(tmp_path / "file", prepared())
+    (tmp_path / "empty").mkdir()
+    store.save_model(tmp_path / "empty", trained())
+    store.save_model(tmp_path / "empty", trained(ALS(n_factors=2)))  # ours by now
+    assert store.load_model(tmp_path / "empty").space.n_factors == 2
+    assert (tmp_path / "home" / "diary.txt").read_text() == "dear diary"
+
+
+def damage(name: str, folder: Path) -> None:
+    """One of the ways in which a model folder may be broken."""
+    manifest = json.loads((folder / "manifest.json").read_text())
+    factors = folder / "item_factors.parquet"
+    if name == "truncated":
+        factors.write_bytes(factors.read_bytes()[:100])
+    elif name == "empty":
+        factors.write_bytes(b"")
+    elif name == "missing":
+        factors.unlink()
+    elif name == "not finite":
+        table = pq.read_table(factors)
+        bad = pa.FixedSizeListArray.from_arrays(pa.array(np.full(36, np.nan, "f4")), 3)
+        pq.write_table(table.set_column(1, "factors", bad), factors)
+    elif name == "other items":
+        table = pq.read_table(factors)
+        pq.write_table(table.take(list(range(11, -1, -1))), factors)
+    elif name == "no column":
+        pq.write_table(pq.read_table(factors).drop_columns("factors"), factors)
+    elif name == "format":
+        (folder / "manifest.json").write_text(json.dumps(manifest | {"format_version": 99}))
+    elif name == "model":
+        (folder / "manifest.json").write_text(json.dumps(manifest | {"model": "os.system"}))
+    elif name == "settings":
+        (folder / "manifest.json").write_text(json.dumps(manifest | {"hyperparameters": {"n_factors": -3}}))
+    elif name == "gap":
+        del manifest["confidence"]
+        (folder / "manifest.json").write_text(json.dumps(manifest))
+    elif name == "json":
+        (folder / "manifest.json").write_text("{")
+    elif name == "list":
+        (folder / "manifest.json").write_text("[]")
+    elif name == "bytes":
+        (folder / "manifest.json").write_bytes(b"\xff\xfe{}")
+
+
+@pytest.mark.parametrize(
+    "how",
+    ["truncated", "empty", "missing", "not finite", "other items", "no column", "format", "model", "settings", "gap",
+     "json", "list", "bytes"],
+)  # fmt: skip
+def test_a_broken_model_is_one_clear_line(how: str, tmp_path: Path) -> None:
+    store.save_model(tmp_path / "m", trained())
+    damage(how, tmp_path / "m")
+    with pytest.raises(InputError) as caught:
+        store.load_model(tmp_path / "m")
+    line = str(caught.value)
+    assert "\n" not in line
+    assert str(tmp_path / "m") in line
+
+
+@pytest.mark.parametrize("file", ["items.parquet", "users.parquet", "report.json", "interactions.parquet"])
+def test_broken_prepared_data_are_one_clear_line(file: str, tmp_path: Path) -> None:
+    for wreck in (Path.unlink, lambda path: path.write_bytes(b"PAR1")):
+        store.save_prepared(tmp_path / "p", prepared())
+        wreck(tmp_path / "p" / file)
+        with pytest.raises(InputError) as caught:
+            store.load_prepared(tmp_path / "p")
+        assert "\n" not in str(caught.value)
+        assert "recsys prepare" in str(caught.value) or "report.json" in str(caught.value)
+        (tmp_path / "p" / "report.json").write_text("{}")  # so that it may be replaced
+
+
+def test_ratings_of_an_unlisted_user_are_named(tmp_path: Path) -> None:
+    store.save_prepared(tmp_path / "p", prepared())
+    users = pq.read_table(tmp_path / "p" / "users.parquet")
+    pq.write_table(users.slice(1), tmp_path / "p" / "users.parquet")
+    with pytest.raises(InputError, match=r"names user 'u0', whom users\.parquet does not list"):
+        store.load_prepared(tmp_path / "p")
+
+
+def test_only_safe_names_become_folders() -> None:
+    for name in ("ml-100k-als", "a", "A_1.2"):
+        assert store.is_safe_name(name)
+    for name in ("..", ".hidden", "a/b", "a\\b", "", "a\0", "ä", "a b", "x" * 200, "-rf"):
+        assert not store.is_safe_name(name)
+
+
+def test_models_are_listed_and_strays_are_not(tmp_path: Path) -> None:
+    store.save_model(tmp_path / "b", trained())
+    store.save_model(tmp_path / "a", trained())
+    (tmp_path / "stray").mkdir()
+    (tmp_path / ".a.tmp").mkdir()
+    assert store.list_models(tmp_path) == ["a", "b"]
+    assert store.list_models(tmp_path / "nowhere") == []

@@ -1,0 +1,183 @@
+"""The house is held to its own rules: direction of imports, true documentation, nothing that must not be here."""
+
+from __future__ import annotations
+
+import ast
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import typer
+
+from recsys.cli.main import app
+
+ROOT = Path(__file__).resolve().parents[1]
+MODULES = sorted((ROOT / "recsys").rglob("*.py"))
+
+LAYOUT: dict[str, tuple[str, ...]] = {
+    "errors": (),
+    "topk": (),
+    "dataset": ("interactions", "catalog", "split", "weighting", "attributes", "statistics", "genre_affinity"),
+    "ingest": (
+        "values", "datasets", "validation", "layout", "ratings", "items", "users", "exports", "prepare"
+    ),
+    "space": (
+        "embedding", "axis", "item_map", "item_clusters", "rotation", "naming", "probes", "fidelity", "layout",
+        "clustering", "decompose", "profile",
+    ),
+    "models": (
+        "fitted", "learner", "least_squares", "simd", "ials_solver", "ials", "als", "bpr", "ease", "itemknn", "popular",
+        "model",
+    ),
+    "recommend": ("topn", "reasons", "steer", "rerank", "compare"),
+    "evaluation": ("ranking", "significance", "tune", "embedding", "analogies", "stability", "report"),
+    "plots": ("escape", "colours", "dimensions", "quality", "data", "map", "picture", "report"),
+    "store": ("files", "parts", "prepared", "models", "space", "measurements"),
+    "workflows": ("common", "prepare", "train", "evaluate", "recommend", "inspect", "demo", "batch_jobs"),
+    "cli": ("console", "main"),
+    "app": ("escape", "i18n", "blobs", "session", "axis_text", "components", "pages", "main", "serve"),
+}  # fmt: skip
+"""Packages, lowest first, and their modules, lowest first: an import goes to what comes before, never after."""
+PLACES = [name for package, modules in LAYOUT.items() for name in (*(f"{package}.{m}" for m in modules), package)]
+
+
+def package_of(module: str) -> str:
+    return module.split(".")[1]
+
+
+def place_of(module: str) -> int:
+    """Where a module stands in the layout; a package stands above its own modules, which it may re-export."""
+    name = ".".join(module.split(".")[1:3])
+    assert name in PLACES, f"recsys.{name} has no place in the layout: give it one here and in CONTRIBUTING.md"
+    return PLACES.index(name)
+
+
+def is_module(name: str) -> bool:
+    path = ROOT.joinpath(*name.split("."))
+    return path.is_dir() or path.with_suffix(".py").is_file()
+
+
+def imports(path: Path) -> set[str]:
+    """Every module that a file imports, anywhere in it."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative imports hide the direction"
+            found |= {node.module or ""}
+            found |= {f"{node.module}.{alias.name}" for alias in node.names if is_module(f"{node.module}.{alias.name}")}
+    return found
+
+
+def name_of(path: Path) -> str:
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+@pytest.mark.parametrize("path", [p for p in MODULES if name_of(p) != "recsys"], ids=name_of)
+def test_imports_go_down_only(path: Path) -> None:
+    here = name_of(path)
+    for module in imports(path):
+        if not module.startswith("recsys.") or module == here:
+            continue
+        if package_of(module) == package_of(here) and module.count(".") == 1:
+            continue  # `from recsys.space import probes` names the package on its way to the module
+        if ".".join(module.split(".")[:3]) != ".".join(here.split(".")[:3]):
+            assert place_of(module) < place_of(here), f"{here} imports {module}, which is not below it"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_heavy_libraries_stay_where_they_belong(path: Path) -> None:
+    libraries = {module.split(".")[0] for module in imports(path)}
+    package = ([*name_of(path).split("."), ""])[1]
+    assert "streamlit" not in libraries or package == "app"
+    assert "plotly" not in libraries or package in ("app", "plots")
+    assert not libraries & {"pickle", "joblib", "shelve", "marshal"}
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_everything_public_is_documented_and_typed(path: Path) -> None:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    if path.read_text(encoding="utf-8").strip():
+        assert ast.get_docstring(tree), f"{name_of(path)} does not say what it is for"
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith("_"):
+            assert ast.get_docstring(node), f"{name_of(path)}.{node.name} has no docstring"
+        if isinstance(node, ast.FunctionDef) and not node.name.startswith("_"):
+            assert node.returns is not None, f"{name_of(path)}.{node.name} does not say what it returns"
+
+
+def test_importing_does_nothing_but_define(tmp_path: Path) -> None:
+    names = [name_of(path) for path in MODULES]
+    done = subprocess.run(
+        [sys.executable, "-W", "error::UserWarning", "-c", f"import {', '.join(names)}"],
+        cwd=tmp_path, capture_output=True, text=True, timeout=120,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert list(tmp_path.iterdir()) == []
+
+
+def commands() -> dict[str, set[str]]:
+    """Every command of the command line with its options."""
+    group = typer.main.get_command(app)
+    return {
+        name: {option for parameter in command.params for option in [*parameter.opts, *parameter.secondary_opts]}
+        for name, command in group.commands.items()  # type: ignore[attr-defined]
+    }
+
+
+def shown_commands() -> list[str]:
+    """Lines that begin with `recsys` or `make` in the code blocks of the documents."""
+    lines = []
+    for document in (ROOT / "README.md", ROOT / "CONTRIBUTING.md"):
+        for block in re.findall(r"```(?:sh|console)\n(.*?)```", document.read_text(encoding="utf-8"), re.S):
+            lines += [line.removeprefix("$ ") for line in block.splitlines()]
+    return [line for line in lines if line.split()[:1] in (["recsys"], ["make"])]
+
+
+def test_every_command_is_in_the_readme() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    missing = [name for name in commands() if f"recsys {name}" not in readme]
+    assert not missing, f"the README does not show {missing}"
+
+
+@pytest.mark.parametrize("line", shown_commands())
+def test_commands_in_the_documents_are_real(line: str) -> None:
+    words = shlex.split(line, comments=True)
+    if words[0] == "make":
+        assert re.search(rf"^{words[1]}:", (ROOT / "Makefile").read_text(), re.M)
+        return
+    known = commands()
+    assert words[1] in known, f"there is no command {words[1]!r}"
+    for word in words[2:]:
+        if word.startswith("-"):
+            assert word in known[words[1]], f"recsys {words[1]} has no option {word}"
+
+
+def test_the_map_of_the_code_is_complete() -> None:
+    contributing = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    for name in LAYOUT:
+        assert f"`{name}.py`" in contributing or f"`{name}/`" in contributing
+
+
+def tracked() -> list[Path]:
+    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True)
+    if listed.returncode:
+        pytest.skip("not a git checkout")
+    return [ROOT / line for line in listed.stdout.splitlines() if (ROOT / line).is_file()]
+
+
+def test_nothing_is_tracked_that_must_not_be() -> None:
+    registries = ("pypi" + ".org", "python" + "hosted", "npm" + "js")
+    places = ("/" + "work/", "/" + "root/", "/" + "tmp/w/")
+    for path in tracked():
+        assert path.suffix not in (".parquet", ".pkl", ".npy", ".npz", ".whl", ".zip", ".dat", ".inter"), path
+        assert path.stat().st_size < 2**20, f"{path} is large for a source file"
+        if path.suffix in (".png", ".ico"):
+            continue
+        text = path.read_text(encoding="utf-8")
+        for word in (*registries, *places):
+            assert word not in text, f"{path} names {word}"
