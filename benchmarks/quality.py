@@ -23,8 +23,9 @@ import pandas as pd
 import scipy.sparse as sp
 from results import prepared, write_section
 
-from recsys import ingest, store
+from recsys import ingest
 from recsys.dataset.catalog import Catalog
+from recsys.dataset.dataset import Dataset
 from recsys.dataset.interactions import Interactions
 from recsys.dataset.split import HoldOut, hold_out
 from recsys.errors import RecsysError
@@ -235,7 +236,7 @@ def dimensions(picture: Path) -> list[str]:
     ]
 
 
-def liang(data: store.StoredData, n_held: int, seed: int = 98765) -> tuple[HoldOut, HoldOut]:
+def liang(data: Dataset, n_held: int, seed: int = 98765) -> tuple[HoldOut, HoldOut]:
     """The split of Liang et al. 2018, "Variational Autoencoders for Collaborative Filtering": (validation, test).
 
     Ratings above 3.5, users with at least five of them; `n_held` users for each part, kept from training, a fifth of

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 from recsys import store
+from recsys.dataset.dataset import Dataset
 from recsys.ingest import datasets
 from recsys.workflows import prepare as prepare_workflow
 
@@ -19,7 +20,7 @@ HEAD = (
 )
 
 
-def prepared(name: str) -> store.StoredData:
+def prepared(name: str) -> Dataset:
     """A data set from data/prepared, made from data/raw or fetched where it is not there yet. Raises RecsysError."""
     folder = datasets.data_root() / "prepared" / name
     if not (folder / store.INTERACTIONS).is_file():

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from recsys import ingest, store
+from recsys.dataset.dataset import Dataset
 from recsys.errors import Unavailable
 from recsys.ingest import datasets
 from recsys.models import DEFAULT_MODEL, MODELS, Model, train_model
@@ -32,19 +33,19 @@ def ml100k_folder(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def ml100k(ml100k_folder: Path) -> ingest.Prepared:
+def ml100k(ml100k_folder: Path) -> Dataset:
     """MovieLens 100K, prepared."""
     return ingest.prepare_ratings(ingest.find_source(ml100k_folder), rules=ingest.Rules(scale=(1.0, 5.0)))
 
 
 @pytest.fixture(scope="session")
-def ml100k_model(ml100k: ingest.Prepared) -> Model:
+def ml100k_model(ml100k: Dataset) -> Model:
     """The default model with its default settings on MovieLens 100K."""
     return train_model(ml100k.interactions, ml100k.catalog, MODELS[DEFAULT_MODEL]())
 
 
 @pytest.fixture(scope="session")
-def app_models(ml100k: ingest.Prepared, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def app_models(ml100k: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two models of MovieLens 100K as the app finds them: the demo's, with map, clusters, axes and all measurements,
     and one without vectors. Only to be read."""
     root = tmp_path_factory.mktemp("app")

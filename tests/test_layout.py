@@ -20,7 +20,9 @@ MODULES = sorted((ROOT / "recsys").rglob("*.py"))
 LAYOUT: dict[str, tuple[str, ...]] = {
     "errors": (),
     "topk": (),
-    "dataset": ("interactions", "catalog", "split", "weighting", "attributes", "statistics", "genre_affinity"),
+    "dataset": (
+        "interactions", "catalog", "split", "weighting", "attributes", "statistics", "genre_affinity", "dataset",
+    ),
     "ingest": (
         "values", "datasets", "validation", "layout", "ratings", "items", "users", "exports", "prepare"
     ),

@@ -16,8 +16,8 @@ from results import prepared
 
 from recsys import store
 from recsys.dataset.catalog import Catalog
+from recsys.dataset.dataset import Dataset
 from recsys.dataset.interactions import Interactions
-from recsys.ingest import Prepared
 from recsys.ingest.datasets import data_root
 from recsys.ingest.validation import REJECTED
 from recsys.space.item_map import DEFAULT_MAP
@@ -68,7 +68,7 @@ def make(root: Path) -> dict[str, float]:
     return seconds
 
 
-def grown(original: store.StoredData) -> Prepared:
+def grown(original: Dataset) -> Dataset:
     """The expansion with its stars and titles: each pair has the stars of the pair it was copied from."""
     source = original.interactions.matrix
     matrix = expand(source)
@@ -92,10 +92,10 @@ def grown(original: store.StoredData) -> Prepared:
         np.arange(1, matrix.shape[0] + 1),
         catalog.item_ids,
     )
-    report = {**original.report, "grown_from": str(original.path.name), "users": interactions.n_users}
+    report = {**original.report, "grown_from": original.name, "users": interactions.n_users}
     report |= {"items": interactions.n_items, "read": interactions.n_ratings, "kept": interactions.n_ratings}
     report["data_fingerprint"] = interactions.fingerprint
-    return Prepared(interactions, catalog, REJECTED.empty_table(), report)
+    return Dataset(interactions, catalog, REJECTED.empty_table(), report)
 
 
 def size_of(root: Path) -> str:

@@ -5,7 +5,7 @@
 """
 
 from recsys.ingest.layout import Columns
-from recsys.ingest.prepare import Prepared, Source, find_source, prepare_ratings
+from recsys.ingest.prepare import Source, find_source, prepare_ratings
 from recsys.ingest.validation import Rules
 
-__all__ = ["Columns", "Prepared", "Rules", "Source", "find_source", "prepare_ratings"]
+__all__ = ["Columns", "Rules", "Source", "find_source", "prepare_ratings"]

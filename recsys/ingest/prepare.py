@@ -11,7 +11,6 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numba
 import numpy as np
@@ -20,6 +19,7 @@ import pyarrow.compute as pc
 import scipy.sparse as sp
 
 from recsys.dataset.catalog import Catalog
+from recsys.dataset.dataset import Dataset
 from recsys.dataset.interactions import NO_TIME, Interactions
 from recsys.errors import InputError
 from recsys.ingest.items import read_titles
@@ -43,20 +43,6 @@ class Source:
     ratings: Path
     items: Path | None = None
     tags: Path | None = None
-
-
-@dataclass(frozen=True, eq=False)
-class Prepared:
-    """Data ready for learning, and the account of how it came about.
-
-    rejected  table (file, line, reason, text) of every row that was not used
-    report    counts: read, kept, rejected, duplicates, reasons, users, items and the settings
-    """
-
-    interactions: Interactions
-    catalog: Catalog
-    rejected: pa.Table
-    report: dict[str, Any]
 
 
 def find_source(path: Path, items: Path | None = None) -> Source:
@@ -84,7 +70,7 @@ def prepare_ratings(
     min_user: int = 1,
     min_item: int = 1,
     on_progress: Progress | None = None,
-) -> Prepared:
+) -> Dataset:
     """Read, check and order the ratings of a source.
 
     Rules of single rows are those of `Rules`. Then a row that repeats another exactly is dropped, and of several
@@ -164,7 +150,7 @@ def prepare_ratings(
         },
         "data_fingerprint": interactions.fingerprint,
     }
-    return Prepared(interactions, catalog, rejected, report)
+    return Dataset(interactions, catalog, rejected, report, source.ratings.stem)
 
 
 @dataclass(eq=False)

@@ -26,7 +26,7 @@ from recsys.store.models import (
     save_model,
 )
 from recsys.store.parts import Parts
-from recsys.store.prepared import INTERACTIONS, ITEMS, REJECTED, REPORT, USERS, StoredData, load_prepared, save_prepared
+from recsys.store.prepared import INTERACTIONS, ITEMS, REJECTED, REPORT, USERS, load_prepared, save_prepared
 from recsys.store.space import (
     AXES,
     CLUSTERS,
@@ -61,7 +61,6 @@ __all__ = [
     "USERS",
     "USER_FACTORS",
     "Parts",
-    "StoredData",
     "check_replaceable",
     "fingerprint_of",
     "is_safe_name",

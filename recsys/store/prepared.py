@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -13,9 +11,10 @@ import pyarrow.parquet as pq
 import scipy.sparse as sp
 
 from recsys.dataset.catalog import Catalog
+from recsys.dataset.dataset import Dataset
 from recsys.dataset.interactions import NO_TIME, Interactions
 from recsys.errors import InputError
-from recsys.ingest import Prepared
+from recsys.ingest.validation import REJECTED as REJECTED_SCHEMA
 from recsys.store.files import dump_json, new_folder, read_json, reading
 
 INTERACTIONS = "interactions.parquet"
@@ -29,19 +28,12 @@ REJECTED = "rejected.parquet"
 REPORT = "report.json"
 
 
-@dataclass(frozen=True, eq=False)
-class StoredData:
-    """A prepared folder, read back."""
+def save_prepared(folder: Path, dataset: Dataset) -> None:
+    """Write interactions, items, users, rejected rows and the report.
 
-    interactions: Interactions
-    catalog: Catalog
-    report: dict[str, Any]
-    path: Path
-
-
-def save_prepared(folder: Path, prepared: Prepared) -> None:
-    """Write interactions, items, users, rejected rows and the report. Raises InputError if `folder` is not ours."""
-    interactions = prepared.interactions
+    Raises InputError if `folder` exists and does not hold prepared data.
+    """
+    interactions = dataset.interactions
     matrix = interactions.matrix
     users = np.repeat(np.arange(interactions.n_users), np.diff(matrix.indptr))
     times = pa.nulls(matrix.nnz, pa.int64())
@@ -58,14 +50,19 @@ def save_prepared(folder: Path, prepared: Prepared) -> None:
     )
     with new_folder(folder, REPORT) as temporary:
         pq.write_table(table, temporary / INTERACTIONS)
-        pq.write_table(catalog_table(prepared.catalog), temporary / ITEMS)
+        pq.write_table(catalog_table(dataset.catalog), temporary / ITEMS)
         pq.write_table(pa.table({"user_id": user_ids}), temporary / USERS)
-        pq.write_table(prepared.rejected, temporary / REJECTED)
-        dump_json(temporary / REPORT, prepared.report)
+        pq.write_table(
+            REJECTED_SCHEMA.empty_table() if dataset.rejected is None else dataset.rejected, temporary / REJECTED
+        )
+        dump_json(temporary / REPORT, dict(dataset.report))
 
 
-def load_prepared(folder: Path) -> StoredData:
-    """Read a prepared folder. Raises InputError, with what to run, when it is missing or broken."""
+def load_prepared(folder: Path) -> Dataset:
+    """Read a prepared folder; the rejected rows stay on disk, and the name is the folder's.
+
+    Raises InputError, naming the command to run, when the folder is missing or damaged.
+    """
     if not (folder / INTERACTIONS).is_file():
         raise InputError(f"{folder}: is not prepared data ({INTERACTIONS} is missing); make it with recsys prepare")
     with reading(folder, "recsys prepare"):
@@ -88,7 +85,7 @@ def load_prepared(folder: Path) -> StoredData:
             catalog.item_ids,
             None if (times == NO_TIME).all() else times,
         )
-        return StoredData(interactions, catalog, read_json(folder / REPORT), folder)
+        return Dataset(interactions, catalog, report=read_json(folder / REPORT), name=folder.name)
 
 
 def catalog_table(catalog: Catalog) -> pa.Table:

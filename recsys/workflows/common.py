@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from recsys import store
+from recsys.dataset.dataset import Dataset
 from recsys.errors import InputError
 from recsys.models import MODELS, Model
 
@@ -34,19 +35,19 @@ def learner_called(name: str) -> type[Any]:
     return MODELS[name]
 
 
-def load_trained(model_folder: Path, data: Path) -> tuple[Model, store.StoredData]:
+def load_trained(model_folder: Path, data: Path) -> tuple[Model, Dataset]:
     """A model and the data it was trained on. Raises InputError for other data: what is measured would be of
     neither."""
     model, stored = store.load_model(model_folder), store.load_prepared(data)
-    check_data(model, model_folder, stored)
+    check_data(model, model_folder, stored, data)
     return model, stored
 
 
-def check_data(model: Model, model_folder: Path, stored: store.StoredData) -> None:
+def check_data(model: Model, model_folder: Path, stored: Dataset, data: Path) -> None:
     """Raise InputError unless the data are those the model was trained on."""
     expected = model.data.get("fingerprint")
     if expected is not None and expected != stored.interactions.fingerprint:
-        raise InputError(f"{stored.path}: is not what {model_folder} was trained on; name those data, or train again")
+        raise InputError(f"{data}: is not what {model_folder} was trained on; name those data, or train again")
 
 
 def rows_of_table(table: pd.DataFrame) -> list[dict[str, Any]]:

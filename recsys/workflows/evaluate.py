@@ -54,7 +54,7 @@ def evaluate(
         if settings or weighting is not None:
             raise InputError(f"settings and weighting are those of {trained}; leave out what would change them")
         model = store.load_model(trained)
-        check_data(model, trained, stored)
+        check_data(model, trained, stored, data)
         learners, weighting = [model.learner], model.weighting.settings
         of_model = {"name": trained.resolve().name, "fingerprint": store.fingerprint_of(trained)}
         models = baselines_for(model) if models is None else models

@@ -13,6 +13,7 @@ import pandas as pd
 import pyarrow as pa
 
 from recsys import store
+from recsys.dataset.dataset import Dataset
 from recsys.errors import InputError
 from recsys.ingest.users import read_user_ids
 from recsys.ingest.validation import REJECTED
@@ -173,7 +174,7 @@ def analogy(model_folder: Path, a: str, b: str, c: str, *, k: int = 10) -> dict[
     return {"analogy": list(model.catalog.labels[rows]), "answers": rows_of_table(found)}
 
 
-def _listed_users(path: Path, stored: store.StoredData) -> tuple[np.ndarray, pa.Table]:
+def _listed_users(path: Path, stored: Dataset) -> tuple[np.ndarray, pa.Table]:
     """The rows of the data's users that a file lists, once each, and the lines that can't be used."""
     ids, lines = read_user_ids(path)
     known = stored.interactions.user_index

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from recsys import store
+from recsys.dataset.dataset import Dataset
 from recsys.dataset.split import Protocol, hold_out
 from recsys.dataset.weighting import Weighting
 from recsys.errors import InputError
@@ -56,7 +57,7 @@ def train(
 
 
 def _quality_by_epoch(
-    stored: store.StoredData,
+    stored: Dataset,
     learner: Any,
     weighting: Weighting | None,
     protocol: Protocol,

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from recsys import ingest, store
+from recsys import store
+from recsys.dataset.dataset import Dataset
 from recsys.dataset.weighting import Weighting
 from recsys.models import MODELS, train_model
 from recsys.workflows import prepare as prepare_workflow
@@ -19,7 +20,7 @@ HOSTILE = "u1,**bold** $x$ <b>t</b>,"
 
 
 @pytest.fixture(scope="module")
-def made(ml100k: ingest.Prepared, tmp_path_factory) -> Path:
+def made(ml100k: Dataset, tmp_path_factory) -> Path:
     root = tmp_path_factory.mktemp("data-page")
     store.save_prepared(root / "ml-100k", ml100k)
     rows = [f"u{n % 9},m{n % 7},{1 + n % 5}" for n in range(63)]

@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from recsys import ingest, store
+from recsys import store
 from recsys.dataset.catalog import Catalog
+from recsys.dataset.dataset import Dataset
 from recsys.models import IALS, MODELS, train_model
 from recsys.workflows import evaluate as evaluate_workflow
 from recsys.workflows import inspect as inspect_workflow
@@ -21,7 +22,7 @@ PATIENCE = 120.0
 
 
 @pytest.fixture(scope="module")
-def made(ml100k: ingest.Prepared, tmp_path_factory) -> Path:
+def made(ml100k: Dataset, tmp_path_factory) -> Path:
     """MovieLens 100K with a small model that has been measured, and one without vectors that has not."""
     root = tmp_path_factory.mktemp("quality")
     store.save_prepared(root / "ml-100k", ml100k)
@@ -185,7 +186,7 @@ def test_a_report_that_lacks_something_is_refused_in_a_line(root: Path, change) 
 
 
 @pytest.mark.parametrize("genres", [("Drama",), ()])
-def test_a_catalogue_of_one_genre_or_of_none_has_a_report_too(root: Path, ml100k: ingest.Prepared, genres) -> None:
+def test_a_catalogue_of_one_genre_or_of_none_has_a_report_too(root: Path, ml100k: Dataset, genres) -> None:
     items = ml100k.catalog.items
     catalog = Catalog.of(items["item_id"].to_numpy(), list(items["title"]), genres=[genres] * len(items))
     store.save_prepared(root / "plain", dataclasses.replace(ml100k, catalog=catalog))
@@ -235,7 +236,7 @@ def test_one_measures_at_a_time(root: Path) -> None:
     assert store.stored_ranking(root / "models" / "b-popular") is None
 
 
-def test_what_goes_wrong_while_measuring_is_said_in_a_line(root: Path, ml100k: ingest.Prepared) -> None:
+def test_what_goes_wrong_while_measuring_is_said_in_a_line(root: Path, ml100k: Dataset) -> None:
     app = opened("b-popular")
     half = ml100k.interactions.select(np.arange(100_000) % 2 == 0)
     store.save_prepared(root / "ml-100k", dataclasses.replace(ml100k, interactions=half))  # while the page is open

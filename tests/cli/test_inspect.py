@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from recsys import ingest, store
+from recsys import store
+from recsys.dataset.dataset import Dataset
 from recsys.dataset.interactions import Interactions
 from recsys.errors import InputError
 from recsys.models import Model
@@ -17,7 +18,7 @@ from tests.cli.test_main import complaint, recsys
 
 
 @pytest.fixture(scope="module")
-def work(ml100k: ingest.Prepared, ml100k_model: Model, tmp_path_factory) -> Path:
+def work(ml100k: Dataset, ml100k_model: Model, tmp_path_factory) -> Path:
     """A folder with prepared data, a model of it, and its axes."""
     folder = tmp_path_factory.mktemp("latent")
     store.save_prepared(folder / "data", ml100k)
@@ -323,7 +324,7 @@ def test_what_belongs_to_another_model_is_refused(work: Path) -> None:
         (work / "kept.json").rename(work / "model" / "axes.json")
 
 
-def test_other_data_than_the_model_was_trained_on_are_refused(work: Path, ml100k: ingest.Prepared) -> None:
+def test_other_data_than_the_model_was_trained_on_are_refused(work: Path, ml100k: Dataset) -> None:
     fewer = ml100k.interactions.matrix.copy()
     fewer.data[:1000] = 1
     less = Interactions(fewer, ml100k.interactions.user_ids, ml100k.interactions.item_ids)

@@ -7,14 +7,14 @@ import pytest
 import scipy.sparse as sp
 
 from recsys.dataset.catalog import Catalog
+from recsys.dataset.dataset import Dataset
 from recsys.dataset.genre_affinity import Fans
 from recsys.dataset.interactions import Interactions
 from recsys.errors import UnknownId
-from recsys.ingest import Prepared
 
 
 @pytest.fixture(scope="module")
-def fans(ml100k: Prepared) -> Fans:
+def fans(ml100k: Dataset) -> Fans:
     return Fans.of(ml100k.interactions, ml100k.catalog)
 
 
@@ -59,7 +59,7 @@ def test_a_movie_that_nobody_likes_or_that_is_all_its_fans_like_says_nothing() -
         fans.profile("zzz")
 
 
-def test_fans_of_movielens_movies_like_their_genres(ml100k: Prepared, fans: Fans) -> None:
+def test_fans_of_movielens_movies_like_their_genres(ml100k: Dataset, fans: Fans) -> None:
     for title, genre in (("Aliens", "Sci-Fi"), ("Snow White and the Seven Dwarfs", "Animation"),
                          ("The Big Sleep", "Film-Noir"), ("A Nightmare on Elm Street", "Horror")):  # fmt: skip
         table = fans.profile(ml100k.catalog.item_ids[ml100k.catalog.find(title)])
@@ -68,7 +68,7 @@ def test_fans_of_movielens_movies_like_their_genres(ml100k: Prepared, fans: Fans
         assert "unknown" not in table["genre"].tolist()
 
 
-def test_users_drawn_by_lot_like_what_everybody_likes(ml100k: Prepared) -> None:
+def test_users_drawn_by_lot_like_what_everybody_likes(ml100k: Dataset) -> None:
     rng = np.random.default_rng(6)
     for n in (5, 50, 300):
         data = with_a_movie(ml100k.interactions, rng.choice(ml100k.interactions.n_users, n, replace=False))
@@ -80,7 +80,7 @@ def test_users_drawn_by_lot_like_what_everybody_likes(ml100k: Prepared) -> None:
         assert common["lift"].max() < 1.2
 
 
-def test_five_fans_make_no_great_lift(ml100k: Prepared) -> None:
+def test_five_fans_make_no_great_lift(ml100k: Dataset) -> None:
     catalog = Catalog.of(ml100k.catalog.item_ids.astype(str), genres=list(ml100k.catalog.items["genres"]))
     everybody = Fans.of(ml100k.interactions, ml100k.catalog)
     horror = everybody.by_genre[:, everybody.genres.index("Horror")] / np.maximum(everybody.n_likes, 1)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from recsys import ingest
+from recsys.dataset.dataset import Dataset
 from recsys.dataset.interactions import Interactions
 from recsys.dataset.split import HIDDEN_SHARE, Protocol, hold_out
 from recsys.errors import InputError, SettingError
@@ -23,7 +23,7 @@ def pairs(matrix: sp.csr_matrix, user_ids: np.ndarray) -> set[tuple[object, int]
 
 @pytest.mark.parametrize("part", ["test", "validation"])
 @pytest.mark.parametrize("protocol", PROTOCOLS)
-def test_parts_do_not_overlap_and_add_up(ml100k: ingest.Prepared, protocol: Protocol, part: str) -> None:
+def test_parts_do_not_overlap_and_add_up(ml100k: Dataset, protocol: Protocol, part: str) -> None:
     data = ml100k.interactions
     split = hold_out(data, protocol, part=part)  # type: ignore[arg-type]
     train, known = pairs(split.train.matrix, split.train.user_ids), pairs(split.known.matrix, split.known.user_ids)
@@ -39,7 +39,7 @@ def test_parts_do_not_overlap_and_add_up(ml100k: ingest.Prepared, protocol: Prot
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
-def test_validation_sees_nothing_of_the_test(ml100k: ingest.Prepared, protocol: Protocol) -> None:
+def test_validation_sees_nothing_of_the_test(ml100k: Dataset, protocol: Protocol) -> None:
     test = hold_out(ml100k.interactions, protocol)
     validation = hold_out(ml100k.interactions, protocol, part="validation")
     hidden = pairs(test.truth, test.known.user_ids)
@@ -53,7 +53,7 @@ def test_validation_sees_nothing_of_the_test(ml100k: ingest.Prepared, protocol: 
         assert not set(test.known.user_ids.tolist()) & set(validation.known.user_ids.tolist())
 
 
-def test_the_latest_rating_is_left_out(ml100k: ingest.Prepared) -> None:
+def test_the_latest_rating_is_left_out(ml100k: Dataset) -> None:
     data = ml100k.interactions
     split = hold_out(data, "leave-last-out")
     assert (np.diff(split.truth.indptr) == 1).all()
@@ -64,7 +64,7 @@ def test_the_latest_rating_is_left_out(ml100k: ingest.Prepared) -> None:
         assert data.timestamps[begin + hidden] == data.timestamps[begin:end].max()
 
 
-def test_time_cuts_everyone_at_one_moment(ml100k: ingest.Prepared) -> None:
+def test_time_cuts_everyone_at_one_moment(ml100k: Dataset) -> None:
     data = ml100k.interactions
     split = hold_out(data, "time")
     assert split.train.timestamps is not None and data.timestamps is not None
@@ -74,7 +74,7 @@ def test_time_cuts_everyone_at_one_moment(ml100k: ingest.Prepared) -> None:
     assert split.train.matrix[np.diff(split.truth.indptr) > 0].getnnz(axis=1).min() > 0
 
 
-def test_random_hides_a_share_of_each_user_and_another_seed_others(ml100k: ingest.Prepared) -> None:
+def test_random_hides_a_share_of_each_user_and_another_seed_others(ml100k: Dataset) -> None:
     data = ml100k.interactions
     split = hold_out(data, "random", seed=1)
     np.testing.assert_array_equal(np.diff(split.truth.indptr), np.round(HIDDEN_SHARE * np.diff(data.matrix.indptr)))
@@ -82,7 +82,7 @@ def test_random_hides_a_share_of_each_user_and_another_seed_others(ml100k: inges
     assert (hold_out(data, "random", seed=2).truth != split.truth).nnz > 1000
 
 
-def test_other_draws_validate_on_other_ratings_of_the_same_training_part(ml100k: ingest.Prepared) -> None:
+def test_other_draws_validate_on_other_ratings_of_the_same_training_part(ml100k: Dataset) -> None:
     for protocol in ("random", "new-users"):
         test = hold_out(ml100k.interactions, protocol)  # type: ignore[arg-type]
         one, two = (hold_out(ml100k.interactions, protocol, part="validation", draw=draw) for draw in (0, 1))  # type: ignore[arg-type]

@@ -7,14 +7,14 @@ import pandas as pd
 import pytest
 import scipy.sparse as sp
 
-from recsys import ingest
 from recsys.dataset.catalog import Catalog
+from recsys.dataset.dataset import Dataset
 from recsys.dataset.interactions import NO_TIME, Interactions
 from recsys.dataset.statistics import Portrait, density_of, portrait_of, rating_values, smallest_share
 
 
 @pytest.fixture(scope="module")
-def rows(ml100k: ingest.Prepared) -> pd.DataFrame:
+def rows(ml100k: Dataset) -> pd.DataFrame:
     """One row a rating, made without the library's counting."""
     data, coo = ml100k.interactions, ml100k.interactions.matrix.tocoo()
     return pd.DataFrame(
@@ -28,7 +28,7 @@ def rows(ml100k: ingest.Prepared) -> pd.DataFrame:
 
 
 @pytest.fixture(scope="module")
-def portrait(ml100k: ingest.Prepared) -> Portrait:
+def portrait(ml100k: Dataset) -> Portrait:
     return portrait_of(ml100k.interactions, ml100k.catalog)
 
 
@@ -54,9 +54,7 @@ def test_the_long_tail_agrees_with_pandas(portrait: Portrait, rows: pd.DataFrame
     assert smallest_share(np.zeros(3), 0.8) == 0.0
 
 
-def test_values_genres_and_years_agree_with_pandas(
-    portrait: Portrait, rows: pd.DataFrame, ml100k: ingest.Prepared
-) -> None:
+def test_values_genres_and_years_agree_with_pandas(portrait: Portrait, rows: pd.DataFrame, ml100k: Dataset) -> None:
     expected = rows["rating"].value_counts().sort_index()
     assert portrait.values["value"].tolist() == expected.index.tolist()
     assert portrait.values["ratings"].tolist() == expected.tolist()
@@ -75,7 +73,7 @@ def test_values_genres_and_years_agree_with_pandas(
 
 
 def test_weeks_and_months_agree_with_pandas(
-    portrait: Portrait, rows: pd.DataFrame, ml100k: ingest.Prepared, monkeypatch: pytest.MonkeyPatch
+    portrait: Portrait, rows: pd.DataFrame, ml100k: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def counted(periods: pd.DataFrame) -> dict[str, int]:
         there = periods[periods["ratings"] > 0]
@@ -102,7 +100,7 @@ def test_ratings_without_times_are_counted_and_left_out() -> None:
     assert none.genres.empty and none.years.empty
 
 
-def test_the_density_of_cells_agrees_with_the_sorted_matrix(ml100k: ingest.Prepared, portrait: Portrait) -> None:
+def test_the_density_of_cells_agrees_with_the_sorted_matrix(ml100k: Dataset, portrait: Portrait) -> None:
     full = ml100k.interactions.matrix.toarray() > 0
     users = np.argsort(-full.sum(axis=1), kind="stable")
     items = np.argsort(-full.sum(axis=0), kind="stable")

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from recsys import ingest
 from recsys.dataset.catalog import Catalog
+from recsys.dataset.dataset import Dataset
 from recsys.errors import InputError, SettingError
 from recsys.evaluation.analogies import Pair, analogy_quality, title_pairs
 from recsys.space.embedding import EmbeddingSpace
@@ -115,7 +115,7 @@ def test_both_movies_of_a_pair_are_well_known() -> None:
         title_pairs(Catalog.of([1, 2]), np.zeros(3))
 
 
-def test_pairs_of_movielens(ml100k: ingest.Prepared) -> None:
+def test_pairs_of_movielens(ml100k: Dataset) -> None:
     n_ratings = np.bincount(ml100k.interactions.matrix.indices, minlength=len(ml100k.catalog))
     pairs = title_pairs(ml100k.catalog, n_ratings)
     labels = ml100k.catalog.labels

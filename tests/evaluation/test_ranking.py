@@ -12,8 +12,8 @@ from ranx import Qrels, Run
 from ranx import evaluate as ranx_evaluate
 from sklearn.metrics import roc_auc_score
 
-from recsys import ingest
 from recsys.dataset.catalog import Catalog
+from recsys.dataset.dataset import Dataset
 from recsys.dataset.interactions import Interactions
 from recsys.dataset.split import HoldOut, hold_out
 from recsys.errors import InputError, SettingError
@@ -26,12 +26,12 @@ K = (1, 5, 20)
 
 
 @pytest.fixture(scope="module")
-def split(ml100k: ingest.Prepared) -> HoldOut:
+def split(ml100k: Dataset) -> HoldOut:
     return hold_out(ml100k.interactions, "random")
 
 
 @pytest.fixture(scope="module")
-def model(ml100k: ingest.Prepared, split: HoldOut) -> Model:
+def model(ml100k: Dataset, split: HoldOut) -> Model:
     return train_model(split.train, ml100k.catalog, IALS(n_factors=16, epochs=3))
 
 
@@ -81,7 +81,7 @@ def test_average_precision_agrees_with_its_definition(split: HoldOut, model: Mod
             assert found == pytest.approx(expected, abs=1e-12)
 
 
-def test_auc_agrees_with_scikit_learn_ties_included(ml100k: ingest.Prepared, split: HoldOut, judged: Ranking) -> None:
+def test_auc_agrees_with_scikit_learn_ties_included(ml100k: Dataset, split: HoldOut, judged: Ranking) -> None:
     popular = train_model(split.train, ml100k.catalog, Popular())  # counts, so ties everywhere
     for model, areas in ((popular, rank_quality(popular, split).users), (None, judged.users)):
         if model is None:
@@ -95,9 +95,7 @@ def test_auc_agrees_with_scikit_learn_ties_included(ml100k: ingest.Prepared, spl
             assert found == pytest.approx(expected, abs=1e-9)
 
 
-def test_a_model_beats_popularity_and_popularity_beats_chance(
-    ml100k: ingest.Prepared, split: HoldOut, judged: Ranking
-) -> None:
+def test_a_model_beats_popularity_and_popularity_beats_chance(ml100k: Dataset, split: HoldOut, judged: Ranking) -> None:
     popular = rank_quality(train_model(split.train, ml100k.catalog, Popular()), split, (20,))
     rng = np.random.default_rng(0)
     shuffled = np.stack([rng.permutation(row) for row in split.train.matrix.toarray()])
@@ -176,7 +174,7 @@ def test_gini_of_known_distributions() -> None:
     assert gini(x) == pytest.approx(np.abs(x[:, None] - x).mean() / (2 * x.mean()))
 
 
-def test_new_users_are_folded_in_by_every_model_with_a_use_for_their_ratings(ml100k: ingest.Prepared) -> None:
+def test_new_users_are_folded_in_by_every_model_with_a_use_for_their_ratings(ml100k: Dataset) -> None:
     split = hold_out(ml100k.interactions, "new-users")
     popular = rank_quality(train_model(split.train, ml100k.catalog, Popular()), split)["ndcg@10"]
     for name in sorted(set(MODELS) - {"popular"}):
@@ -184,7 +182,7 @@ def test_new_users_are_folded_in_by_every_model_with_a_use_for_their_ratings(ml1
         assert rank_quality(model, split, auc=False)["ndcg@10"] > popular + 0.03, name
 
 
-def test_a_model_of_other_items_is_refused(ml100k: ingest.Prepared, model: Model) -> None:
+def test_a_model_of_other_items_is_refused(ml100k: Dataset, model: Model) -> None:
     lone = Interactions(sp.csr_matrix(np.ones((2, 2))), ["a", "b"], ["x", "y"])
     with pytest.raises(InputError, match="trained on other items"):
         rank_quality(model, HoldOut(lone, lone, lone.matrix))
@@ -219,7 +217,7 @@ def test_where_all_know_equally_much_there_is_one_group(judged: Ranking) -> None
 
 
 def test_head_middle_and_tail_hold_a_third_of_the_ratings_each(
-    ml100k: ingest.Prepared, split: HoldOut, judged: Ranking, model: Model
+    ml100k: Dataset, split: HoldOut, judged: Ranking, model: Model
 ) -> None:
     counts = pd.Series(model.n_ratings).sort_values(ascending=False, kind="stable")
     found = by_popularity(judged.listed[20], model.n_ratings)

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from recsys import ingest
 from recsys.dataset.catalog import Catalog
+from recsys.dataset.dataset import Dataset
 from recsys.dataset.interactions import Interactions
 from recsys.dataset.split import HoldOut, hold_out
 from recsys.dataset.weighting import Weighting
@@ -38,7 +38,7 @@ def test_every_searched_range_holds_its_default() -> None:
     assert set(search_space(IALS, {"nu": 1.0})) == {"regularization", "alpha0"}
 
 
-def test_what_it_finds_is_at_least_as_good_as_the_default_and_is_what_it_says(ml100k: ingest.Prepared) -> None:
+def test_what_it_finds_is_at_least_as_good_as_the_default_and_is_what_it_says(ml100k: Dataset) -> None:
     split = hold_out(ml100k.interactions, "random", part="validation")
     fixed = {"n_factors": 16, "epochs": 3, "alpha0": 1.0, "nu": 1.0}
     found = tune(IALS, [split], ml100k.catalog, n_trials=12, fixed=fixed)
@@ -50,7 +50,7 @@ def test_what_it_finds_is_at_least_as_good_as_the_default_and_is_what_it_says(ml
     assert found.value == max(trial["value"] for trial in found.trials)
 
 
-def test_several_draws_are_averaged(small: tuple[list[HoldOut], Catalog], ml100k: ingest.Prepared) -> None:
+def test_several_draws_are_averaged(small: tuple[list[HoldOut], Catalog], ml100k: Dataset) -> None:
     splits = [hold_out(ml100k.interactions, "random", part="validation", draw=draw) for draw in range(2)]
     fixed = {"n_factors": 8, "epochs": 2}
     both = tune(IALS, splits, ml100k.catalog, n_trials=1, fixed=fixed).value

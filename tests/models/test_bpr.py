@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from recsys import ingest
+from recsys.dataset.dataset import Dataset
 from recsys.dataset.interactions import Interactions
 from recsys.dataset.split import hold_out
 from recsys.evaluation.ranking import rank_quality
@@ -83,7 +83,7 @@ def test_stored_zeros_and_negatives_are_no_likes() -> None:
     assert LEARNER.fold_in(plain, noisy[3]).tobytes() == LEARNER.fold_in(plain, LIKES[3]).tobytes()
 
 
-def test_it_ranks_the_whole_catalogue_far_better_than_popularity(ml100k: ingest.Prepared) -> None:
+def test_it_ranks_the_whole_catalogue_far_better_than_popularity(ml100k: Dataset) -> None:
     split = hold_out(ml100k.interactions, "random", part="validation")
     found = {
         name: rank_quality(train_model(split.train, ml100k.catalog, learner), split, auc=False)["ndcg@10"]

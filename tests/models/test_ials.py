@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from recsys import ingest
+from recsys.dataset.dataset import Dataset
 from recsys.dataset.interactions import Interactions
 from recsys.dataset.split import HoldOut, hold_out
 from recsys.errors import SettingError
@@ -112,15 +112,15 @@ def test_no_regularization_at_all_is_told_not_crashed(data: Interactions) -> Non
 
 
 @pytest.fixture(scope="module")
-def split(ml100k: ingest.Prepared) -> HoldOut:
+def split(ml100k: Dataset) -> HoldOut:
     return hold_out(ml100k.interactions, "random", part="validation")
 
 
-def quality(learner: object, ml100k: ingest.Prepared, split: HoldOut) -> float:
+def quality(learner: object, ml100k: Dataset, split: HoldOut) -> float:
     return rank_quality(train_model(split.train, ml100k.catalog, learner), split, auc=False)["ndcg@10"]  # type: ignore[arg-type]
 
 
-def test_quality_does_not_fall_as_factors_are_added(ml100k: ingest.Prepared, split: HoldOut) -> None:
+def test_quality_does_not_fall_as_factors_are_added(ml100k: Dataset, split: HoldOut) -> None:
     ours = [quality(IALS(n_factors=d), ml100k, split) for d in (2, 16, 64, 192)]
     assert ours[0] < ours[1] < ours[2]
     assert ours[3] > ours[2] - 0.005
@@ -128,7 +128,7 @@ def test_quality_does_not_fall_as_factors_are_added(ml100k: ingest.Prepared, spl
     assert weak[1] < weak[0] - 0.01  # the control: a model that is held back too little does fall
 
 
-def test_all_solvers_are_equally_good(ml100k: ingest.Prepared, split: HoldOut) -> None:
+def test_all_solvers_are_equally_good(ml100k: Dataset, split: HoldOut) -> None:
     found = {
         solver: quality(IALS(n_factors=32, solver=solver, block_size=8), ml100k, split)  # type: ignore[arg-type]
         for solver in ("cg", "cholesky", "blocks")

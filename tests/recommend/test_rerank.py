@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 
 from recsys.dataset.catalog import Catalog
+from recsys.dataset.dataset import Dataset
 from recsys.dataset.interactions import Interactions
 from recsys.errors import InputError, SettingError, Unsupported
-from recsys.ingest import Prepared
 from recsys.models import BPR, EASE, IALS, Model, Popular, train_model
 from recsys.recommend.rerank import rerank
 from recsys.recommend.topn import batch_of_ratings, batch_of_users, recommend
@@ -18,7 +18,7 @@ N_USERS = 100
 
 
 @pytest.fixture(scope="module")
-def batch(ml100k: Prepared, ml100k_model: Model):
+def batch(ml100k: Dataset, ml100k_model: Model):
     users = np.random.default_rng(5).permutation(ml100k.interactions.user_ids)[:N_USERS]
     return batch_of_users(ml100k_model, ml100k.interactions, users)
 

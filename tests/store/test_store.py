@@ -13,10 +13,10 @@ import scipy.sparse as sp
 
 from recsys import store
 from recsys.dataset.catalog import Catalog
+from recsys.dataset.dataset import Dataset
 from recsys.dataset.interactions import NO_TIME, Interactions
 from recsys.dataset.weighting import Weighting
 from recsys.errors import InputError
-from recsys.ingest import Prepared
 from recsys.ingest.validation import REJECTED
 from recsys.models import ALS, BPR, Model, Popular, train_model
 from recsys.space.item_map import ItemMap
@@ -34,12 +34,12 @@ CATALOG = Catalog.of(
 )
 
 
-def prepared() -> Prepared:
+def prepared() -> Dataset:
     matrix = sp.csr_matrix(DENSE, dtype=np.float32)
     times = np.arange(matrix.nnz)
     times[3] = NO_TIME
     data = Interactions(matrix, [f"u{i}" for i in range(15)], CATALOG.item_ids, times)
-    return Prepared(data, CATALOG, REJECTED.empty_table(), {"read": matrix.nnz, "kept": matrix.nnz})
+    return Dataset(data, CATALOG, REJECTED.empty_table(), {"read": matrix.nnz, "kept": matrix.nnz})
 
 
 def trained(learner=None, **settings) -> Model:
