@@ -40,7 +40,9 @@ LAYOUT: dict[str, tuple[str, ...]] = {
     "store": ("files", "parts", "prepared", "models", "space", "measurements"),
     "workflows": ("common", "prepare", "train", "evaluate", "recommend", "inspect", "demo", "batch_jobs"),
     "cli": ("console", "main"),
-    "app": ("escape", "i18n", "blobs", "session", "axis_text", "components", "pages", "main", "serve"),
+    "app": (
+        "escape", "i18n", "blobs", "session", "axis_text", "chart", "notices", "components", "pages", "main", "serve",
+    ),
 }  # fmt: skip
 """Packages, lowest first, and their modules, lowest first: an import goes to what comes before, never after."""
 PLACES = [name for package, modules in LAYOUT.items() for name in (*(f"{package}.{m}" for m in modules), package)]

@@ -212,7 +212,6 @@ def test_a_session_keeps_its_last_few_batches(app: AppTest) -> None:
 
 def test_too_many_rows_come_with_the_whole_command_for_a_terminal(app: AppTest, root: Path, monkeypatch) -> None:
     monkeypatch.setattr(batch_jobs, "MOST_ROWS", 10)
-    monkeypatch.setattr("recsys.app.pages.batch.MOST_ROWS", 10)
     app.checkbox(key="batch-unseen").uncheck().run()
     assert shlex.split(app.code[0].value) == [
         "recsys", "recommend", "--model", str(root / "models" / f"{NAME}-ials"), "--data",
@@ -239,7 +238,7 @@ def test_how_far_it_is_shows_while_it_is_made_and_nothing_else_can_be_begun(app:
             return Slow()
 
     generate(app)
-    monkeypatch.setattr("recsys.app.pages.batch.DESK", Busy(2))
+    monkeypatch.setattr(batch_jobs, "DESK", Busy(2))
     app.run()
     assert app.button(key="batch-generate").disabled
     assert not app.button(key="batch-cancel").disabled
@@ -285,5 +284,5 @@ def test_without_the_data_the_page_says_what_to_run(root: Path, tmp_path: Path, 
     shutil.copytree(root / "models" / f"{NAME}-ials", tmp_path / "elsewhere" / "models" / f"{NAME}-ials")
     monkeypatch.setenv("RECSYS_MODELS", str(tmp_path / "elsewhere" / "models"))
     app = opened()
-    assert "not where it was" in app.info[0].value
+    assert "training data of this model are not found" in app.info[0].value
     assert app.code[0].value.startswith(f"recsys prepare {NAME} --out ")

@@ -126,5 +126,5 @@ def test_broken_rejected_rows_are_said_to_be_broken(root: Path) -> None:
 def test_data_that_are_gone_are_said_to_be_gone(root: Path) -> None:
     shutil.rmtree(root / "own")
     app = opened("own")
-    assert "is not where it was" in app.info[0].value and "recsys prepare" in app.code[0].value
+    assert "training data of this model are not found" in app.info[0].value and "recsys prepare" in app.code[0].value
     assert not app.metric

@@ -263,7 +263,7 @@ def test_what_is_missing_is_said_with_the_command_that_makes_it(made, monkeypatc
 
 def test_a_model_without_vectors_has_no_dimensions(made, monkeypatch) -> None:
     app = opened(made, monkeypatch, which="popular")
-    assert "no vectors" in words(app)
+    assert "no item vectors" in words(app)
     assert not app.tabs
 
 

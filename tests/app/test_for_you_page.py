@@ -181,7 +181,7 @@ def test_a_model_without_vectors_has_a_list_and_says_why_no_map(app: AppTest) ->
     app.query_params["model"] = "ml-100k-popular"
     run(app, {ALIEN: 5.0})
     assert len(listed(app)) == 10
-    assert "no vectors" in said(app) and "cannot be steered" in said(app)
+    assert "no item vectors" in said(app) and "cannot be steered" in said(app)
 
 
 def test_chinese_is_complete_on_the_page(app: AppTest) -> None:
@@ -208,7 +208,7 @@ def test_a_broken_map_and_missing_data_are_said_and_done_without(
     assert len(app.warning) == 3
     assert "No axis has a name yet" in said(app)
     app.segmented_control(key="who").set_value("someone").run()
-    assert "is not where it was" in said(app)
+    assert "training data of this model are not found" in said(app)
 
 
 def test_without_any_model_the_page_says_what_to_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

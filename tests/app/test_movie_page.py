@@ -144,7 +144,7 @@ def test_it_speaks_chinese(made, monkeypatch) -> None:
 def test_what_is_missing_is_said(made, monkeypatch) -> None:
     bare = opened(made, monkeypatch, "bare", movie="50")
     assert "recsys axes" in bare.code[0].value
-    assert "not where it was" in words(bare)
+    assert "training data of this model are not found" in words(bare)
     popular = opened(made, monkeypatch, "popular", movie="50")
-    assert "no vectors" in words(popular)
+    assert "no item vectors" in words(popular)
     assert title(popular) == "Star Wars (1977)"

@@ -98,7 +98,7 @@ def test_in_chinese_the_same_is_said(root: Path) -> None:
 def test_a_model_that_was_not_measured_is_measured_by_a_click(root: Path) -> None:
     app = opened("b-popular")
     told = words(app)
-    assert "has not been measured yet" in told and "has no vectors" in told
+    assert "has not been measured yet" in told and "has no item vectors" in told
     folder = root / "models" / "b-popular"
     (command,) = [block.value for block in app.code]
     assert command.startswith("recsys evaluate --data") and command.endswith("--model itemknn --model ease")
@@ -222,11 +222,11 @@ def test_without_its_data_a_model_can_be_looked_at_but_not_measured(root: Path) 
     shutil.rmtree(root / "ml-100k")
     app = opened()
     assert len(app.dataframe) == 2  # what was measured before still shows
-    assert not app.button and "is not where it was" in words(app)
+    assert not app.button and "training data of this model are not found" in words(app)
 
 
 def test_one_measures_at_a_time(root: Path) -> None:
-    from recsys.app.pages.quality import _MEASURING
+    from recsys.app.pages.quality.measure import _MEASURING
 
     app = opened("b-popular")
     with _MEASURING:  # as while another session measures

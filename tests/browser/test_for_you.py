@@ -269,14 +269,14 @@ def test_another_model_is_chosen_and_the_link_says_so(browser, address: str) -> 
         rate(page, "Alien (1979)", 5)
         page.get_by_role("combobox", name="Model").click()
         page.get_by_role("option", name="ml-100k-popular").click()
-        page.get_by_text("This model has no vectors").wait_for()
+        page.get_by_text("This model has no item vectors").wait_for()
         settle(page)
         assert "model=ml-100k-popular" in page.url
         page.locator(".st-key-mine").get_by_text("Alien (1979)").wait_for()  # ratings are of the data, not of a model
         link = page.url
     with browsing(browser) as other:
         other.goto(link)
-        other.get_by_text("This model has no vectors").wait_for()
+        other.get_by_text("This model has no item vectors").wait_for()
 
 
 def test_what_the_browser_kept_may_be_damaged(browser, address: str) -> None:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import shlex
 from typing import Any
 
 import numpy as np
 import streamlit as st
 
 from recsys import store
+from recsys.app.chart import show_chart
 from recsys.app.escape import plain
 from recsys.app.i18n.translate import named, say
+from recsys.app.notices import explain_missing_data
 from recsys.app.session import Loaded, loaded_model
 from recsys.dataset.interactions import Interactions
 from recsys.dataset.statistics import FEW_RATINGS, Portrait, portrait_of, smallest_share
@@ -27,7 +28,6 @@ from recsys.plots.data import (
 from recsys.workflows import prepare as prepare_workflow
 
 URL = "data"
-PLOT = {"displayModeBar": False}
 MOST_EXAMPLES = 100
 MOST_GENRES = 20
 TAIL = 0.8
@@ -39,11 +39,7 @@ def page() -> None:
     loaded = loaded_model()
     st.header(say("Data"), anchor=False)
     if loaded.interactions is None or loaded.data_folder is None:
-        where = say("an unknown place") if loaded.data_folder is None else plain(str(loaded.data_folder))
-        st.info(say("The data this model was trained on is not where it was: {folder}.", folder=where))
-        st.write(say("To make it again, run this in a terminal, then reload the page:"))
-        command = shlex.join(["recsys", "prepare", "SOURCE", "--out", str(loaded.data_folder or "DIR")])
-        st.code(command, language="sh", wrap_lines=True)
+        explain_missing_data(loaded)
         return
     st.caption(
         say("What {model} was trained on: {data}.", model=plain(loaded.name), data=plain(loaded.data_folder.name))
@@ -188,20 +184,20 @@ def _tail(portrait: Portrait) -> None:
     with left:
         st.markdown("**" + say("Ratings of the best-known movies") + "**")
         reached = float(portrait.of_items[: round(share * len(portrait.of_items))].sum() / max(portrait.n_ratings, 1))
-        st.plotly_chart(
+        show_chart(
             long_tail(
                 portrait.of_items, (share, reached),
                 across=say("movies, most rated first"), up=say("share of all ratings"),
                 note=say("{share:.0%} of the movies", share=share),
             ),
-            config=PLOT, key="tail-chart", alt=say("Share of all ratings that goes to the best-known movies"),
+            key="tail-chart", alt=say("Share of all ratings that goes to the best-known movies"),
         )  # fmt: skip
         st.caption(say("Dotted: as it would be if all movies were rated equally often."))
     with right:
         st.markdown("**" + say("Ratings of a person") + "**")
-        st.plotly_chart(
+        show_chart(
             users_histogram(portrait.of_users, across=say("ratings of a person"), up=say("people")),
-            config=PLOT, key="users-chart", alt=say("How many people gave how many ratings"),
+            key="users-chart", alt=say("How many people gave how many ratings"),
         )  # fmt: skip
         st.caption(
             say(
@@ -226,12 +222,12 @@ def _over_time(portrait: Portrait) -> None:
         if monthly
         else say("By week; most in the week of {when}: {n:,}.", when=peak_day, n=n_peak)
     )
-    st.plotly_chart(
+    show_chart(
         ratings_over_time(
             periods, across="", up=say("ratings a month") if monthly else say("ratings a week"),
             shown_as="%Y-%m" if monthly else "%Y-%m-%d",
         ),
-        config=PLOT, key="time-chart", alt=say("How many ratings were given when"),
+        key="time-chart", alt=say("How many ratings were given when"),
     )  # fmt: skip
     if portrait.untimed:
         st.caption(say("Ratings without a time, left out: {n:,}.", n=portrait.untimed))
@@ -262,9 +258,8 @@ def _values(portrait: Portrait) -> None:
             mean=portrait.mean, low=round(float(most["low"]), 2), high=round(float(most["high"]), 2), share=share,
         )
     )  # fmt: skip
-    st.plotly_chart(
+    show_chart(
         rating_bars(values, across=say("rating"), up=say("ratings")),
-        config=PLOT,
         key="values-chart",
         alt=say("How often each rating was given"),
     )
@@ -284,9 +279,8 @@ def _genres(portrait: Portrait) -> None:
             genre=plain(names[0]),
         )
     )
-    st.plotly_chart(
+    show_chart(
         genre_bars(genres, names, across=say("ratings"), mean=say("mean")),
-        config=PLOT,
         key="genres-chart",
         alt=say("Ratings by genre, with the mean rating of each"),
     )
@@ -307,9 +301,8 @@ def _years(portrait: Portrait) -> None:
             median=int(reached.iloc[0]),
         )
     )
-    st.plotly_chart(
+    show_chart(
         year_bars(years, across="", up=say("movies")),
-        config=PLOT,
         key="years-chart",
         alt=say("How many movies were released each year"),
     )
@@ -325,13 +318,13 @@ def _density(portrait: Portrait) -> None:
             full=float(density.share[0, 0]), filled=100 * portrait.filled, empty=float((density.share == 0).mean()),
         )
     )  # fmt: skip
-    st.plotly_chart(
+    show_chart(
         density_map(
             density, across=say("movies, most rated first"), up=say("people, most active first"),
             legend=say("share of pairs that is rated"),
             told=say("people around place {users}<br>movies around place {items}<br>{share} rated"),
         ),
-        config=PLOT, key="density-chart",
+        key="density-chart",
         alt=say("Share of rated pairs, people by activity and movies by popularity"),
     )  # fmt: skip
     st.caption(say("People and movies make a hundred cells each, or fewer; cells without a rating are left clear."))

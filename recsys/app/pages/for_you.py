@@ -17,6 +17,7 @@ from recsys.app.components.search_box import search_box
 from recsys.app.components.stars import stars
 from recsys.app.escape import plain
 from recsys.app.i18n.translate import chosen, local, named, say
+from recsys.app.notices import explain_missing_data, explain_missing_vectors
 from recsys.app.session import Loaded, loaded_model
 from recsys.errors import RecsysError, UnknownId
 from recsys.ingest.exports import MAX_BYTES, read_export
@@ -82,12 +83,7 @@ def _body(loaded: Loaded) -> None:
             _map(loaded, batch, rated, table, label)
             _chosen(loaded)
         else:
-            st.info(
-                say(
-                    "This model has no vectors, so there is no space to look at. "
-                    "Choose one of the kinds ials, als or bpr."
-                )
-            )
+            explain_missing_vectors()
     keep_memory(loaded)
 
 
@@ -254,12 +250,7 @@ def _import(loaded: Loaded, memory: Memory) -> None:
 def _someone(loaded: Loaded) -> tuple[UserBatch, dict[Any, float], str]:
     nobody: tuple[UserBatch, dict[Any, float], str] = batch_of_ratings(loaded.model, {}), {}, say("You")
     if loaded.interactions is None:
-        st.warning(
-            say(
-                "The data this model was trained on is not where it was: {folder}.",
-                folder=plain(str(loaded.data_folder)),
-            )
-        )
+        explain_missing_data(loaded)
         return nobody
     ids = loaded.interactions.user_ids
 

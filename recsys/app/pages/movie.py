@@ -17,6 +17,7 @@ from recsys.app.components.search_box import search_box
 from recsys.app.components.stars import stars
 from recsys.app.escape import plain
 from recsys.app.i18n.translate import named, say
+from recsys.app.notices import explain_missing_data, explain_missing_vectors
 from recsys.app.session import Loaded, loaded_model
 from recsys.dataset.attributes import WELL_KNOWN
 from recsys.dataset.genre_affinity import PRIOR_FANS, Fans
@@ -64,12 +65,7 @@ def _body(loaded: Loaded) -> None:
     else:
         _about(loaded, row)
         if not loaded.maps:
-            st.info(
-                say(
-                    "This model has no vectors, so there is no space to look at. "
-                    "Choose one of the kinds ials, als or bpr."
-                )
-            )
+            explain_missing_vectors()
         elif not loaded.model.space.item_directions[row].any():
             st.info(say("Nobody's ratings say anything of this movie yet, so nothing is like it."))
         else:
@@ -183,7 +179,7 @@ def _about(loaded: Loaded, row: int) -> None:
 def _mean(loaded: Loaded, row: int) -> None:
     if loaded.interactions is None:
         st.metric(say("Mean rating"), "–")
-        st.caption(say("the data this model was trained on is not where it was"))
+        st.caption(say("the training data are not found"))
         return
     means = _means(loaded.interactions, loaded.model.item_ids)
     mean = means[row]
@@ -356,8 +352,7 @@ def _who_likes_it(loaded: Loaded, row: int) -> None:
     """The genres that its fans like more than everybody does, and those they like less."""
     st.subheader(say("Who likes it"), anchor=False)
     if loaded.interactions is None:
-        where = say("an unknown place") if loaded.data_folder is None else plain(str(loaded.data_folder))
-        st.info(say("The data this model was trained on is not where it was: {folder}.", folder=where))
+        explain_missing_data(loaded)
         return
     with st.spinner(say("Counting …")):
         fans = _fans(loaded.interactions, loaded)

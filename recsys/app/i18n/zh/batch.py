@@ -6,7 +6,6 @@ WORDS: dict[str, str] = {
     "What to do": "要做什么",
     "Make lists": "生成列表",
     "Compare two models": "比较两个模型",
-    "To have it again, run this in a terminal, then reload the page:": "要恢复数据，请在终端运行以下命令，然后刷新页面：",
     # --- make lists ---
     "Recommendations for many people at once, to take away as a file.": "一次为许多人生成推荐，并下载为文件。",
     "The batch of this address is gone: batches are kept for a day.": "此地址对应的批次已不存在：批次只保留一天。",

@@ -18,10 +18,12 @@ WORDS: dict[str, str] = {
     "The model {name} cannot be used": "模型 {name} 无法使用",
     "To make one, run this in a terminal, then reload the page:": "请在终端运行以下命令，然后刷新页面：",
     "{movies:,} movies · {ratings:,} ratings of {users:,} people": "{movies:,} 部电影 · {users:,} 人的 {ratings:,} 条评分",
-    "This model has no vectors, so there is no space to look at. Choose one of the kinds ials, als or bpr.": (
-        "该模型没有向量，因此没有可查看的空间。请选择 ials、als 或 bpr 类型的模型。"
+    "This model has no item vectors, so it has no map and no axes. Choose a model such as ials, als or bpr.": (
+        "该模型没有电影向量，因此没有地图和轴。请选择 ials、als 或 bpr 等模型。"
     ),
-    "The data this model was trained on is not where it was: {folder}.": "训练该模型所用的数据已不在原处：{folder}。",
+    "The training data of this model are not found in {folder}.": "在 {folder} 中找不到该模型的训练数据。",
+    "an unknown folder": "未知文件夹",
+    "To prepare them again, run this in a terminal, then reload the page:": "要重新准备数据，请在终端运行以下命令，然后刷新页面：",
     # --- what several pages say ---
     "Ratings": "评分数",
     "Mean rating": "平均分",

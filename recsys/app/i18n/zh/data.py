@@ -4,7 +4,6 @@ from __future__ import annotations
 
 WORDS: dict[str, str] = {
     "What {model} was trained on: {data}.": "{model} 的训练数据：{data}。",
-    "To make it again, run this in a terminal, then reload the page:": "要重新生成，请在终端运行以下命令，然后刷新页面：",
     "Counting …": "正在统计……",
     "These data were prepared anew after {model} was trained: they are not quite what it learned from. Train it again "
     "to have both alike.": "这些数据是在 {model} 训练之后重新准备的，与它学习时所用的不完全相同。重新训练即可使两者一致。",

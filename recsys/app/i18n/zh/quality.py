@@ -8,7 +8,6 @@ WORDS: dict[str, str] = {
     ),
     "Measured and stored, in {seconds:,.0f} seconds.": "评测完成并已保存，用时 {seconds:,.0f} 秒。",
     "{model} (this model)": "{model}（本模型）",
-    "an unknown place": "未知位置",
     # --- ranking ---
     "Beside simpler models": "与简单模型比较",
     "This model has not been measured yet: nobody knows how good its recommendations are.": (

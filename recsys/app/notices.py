@@ -1,0 +1,35 @@
+"""Notices that several pages share: what is missing, and the command that creates it."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+
+import streamlit as st
+
+from recsys.app.escape import plain
+from recsys.app.i18n.translate import say
+from recsys.app.session import Loaded
+from recsys.ingest.datasets import DATASETS
+
+
+def show_command(*words: str) -> None:
+    """Show a command for the terminal, quoted for a shell."""
+    st.code(shlex.join(words), language="sh", wrap_lines=True)
+
+
+def explain_missing_data(loaded: Loaded) -> None:
+    """Say that the training data are gone, and which command prepares them again."""
+    folder = loaded.data_folder
+    where = say("an unknown folder") if folder is None else plain(str(folder))
+    st.info(say("The training data of this model are not found in {folder}.", folder=where))
+    st.write(say("To prepare them again, run this in a terminal, then reload the page:"))
+    source = loaded.data_name if loaded.data_name in DATASETS else "SOURCE"
+    show_command("recsys", "prepare", source, "--out", str(folder or Path("data/prepared") / loaded.data_name))
+
+
+def explain_missing_vectors() -> None:
+    """Say that the model has no vectors, so that nothing about its space can be shown."""
+    st.info(
+        say("This model has no item vectors, so it has no map and no axes. Choose a model such as ials, als or bpr.")
+    )

@@ -1,0 +1,229 @@
+"""The lists of two models compared, for one user and over many."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+import streamlit as st
+
+from recsys import store
+from recsys.app.chart import show_chart
+from recsys.app.escape import plain
+from recsys.app.i18n.translate import say
+from recsys.app.notices import show_command
+from recsys.app.pages.batch.make import K
+from recsys.app.session import Loaded, load_model, models_root
+from recsys.dataset.interactions import Interactions
+from recsys.errors import InputError, RecsysError
+from recsys.plots.colours import COLOURS
+from recsys.recommend.compare import Comparison, compare_lists, compare_models, popularity_of, sample_users
+from recsys.recommend.topn import batch_of_users, recommend
+
+MOST_OFFERED = 5000
+"""Users offered while typing."""
+MOST_SAMPLED = 500
+
+
+def draw_compare(loaded: Loaded, interactions: Interactions) -> None:
+    """Draw the comparison of two models of the same data."""
+    st.caption(say("What two models of the same data recommend to the same person."))
+    names = _models_of(loaded.data_name)
+    if len(names) < 2:
+        st.info(
+            say(
+                "Only one model of the data {data} is here. Train another to compare them:",
+                data=plain(loaded.data_name),
+            )
+        )
+        kind = "ease" if loaded.model.learner.name != "ease" else "ials"
+        out = models_root() / f"{loaded.data_name}-{kind}"
+        show_command("recsys", "train", "--data", str(loaded.data_folder), "--model", kind, "--out", str(out))
+        return
+    left, right = st.columns(2, gap="medium")
+    others = [name for name in names if name != loaded.name]
+    a = left.selectbox(say("Model A"), names, index=names.index(loaded.name), key="compare-a", bind="query-params")
+    b = right.selectbox(say("Model B"), names, index=names.index(others[0]), key="compare-b", bind="query-params")
+    if a == b:
+        st.info(say("Choose two different models."))
+        return
+    try:
+        pair = load_model(models_root() / str(a)), load_model(models_root() / str(b))
+    except (RecsysError, OSError) as error:
+        st.error(plain(str(error)))
+        return
+    st.fragment(_one_person)(pair, interactions)
+    _many_people(pair, interactions)
+
+
+def _models_of(data_name: str) -> list[str]:
+    """Names of the models of these data."""
+    names = []
+    for name in store.list_models(models_root()):
+        try:
+            manifest = store.read_manifest(models_root() / name)
+        except InputError:  # whoever chooses it in the frame is told what is wrong with it
+            continue
+        if manifest["data"].get("name", name) == data_name:
+            names.append(name)
+    return names
+
+
+def _one_person(pair: tuple[Loaded, Loaded], interactions: Interactions) -> None:
+    user = st.selectbox(
+        say("Person"),
+        interactions.user_ids[:MOST_OFFERED].tolist(),
+        key="compare-user",
+        bind="query-params",
+        accept_new_options=True,
+        help=say("Choose an id, or type one of the {n:,}.", n=interactions.n_users),
+        width=220,
+    )
+    try:
+        lists = [
+            recommend(one.model, batch_of_users(one.model, interactions, [user]), K)["item_id"].tolist() for one in pair
+        ]
+    except RecsysError as error:
+        st.error(plain(str(error)))
+        return
+    found = compare_lists(lists[0], lists[1], _popularity(interactions))
+    _measures(found, max(map(len, lists)))
+    for column, one, here, there in zip(
+        st.columns(2, gap="medium"), pair, ("rank_a", "rank_b"), ("rank_b", "rank_a"), strict=True
+    ):
+        with column.container(border=True, gap="small"):
+            letter = "A" if here == "rank_a" else "B"
+            st.markdown(f"**{letter} · {plain(one.name)}**")
+            listed = found.items.dropna(subset=[here]).sort_values(here)
+            labels = one.model.catalog.label_of(listed["item_id"].tolist())
+            for label, row in zip(labels, listed.to_dict("records"), strict=True):
+                with st.container(
+                    horizontal=True, horizontal_alignment="distribute", vertical_alignment="center", wrap=False
+                ):
+                    st.markdown(f"{row[here]} · {plain(label)}", width="stretch")
+                    st.markdown(_sign(row, here == "rank_b", there), width="content")
+    st.caption(say("✓ in both lists · ▲ ▼ places up or down from A to B · ○ in this list only"))
+
+
+@st.cache_resource(
+    show_spinner=False, max_entries=4, hash_funcs={Interactions: lambda interactions: interactions.fingerprint}
+)
+def _popularity(interactions: Interactions) -> pd.Series:
+    """As `popularity_of`, counted once for all sessions."""
+    return popularity_of(interactions)
+
+
+def _sign(row: Mapping[Hashable, Any], in_b: bool, there: str) -> str:
+    """How an item of a list stands in the other one: a sign, words and a colour."""
+    if pd.isna(row[there]):
+        return f":gray-badge[○ {say('only here')}]"
+    if not in_b:
+        return f":blue-badge[✓ {say('{rank} in B', rank=row[there])}]"
+    moved = int(row["moved"])
+    if moved == 0:
+        return f":blue-badge[✓ {say('same place')}]"
+    return f":green-badge[✓ ▲ {moved}]" if moved > 0 else f":orange-badge[✓ ▼ {-moved}]"
+
+
+def _measures(found: Comparison, k: int) -> None:
+    with st.container(horizontal=True, gap="large"):
+        st.metric(
+            say("In both lists"),
+            say("{n} of {k}", n=round(found.overlap * k), k=k),
+            help=say("Movies that both lists have: overlap@{k}.", k=k),
+            width="content",
+        )
+        st.metric(
+            say("Rank-biased overlap"),
+            f"{found.rank_biased:.2f}",
+            help=say(
+                "Agreement that counts the first places most: 1 is the same list, 0 has nothing in common (p = 0.9)."
+            ),
+            width="content",
+        )
+        popular = say("The share of all people who rated a movie, on average over the list.")
+        st.metric(say("Popularity A"), _percent(found.popularity_a), help=popular, width="content")
+        st.metric(
+            say("Popularity B"),
+            _percent(found.popularity_b),
+            None
+            if np.isnan(found.popularity_a - found.popularity_b)
+            else say("{points:+.1f} points", points=100 * (found.popularity_b - found.popularity_a)),
+            delta_color="off",
+            help=popular,
+            width="content",
+        )
+
+
+def _percent(share: float) -> str:
+    return "–" if np.isnan(share) else f"{share:.1%}"
+
+
+def _many_people(pair: tuple[Loaded, Loaded], interactions: Interactions) -> None:
+    a, b = pair
+    which = tuple((str(one.folder), (one.folder / store.MANIFEST).stat().st_mtime_ns) for one in pair)
+    rows = _spread(a, b, interactions, (*which, interactions.fingerprint))
+    st.subheader(
+        say("Over a random sample of {n:,} people", n=len(rows))
+        if len(rows) < interactions.n_users
+        else say("Over all people ({n:,})", n=len(rows)),
+        anchor=False,
+    )
+    common = (rows["overlap"] * K).round().astype(int)
+    chance = K * K / max(len(a.model.item_ids), 1)
+    st.caption(
+        say(
+            "On average {common:.1f} of {k} movies are in both lists (rank-biased overlap {rbo:.2f}); two random lists "
+            "would share {chance:.2f}. The movies of A were rated by {a} of all people, those of B by {b}.",
+            common=common.mean(),
+            k=K,
+            rbo=rows["rank_biased"].mean(),
+            chance=chance,
+            a=_percent(rows["popularity_a"].mean()),
+            b=_percent(rows["popularity_b"].mean()),
+        )
+    )
+    show_chart(
+        _histogram(common.to_numpy()),
+        key="compare-spread",
+        alt=say("How many people share how many of {k} movies between the two lists.", k=K),
+    )
+
+
+@st.cache_resource(show_spinner=False, max_entries=16)
+def _spread(_a: Loaded, _b: Loaded, _interactions: Interactions, which: tuple[Any, ...]) -> pd.DataFrame:
+    """The comparison over a sample of users, never to be changed; `which` tells models and data apart."""
+    return compare_models(_a.model, _b.model, _interactions, sample_users(_interactions, MOST_SAMPLED), K)
+
+
+def _histogram(common: np.ndarray) -> go.Figure:
+    """How many people (height) share how many movies (0 to K)."""
+    counts = np.bincount(common, minlength=K + 1)
+    figure = go.Figure(
+        go.Bar(
+            x=np.arange(K + 1),
+            y=counts,
+            marker={"color": COLOURS[0]},
+            text=[f"{count:,}" if count else "" for count in counts],
+            textposition="outside",
+            cliponaxis=False,
+            hovertext=[
+                say("{n} of {k} in both lists; people: {people:,}", n=n, k=K, people=c) for n, c in enumerate(counts)
+            ],
+            hoverinfo="text",
+        )
+    )
+    figure.update_layout(
+        height=280,
+        margin={"l": 10, "r": 10, "t": 20, "b": 10},
+        paper_bgcolor="rgba(0,0,0,0)",
+        plot_bgcolor="rgba(0,0,0,0)",
+        bargap=0.15,
+        showlegend=False,
+        xaxis={"title": {"text": say("movies in both lists, of {k}", k=K)}, "dtick": 1, "showgrid": False},
+        yaxis={"title": {"text": say("people")}, "nticks": 4, "rangemode": "tozero"},
+    )
+    return figure

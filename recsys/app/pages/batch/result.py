@@ -1,0 +1,200 @@
+"""A batch that is not running: its lists, or why there are none."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from recsys.app.escape import plain
+from recsys.app.i18n.translate import named, say
+from recsys.app.pages.batch.ownership import draw_discard, is_own
+from recsys.app.session import load_model
+from recsys.dataset.catalog import Catalog
+from recsys.errors import InputError, RecsysError
+from recsys.recommend.topn import COLD, FOLDED_IN
+from recsys.workflows import batch_jobs
+from recsys.workflows.batch_jobs import CSV, LISTS, Request, first_rows, request_of, result_of, rows_of_user, set_aside
+
+PREVIEW_ROWS = 100
+MOST_LETTERS = 60
+"""Of an id that is not found, in a message."""
+
+
+def draw_outcome(folder: Path) -> None:
+    """What came of a batch that is not being made."""
+    job = batch_jobs.DESK.find(folder)
+    try:
+        request, result = request_of(folder), result_of(folder)
+    except InputError as error:
+        st.error(plain(str(error)))
+        return
+    if result is not None:
+        _finished(folder, request, result)
+    elif job is not None and job.state == "failed":
+        if job.error:
+            st.error(say("That cannot be made: {why}", why=plain(job.error)))
+        else:
+            st.error(say("Something in the app is broken; the server's log says what."))
+        if job.done:
+            _go_on(folder)
+        else:
+            draw_discard(folder, say("Discard"))
+    else:
+        if job is not None and job.total:
+            words = say("Stopped after {done:,} of {total:,} people.", done=job.done, total=job.total)
+        else:
+            words = say("Stopped before it was finished.")
+        kept = (
+            say("What was finished is kept; go on from there, or discard it.")
+            if is_own(folder)
+            else say("Only the session that began it can go on.")
+        )
+        st.warning(words + " " + kept)
+        _go_on(folder)
+
+
+def _go_on(folder: Path) -> None:
+    if not is_own(folder):
+        return
+    with st.container(horizontal=True):
+        st.button(
+            say("Go on"),
+            type="primary",
+            icon=":material/resume:",
+            on_click=_resume,
+            args=(folder,),
+            key="batch-resume",
+        )
+        draw_discard(folder, say("Discard"))
+
+
+def _resume(folder: Path) -> None:
+    batch_jobs.DESK.start(folder)
+
+
+def _finished(folder: Path, request: Request, result: dict[str, Any]) -> None:
+    st.subheader(say("The lists"), anchor=False)
+    seen = say("without what they have rated") if request.exclude_seen else say("with what they have rated")
+    about = say("Movies for each: {k}, {seen}, by {model}", k=request.k, seen=seen, model=plain(request.model.name))
+    st.caption(about)
+    origin = result["origin"]
+    with st.container(horizontal=True, gap="large"):
+        st.metric(say("People"), f"{result['users']:,}", width="content")
+        st.metric(say("Rows"), f"{result['rows']:,}", width="content")
+        if FOLDED_IN in origin:
+            st.metric(
+                say("New to the model"),
+                f"{origin[FOLDED_IN]:,}",
+                help=say("Training never saw them; their place was computed from their ratings."),
+                width="content",
+            )
+        if COLD in origin:
+            st.metric(
+                say("Nothing known"),
+                f"{origin[COLD]:,}",
+                help=say("They have no ratings that count, so they get the most watched movies."),
+                width="content",
+            )
+    _left_out(folder)
+    name = f"{request.model.name}-top-{request.k}"
+    with st.container(horizontal=True, vertical_alignment="center"):
+        for file, kind, mime in ((LISTS, "Parquet", "application/vnd.apache.parquet"), (CSV, "CSV", "text/csv")):
+            path = folder / file
+            if path.is_file():
+                st.download_button(
+                    f"{kind} · {_size(path.stat().st_size)}",
+                    partial(path.open, "rb"),
+                    file_name=f"{name}{path.suffix}",
+                    mime=mime,
+                    icon=":material/download:",
+                    on_click="ignore",
+                    key=f"batch-download-{kind.lower()}",
+                )
+        draw_discard(folder, say("Delete"))
+    if result.get("has_formulas"):
+        st.caption(say("Some ids begin with =, +, - or @: a spreadsheet may run such cells of the CSV as formulas."))
+    st.caption(
+        say("Columns: user_id, rank (1 is best), item_id, score. Kept for a day, for whoever has this page's address.")
+    )
+    st.fragment(_preview)(folder, request, result["rows"])
+
+
+def _left_out(folder: Path) -> None:
+    """Who was listed but could not be used, and why."""
+    lines = set_aside(folder)
+    if lines is None:
+        return
+    st.warning(say("Lines of your list that could not be used: {n:,}. Everyone else has a list.", n=len(lines)))
+    with st.expander(say("Which, and why")):
+        st.dataframe(
+            pd.DataFrame(
+                {
+                    say("line"): lines["line"],
+                    say("what it says"): lines["text"],
+                    say("why not"): [named(reason) for reason in lines["reason"]],
+                }
+            ),
+            hide_index=True,
+            alt=say("Which, and why"),
+        )
+
+
+def _preview(folder: Path, request: Request, n_rows: int) -> None:
+    """The first rows, or those of one user, with titles."""
+    user = st.text_input(
+        say("Look up one person"),
+        placeholder=say("A user id"),
+        icon=":material/search:",
+        key="batch-lookup",
+    )
+    try:
+        rows = rows_of_user(folder, user) if user.strip() else first_rows(folder, PREVIEW_ROWS)
+    except InputError as error:
+        st.error(plain(str(error)))
+        return
+    except RecsysError:
+        st.warning(say("{user} is not in this batch.", user=plain(user[:MOST_LETTERS])))
+        return
+    ids = rows["item_id"].to_numpy()
+    try:
+        catalog = load_model(request.model).model.catalog
+    except (RecsysError, OSError):
+        st.caption(say("The model is gone, so there are ids in place of titles."))
+        catalog = Catalog.of(pd.unique(ids))
+    items = catalog.take(pd.unique(ids)).items.set_index("item_id").loc[ids]
+    table = pd.DataFrame(
+        {
+            say("user"): rows["user_id"].astype(str),
+            "#": rows["rank"],
+            say("title"): items["title"].to_numpy(),
+            say("year"): items["year"].array,
+            say("genres"): [", ".join(map(named, genres)) for genres in items["genres"]],
+            say("score"): rows["score"],
+        }
+    )
+    st.dataframe(
+        table,
+        hide_index=True,
+        column_config={
+            say("user"): st.column_config.TextColumn(width="small"),
+            "#": st.column_config.NumberColumn(width=40),
+            say("title"): st.column_config.TextColumn(width="large"),
+            say("year"): st.column_config.NumberColumn(format="%d", width="small"),
+            say("score"): st.column_config.NumberColumn(format="%.3f", width="small"),
+        },
+        alt=say("The lists"),
+    )
+    if not user.strip() and len(table) < n_rows:
+        st.caption(say("The first {n:,} of {all:,} rows.", n=len(table), all=n_rows))
+
+
+def _size(n_bytes: int) -> str:
+    for unit in ("B", "kB", "MB"):
+        if n_bytes < 1000:
+            return f"{n_bytes:.0f} {unit}" if unit == "B" or n_bytes >= 10 else f"{n_bytes:.1f} {unit}"
+        n_bytes /= 1000  # type: ignore[assignment]
+    return f"{n_bytes:.1f} GB"

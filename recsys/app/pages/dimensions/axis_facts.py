@@ -1,0 +1,103 @@
+"""What the tabs show of an axis, computed once for all sessions: share of variance, movies at its ends, positions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from recsys import store
+from recsys.app.axis_text import (
+    named_axes,
+    too_few_known,
+)
+from recsys.app.escape import plain
+from recsys.app.i18n.translate import say
+from recsys.app.notices import show_command
+from recsys.app.session import Loaded
+from recsys.space.axis import Axis
+from recsys.space.item_map import ItemMap
+from recsys.space.layout import make_map
+from recsys.space.profile import along, genre_positions, share_of_variance, spread_over
+
+N_ENDS = 5
+"""Movies shown at each end of an axis."""
+
+
+def facts_of(loaded: Loaded, axis: Axis) -> tuple[float, list[str], list[str]]:
+    """The share of the variance along an axis, and the titles at its low and at its high end."""
+    return _looked_up(version_of(loaded), axis.direction.tobytes(), loaded, axis)
+
+
+@st.cache_resource(show_spinner=False, max_entries=1000)
+def _looked_up(
+    version: tuple[str, int], direction: bytes, _loaded: Loaded, _axis: Axis
+) -> tuple[float, list[str], list[str]]:
+    """Kept for all sessions, by model and direction."""
+    model = _loaded.model
+    low, high = _axis.ends(model.space, model.n_ratings, N_ENDS)
+    return share_of_variance(model, _axis), list(model.catalog.labels[low]), list(model.catalog.labels[high])
+
+
+@st.cache_resource(show_spinner=False, max_entries=32)
+def genre_table(
+    version: tuple[str, int], directions: bytes, _loaded: Loaded, _axes: Sequence[Axis]
+) -> tuple[pd.DataFrame, pd.Series]:
+    """As `genre_positions`; kept likewise, never to be changed."""
+    return genre_positions(_loaded.model, _axes)
+
+
+@st.cache_resource(show_spinner=False, max_entries=32)
+def movies_along(version: tuple[str, int], directions: bytes, _loaded: Loaded, _axis: Axis) -> np.ndarray:
+    """As `along`; kept likewise."""
+    return along(_loaded.model, _axis)
+
+
+@st.cache_resource(show_spinner=False, max_entries=32)
+def movies_over(version: tuple[str, int], directions: bytes, _loaded: Loaded, _axes: tuple[Axis, Axis]) -> np.ndarray:
+    """As `spread_over`; kept likewise."""
+    return spread_over(_loaded.model, *_axes)
+
+
+def directions_of(axes: Sequence[Axis]) -> bytes:
+    """What tells axes of one model from others."""
+    return b"".join(axis.direction.tobytes() for axis in axes)
+
+
+def version_of(loaded: Loaded) -> tuple[str, int]:
+    """What tells a model from others, and from itself before it was trained anew."""
+    return str(loaded.folder), (loaded.folder / store.MANIFEST).stat().st_mtime_ns
+
+
+def every_axis(loaded: Loaded) -> list[Axis]:
+    """All axes, those that mean something first."""
+    good = named_axes(loaded)
+    names = {axis.name for axis in good}
+    rest = loaded.axes.all if loaded.axes is not None else ()
+    return [*good, *(axis for axis in rest if axis.name not in names)]
+
+
+def plane_map(loaded: Loaded, x: Axis, y: Axis) -> ItemMap:
+    """Positions of all movies along two axes."""
+    return _made(version_of(loaded), directions_of([x, y]), loaded, (x, y))
+
+
+@st.cache_resource(show_spinner=False, max_entries=32)
+def _made(version: tuple[str, int], directions: bytes, _loaded: Loaded, _axes: tuple[Axis, Axis]) -> ItemMap:
+    """Positions along two axes; kept for all sessions, by model and directions."""
+    return make_map(_loaded.model.space, "axes", axes=_axes, judged=False)
+
+
+def explain_missing_axes(loaded: Loaded) -> bool:
+    """Whether no axis has been found yet; says what to run."""
+    if loaded.axes is not None:
+        return False
+    if (why := too_few_known(loaded)) is not None:
+        st.info(plain(why))
+        return True
+    st.info(say("Nobody has looked for axes in this model yet. It takes some seconds to a few minutes:"))
+    data = str(loaded.data_folder or "DIR")
+    show_command("recsys", "axes", "--model", str(loaded.folder), "--data", data)
+    return True

@@ -1,0 +1,148 @@
+"""The tab "How many?": one axis, two axes, and what each added dimension improves."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import streamlit as st
+
+from recsys import store
+from recsys.app.axis_text import (
+    ends_of,
+    enumerated,
+    joined,
+    named_axes,
+    too_few_known,
+)
+from recsys.app.chart import show_chart
+from recsys.app.escape import plain
+from recsys.app.i18n.translate import say
+from recsys.app.notices import show_command
+from recsys.app.pages.dimensions.axis_facts import directions_of, movies_along, movies_over, version_of
+from recsys.app.session import Loaded
+from recsys.errors import InputError
+from recsys.plots.dimensions import movie_line, movie_plane
+from recsys.plots.quality import dimension_curve
+from recsys.space.axis import Axis
+from recsys.space.profile import best_and_overlapping, gains
+
+
+def draw_dimension_count(loaded: Loaded) -> None:
+    """Draw the tab."""
+    axes = named_axes(loaded)
+    try:
+        found = store.stored_report(loaded.folder)
+    except InputError as error:
+        st.warning(plain(str(error)))
+        found = None
+    rows = found["dimensions"] if found is not None else []
+    quality = {row["n_factors"]: row["ndcg@10"] for row in rows}
+    if axes:
+        left, right = st.columns(2, gap="large")
+        with left:
+            _line(loaded, axes[0], quality)
+        if len(axes) > 1:
+            with right:
+                _small_plane(loaded, axes[0], axes[1], quality)
+    st.subheader(say("{d} axes", d=loaded.model.space.n_factors), anchor=False)
+    st.markdown(
+        say(
+            "This model places every movie along {d} axes at once. Each is an angle to recommend from: two movies may "
+            "agree in one and differ in the next, and a taste is a direction through all of them.",
+            d=loaded.model.space.n_factors,
+        )
+    )
+    if not rows and (why := too_few_known(loaded)) is not None:
+        st.info(plain(why))
+        return
+    if not rows:
+        st.info(say("How much each added dimension brings has not been measured for this model. To measure it:"))
+        data = str(loaded.data_folder or "DIR")
+        show_command("recsys", "report", "--model", str(loaded.folder), "--data", data)
+        return
+    st.markdown(_which_is_best(rows))
+    curve, table = st.columns(2, gap="medium")
+    with curve:
+        show_chart(
+            dimension_curve(rows, loaded.model.space.n_factors, across=say("dimensions"), here=say("this model")),
+            key="dimension-curve",
+            alt=say("nDCG@10 by the number of dimensions, with 95 % intervals"),
+        )
+    with table:
+        _added(rows)
+    st.caption(
+        say(
+            "nDCG@10: how well the ten best of a list fit what people rated and the model had not seen, 1 at best. "
+            "For each number the model was trained anew on four fifths of each person's ratings and judged by the rest."
+        )
+    )
+
+
+def _line(loaded: Loaded, axis: Axis, quality: dict[int, float]) -> None:
+    low, high = ends_of(axis)
+    st.subheader(say("One axis: a line"), anchor=False)
+    words = say("All movies in one order, from {low} to {high}.", low=low, high=high)
+    if 1 in quality:
+        words = joined(words, say("A model of one dimension reaches nDCG@10 {value:.3f}.", value=quality[1]))
+    st.markdown(plain(words))
+    rows = movies_along(version_of(loaded), directions_of([axis]), loaded, axis)
+    labels = list(loaded.model.catalog.labels[rows])
+    show_chart(
+        movie_line(axis.positions(loaded.model.space)[rows], labels, low, high),
+        key="line",
+        alt=say("From {low} to {high}: {titles}", low=low, high=high, titles=", ".join(labels)),
+    )  # fmt: skip
+
+
+def _small_plane(loaded: Loaded, across: Axis, up: Axis, quality: dict[int, float]) -> None:
+    st.subheader(say("Two axes: a plane"), anchor=False)
+    words = say("A second axis parts what the first has mixed.")
+    if 1 in quality and 2 in quality:
+        gained = quality[2] - quality[1]
+        words = joined(
+            words, say("A model of two dimensions reaches {value:.3f}: {gain:+.3f}.", value=quality[2], gain=gained)
+        )
+    st.markdown(plain(words))
+    rows = movies_over(version_of(loaded), directions_of([across, up]), loaded, (across, up))
+    space, labels = loaded.model.space, loaded.model.catalog.items["title"].iloc[rows].tolist()
+    places = np.column_stack([axis.positions(space)[rows] for axis in (across, up)])
+    show_chart(
+        movie_plane(places, labels, ends_of(across), ends_of(up)), key="small-plane",
+        alt=say("Well-known movies on a plane of two axes: {titles}", titles=", ".join(labels)),
+    )  # fmt: skip
+
+
+def _which_is_best(rows: Sequence[dict[str, Any]]) -> str:
+    """Which number of dimensions is best, if one can say so, in a sentence."""
+    best, overlapping = best_and_overlapping(rows)
+    if len(rows) == 1:
+        return say("Only one number of dimensions was tried: {best}.", best=best)
+    if not overlapping:
+        return say("**Best of those tried: {best}**, by more than luck: no other 95 % interval reaches its.", best=best)
+    tried = [row["n_factors"] for row in rows]
+    places = sorted(tried.index(n) for n in (best, *overlapping))
+    first, last = tried[places[0]], tried[places[-1]]
+    others = enumerated([str(tried[at]) for at in places[:-1]])
+    is_a_run = len(places) > 2 and places == list(range(places[0], places[-1] + 1))
+    numbers = (
+        say("{first} to {last}", first=first, last=last)
+        if is_a_run
+        else say("{others} and {last}", others=others, last=last)
+    )
+    return say(
+        "**The 95 % intervals of {numbers} dimensions overlap**: which of them is best cannot be said. The highest "
+        "mean is that of {best}.",
+        numbers=numbers, best=best,
+    )  # fmt: skip
+
+
+def _added(rows: Sequence[dict[str, Any]]) -> None:
+    """What added dimensions bring, as a table."""
+    heads = [say("dimensions"), "nDCG@10", say("gained"), say("by each added")]
+    lines = [" | ".join(heads), "--: | --: | --: | --:", f"{rows[0]['n_factors']} | {rows[0]['ndcg@10']:.3f} | | "]
+    for row, step in zip(rows[1:], gains(rows).to_dict("records"), strict=True):
+        gained, each = round(step["gain"], 3) + 0.0, round(step["each"], 4) + 0.0  # + 0 makes −0 a 0
+        lines.append(f"{row['n_factors']} | {row['ndcg@10']:.3f} | {gained:+.3f} | {each:+.4f}")
+    st.markdown("\n".join(f"| {line} |" for line in lines))

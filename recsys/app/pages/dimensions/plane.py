@@ -1,0 +1,69 @@
+"""The tab "Plane": all movies along two axes."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from recsys.app.axis_text import (
+    joined,
+    spoken,
+    title_of,
+)
+from recsys.app.components.memory import keep_memory
+from recsys.app.components.movie_map import movie_map
+from recsys.app.i18n.translate import say
+from recsys.app.pages.dimensions.axis_facts import every_axis, explain_missing_axes, plane_map
+from recsys.app.pages.dimensions.axis_map import choose_colouring, chosen_movie, marks_of
+from recsys.app.session import Loaded
+from recsys.space.axis import Axis
+
+
+@st.fragment
+def draw_plane(loaded: Loaded) -> None:
+    """Draw the tab."""
+    axes = {title_of(axis): axis for axis in every_axis(loaded)}
+    if len(axes) < 2 and explain_missing_axes(loaded):
+        return
+    if len(axes) < 2:
+        st.info(say("A plane needs two axes."))
+        return
+    titles = list(axes)
+    across_box, up_box, colour_box = st.columns([2, 2, 1])
+    across = across_box.selectbox(say("Across"), titles, index=0, key="x", bind="query-params")
+    up = up_box.selectbox(say("Up"), titles, index=1, key="y", bind="query-params")
+    with colour_box:
+        colouring = choose_colouring(loaded, "plane-colour")
+    if across == up:
+        st.info(say("Choose two different axes: along one and the same all movies lie on a line."))
+        return
+    x, y = axes[str(across)], axes[str(up)]
+    chosen_key = f"plane-chosen-{loaded.data_name}"
+    movie_map(
+        loaded,
+        plane_map(loaded, x, y),
+        colouring,
+        marks_of(loaded, chosen_key),
+        key=f"plane-{loaded.name}",
+        on_click=lambda item: st.session_state.update({chosen_key: item}),
+        axes=(spoken(x), spoken(y)),
+    )
+    st.caption(
+        joined(
+            say("In standard deviations of the movies with 20 ratings or more; the lines cross in the middle."),
+            _turned(x, y),
+        )
+    )
+    chosen_movie(loaded, chosen_key, (x, y))
+    keep_memory(loaded)
+
+
+def _turned(x: Axis, y: Axis) -> str:
+    """How far two axes say the same, in a sentence."""
+    cosine = float(x.direction @ y.direction)
+    if abs(cosine) < 0.2:
+        return say(
+            "The two are nearly at right angles (cosine {cosine:.2f}): they say different things.", cosine=cosine
+        )
+    if abs(cosine) < 0.6:
+        return say("The two are partly alike (cosine {cosine:.2f}).", cosine=cosine)
+    return say("The two say nearly the same (cosine {cosine:.2f}).", cosine=cosine)

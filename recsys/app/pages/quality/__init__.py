@@ -1,0 +1,35 @@
+"""The page "Quality": how good the recommendations are, for which users and movies, and what the vectors encode."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from recsys.app.escape import plain
+from recsys.app.i18n.translate import say
+from recsys.app.pages.quality.ranking import draw_ranking
+from recsys.app.pages.quality.space import draw_space
+from recsys.app.session import loaded_model
+
+URL = "quality"
+
+
+def page() -> None:
+    """Draw the page."""
+    loaded = loaded_model()
+    st.header(say("Quality"), anchor=False)
+    st.caption(
+        say(
+            "How well {model} finds the movies that people rated, measured on ratings that were hidden from it.",
+            model=plain(loaded.name),
+        )
+    )
+    _say_what_was_done()
+    draw_ranking(loaded)
+    draw_space(loaded)
+
+
+def _say_what_was_done() -> None:
+    """What the last measurement of this session took; said once."""
+    seconds = st.session_state.pop("measured-seconds", None)
+    if seconds is not None:
+        st.success(say("Measured and stored, in {seconds:,.0f} seconds.", seconds=seconds), icon=":material/check:")

@@ -1,0 +1,127 @@
+"""Quality by user activity, and recommendations by movie popularity."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import streamlit as st
+
+from recsys.app.chart import show_chart
+from recsys.app.escape import plain
+from recsys.app.i18n.translate import say
+from recsys.evaluation.significance import FEWEST_JUDGED, gain, worst_served
+from recsys.plots.quality import bars_by_popularity, lines_by_activity
+
+
+def labels_of(found: dict[str, Any]) -> list[str]:
+    """What the models of a result are called: the first is ours."""
+    names = [result["model"] for result in found["results"]]
+    return [say("{model} (this model)", model=names[0]), *names[1:]]
+
+
+def list_length(found: dict[str, Any]) -> int:
+    """The length of list whose groups were measured: 10 where it was asked for."""
+    return 10 if 10 in found["k"] else int(found["k"][0])
+
+
+def draw_activity(found: dict[str, Any]) -> None:
+    """Draw quality by user activity."""
+    labels, k = labels_of(found), list_length(found)
+    st.subheader(say("Who is served badly"), anchor=False)
+    ours = found["results"][0]["by_activity"]
+    judged = found["results"][0]["judged"]
+    if judged < FEWEST_JUDGED:
+        st.caption(say("People judged: {n:,}. So few cannot be compared in groups.", n=judged))
+        return
+    if len(ours) < 2:
+        st.caption(say("Everybody here has rated equally much, so there are no groups to compare."))
+        return
+    st.markdown(_worst(ours, k))
+    _chart_of_activity(found, labels, k)
+    st.caption(
+        say(
+            "People in tenths by how many ratings are known of them; those with equally many stay together. Of people "
+            "who rated more, more is hidden, and so more can be found: compare the models within a tenth, not only the "
+            "tenths. Bars: 95% intervals."
+        )
+    )
+
+
+def _worst(ours: list[dict[str, Any]], k: int) -> str:
+    """One sentence: who is served worst, and how those fare who are served best."""
+    worst = ours[worst_served(ours)]
+    best = max(ours, key=lambda row: row["mean"])
+    if len(worst) == len(ours):
+        return say("No group is clearly served worse than the others.")
+    users = sum(row["users"] for row in worst)
+    mean = sum(row["mean"] * row["users"] for row in worst) / users
+    return say(
+        "Served worst: the **{users:,} people of whom {fewest:,} to {most:,} ratings are known**, with nDCG@{k} "
+        "{mean:.2f}; those with {best_fewest:,} to {best_most:,} get {best:.2f}.",
+        users=users, fewest=worst[0]["fewest"], most=worst[-1]["most"], k=k, mean=mean,
+        best_fewest=best["fewest"], best_most=best["most"], best=best["mean"],
+    )  # fmt: skip
+
+
+@st.fragment
+def _chart_of_activity(found: dict[str, Any], labels: list[str], k: int) -> None:
+    results = found["results"]
+    others = list(range(1, len(results)))
+    shown = [at for at in others if results[at]["model"] == "popular"] or others[:1]
+    if len(others) > 1:
+        shown = st.pills(
+            say("Compare with"), others, selection_mode="multi", default=shown, format_func=labels.__getitem__,
+            key="activity-models",
+        )  # fmt: skip
+    groups = {labels[at]: results[at]["by_activity"] for at in [0, *sorted(shown)]}
+    for at in sorted(shown)[:1] if len(shown) == 1 else []:
+        more = gain(results[0]["by_activity"], results[at]["by_activity"])
+        least = results[0]["by_activity"][int(more.argmin())]
+        st.caption(
+            say(
+                "Over {other} it gains least among people with {fewest:,} to {most:,} known ratings: {gain:+.2f}.",
+                other=plain(labels[at]), fewest=least["fewest"], most=least["most"], gain=float(more.min()),
+            )
+        )  # fmt: skip
+    show_chart(
+        lines_by_activity(groups, labels[0], across=say("known ratings of a person"), up=f"nDCG@{k}"),
+        key="activity-chart",
+        alt=say("Quality by how many ratings are known of a person, a line a model"),
+    )  # fmt: skip
+
+
+def draw_popularity(found: dict[str, Any]) -> None:
+    """Draw recommendations by movie popularity."""
+    labels, k = labels_of(found), list_length(found)
+    st.subheader(say("Which movies get recommended"), anchor=False)
+    head, middle, tail = found["results"][0]["by_popularity"]
+    st.markdown(
+        say(
+            "The best-known movies (**{n_head:,}**) get {of_head:.0%} of all ratings and **{head:.0%}** of this "
+            "model's recommendations; the least known (**{n_tail:,}**) get {of_tail:.0%} and **{tail:.0%}**.",
+            n_head=head["items"], of_head=head["ratings"], head=head["recommendations"],
+            n_tail=tail["items"], of_tail=tail["ratings"], tail=tail["recommendations"],
+        )
+    )  # fmt: skip
+    parts = [
+        say("{n:,} best known", n=head["items"]),
+        say("{n:,} in between", n=middle["items"]),
+        say("{n:,} least known", n=tail["items"]),
+    ]
+    shares = {say("what people rated"): [row["ratings"] for row in (head, middle, tail)]}
+    for label, result in zip(labels, found["results"], strict=True):
+        shares[label] = [row["recommendations"] for row in result["by_popularity"]]
+    show_chart(
+        bars_by_popularity(shares, parts, labels[0], say("share of all places in the lists")),
+        key="popularity-chart",
+        alt=say("How the recommendations of each model spread over well-known and little-known movies"),
+    )  # fmt: skip
+    ours = found["results"][0]["metrics"]
+    st.caption(
+        say(
+            "The movies are ordered by ratings and cut in three, each with about a third of all ratings. "
+            "{coverage:.0%} of the movies stand in anybody's list; Gini coefficient of how often each does: {gini:.2f} "
+            "(0: all equally often, 1: one movie takes all).",
+            coverage=ours[f"coverage@{k}"]["mean"], gini=ours[f"gini@{k}"]["mean"],
+        )
+    )  # fmt: skip

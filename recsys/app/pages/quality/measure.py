@@ -1,0 +1,75 @@
+"""Measuring from the page: one measurement at a time, with a progress bar."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from threading import Lock
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from recsys.app.escape import plain
+from recsys.app.i18n.translate import say
+from recsys.app.notices import explain_missing_data, show_command
+from recsys.app.session import Loaded
+from recsys.errors import RecsysError
+from recsys.workflows import common as common_workflow
+
+_MEASURING = Lock()
+"""Held while any session measures: two at a time would slow each other, and all who only look."""
+
+
+def has_data(loaded: Loaded) -> bool:
+    """Whether there is anything to measure with; says what is missing."""
+    if loaded.interactions is not None:
+        return True
+    explain_missing_data(loaded)
+    return False
+
+
+def command(*words: str) -> None:
+    """Show the command that does the same in a terminal."""
+    st.caption(say("Or in a terminal:"))
+    show_command(*words)
+
+
+def run(measure: Callable[[common_workflow.Report], dict[str, Any]], steps: int) -> None:
+    """Measure with a bar that shows how far it is, then show the result; what goes wrong is said in a line."""
+    if not _MEASURING.acquire(blocking=False):
+        st.info(say("Somebody else is measuring now. Try again when that is done."), icon=":material/hourglass:")
+        return
+    begun = pd.Timestamp.now()
+    bar = st.progress(0.0, say("Reading the data …"))
+    started = 0
+
+    def report(what: str) -> common_workflow.Progress:
+        nonlocal started
+        before, started = started, started + 1
+
+        def progress(done: int, total: int) -> None:
+            bar.progress(min((before + done / max(total, 1)) / steps, 1.0), _doing(what))
+
+        progress(0, 1)
+        return progress
+
+    try:
+        measure(report)
+    except (RecsysError, OSError) as error:
+        bar.empty()
+        st.error(plain(str(error)), icon=":material/error:")
+        return
+    finally:
+        _MEASURING.release()
+    st.session_state["measured-seconds"] = (pd.Timestamp.now() - begun).total_seconds()
+    st.rerun()
+
+
+def _doing(what: str) -> str:
+    """What a stage says it is doing, in the reader's language."""
+    doing, _, model = what.partition(" ")
+    if doing == "training":
+        return say("Training {model} …", model=plain(model))
+    if doing == "judging":
+        return say("Judging {model} …", model=plain(model))
+    return say("Measuring the space …")

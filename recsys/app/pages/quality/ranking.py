@@ -1,0 +1,194 @@
+"""The ranking metrics of the model compared with other models."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from recsys import store
+from recsys.app.axis_text import joined
+from recsys.app.chart import show_chart
+from recsys.app.escape import plain
+from recsys.app.i18n.translate import named, say
+from recsys.app.pages.quality.groups import draw_activity, draw_popularity, labels_of, list_length
+from recsys.app.pages.quality.measure import command, has_data, run
+from recsys.app.session import Loaded
+from recsys.errors import InputError
+from recsys.evaluation.significance import FEWEST_JUDGED, standing
+from recsys.models import MODELS
+from recsys.models.ease import MOST_ITEMS as MOST_ITEMS_OF_EASE
+from recsys.plots.quality import Dot, dots_with_intervals
+from recsys.workflows import evaluate as evaluate_workflow
+
+
+def draw_ranking(loaded: Loaded) -> None:
+    """Draw the ranking metrics, or how to measure them."""
+    try:
+        found = store.stored_ranking(loaded.folder)
+    except InputError as error:
+        st.warning(plain(str(error)), icon=":material/warning:")
+        found = None
+    if found is None:
+        st.subheader(say("Beside simpler models"), anchor=False)
+        st.info(
+            say("This model has not been measured yet: nobody knows how good its recommendations are."),
+            icon=":material/straighten:",
+        )
+        _measure_ranking(loaded)
+        return
+    _beside_others(loaded, found)
+    draw_activity(found)
+    draw_popularity(found)
+
+
+def _metrics() -> dict[str, tuple[str, str]]:
+    """Metric → what it is called, and what it means."""
+    return {
+        "ndcg": (
+            "nDCG",
+            say("How many of the hidden movies stand in the list, those near its top counting more; 1 is perfect."),
+        ),
+        "recall": (say("Recall"), say("Of the hidden ratings that fit into the list, the share that stands in it.")),
+        "precision": (say("Precision"), say("The share of the list that the person did rate.")),
+        "coverage": (say("Coverage"), say("The share of all movies that stands in anybody's list.")),
+        "novelty": (
+            say("Novelty"),
+            say(
+                "How little known the recommended movies are: 1 is a movie that half of all people rated, 2 a quarter."
+            ),
+        ),
+    }
+
+
+def _beside_others(loaded: Loaded, found: dict[str, Any]) -> None:
+    labels, k = labels_of(found), list_length(found)
+    st.subheader(say("Beside simpler models"), anchor=False)
+    st.markdown(_verdict(found, labels, k))
+    _chart_of_metric(found, labels, k)
+    st.dataframe(
+        _table(found, labels, k), hide_index=True, width="stretch", key="ranking-table",
+        column_config={
+            "model": st.column_config.TextColumn(say("Model"), pinned=True),
+            **{name: st.column_config.TextColumn(words, help=help) for name, (words, help) in _metrics().items()},
+            "seconds": st.column_config.NumberColumn(say("Training, seconds"), format="%.1f"),
+        },
+    )  # fmt: skip
+    st.caption(_what_was_measured(found, k))
+    with st.expander(say("Measure again"), icon=":material/refresh:"):
+        _measure_ranking(loaded)
+
+
+def _verdict(found: dict[str, Any], labels: list[str], k: int) -> str:
+    """In a sentence or two: whom this model beats, if so many were judged that one can say so."""
+    if len(labels) == 1:
+        return say("It was measured alone, so there is nothing to compare it with.")
+    judged = found["results"][0]["judged"]
+    if judged < FEWEST_JUDGED:
+        return say("People judged: {n:,}. So few tell nothing of which model is better.", n=judged)
+    stands = standing(found["results"], f"ndcg@{k}")
+    parts = [
+        words.format(models=", ".join(f"**{plain(labels[at])}**" for at in places))
+        for words, places in (
+            (say("ahead of {models}"), stands.ahead),
+            (say("behind {models}"), stands.behind),
+        )
+        if places
+    ]
+    overlapping = ", ".join(f"**{plain(labels[at])}**" for at in stands.overlapping)
+    return joined(
+        say("By nDCG@{k} this model is {standing}.", k=k, standing=say("; ").join(parts)) if parts else "",
+        say("Its 95% interval of nDCG@{k} overlaps with that of {models}.", k=k, models=overlapping)
+        if overlapping
+        else "",
+    )
+
+
+@st.fragment
+def _chart_of_metric(found: dict[str, Any], labels: list[str], k: int) -> None:
+    metrics = _metrics()
+    chosen = st.segmented_control(
+        say("Measure"), list(metrics), default="ndcg", required=True, format_func=lambda name: metrics[name][0],
+        key="metric", label_visibility="collapsed",
+    )  # fmt: skip
+    words, meaning = metrics[chosen or "ndcg"]
+    values = [result["metrics"][f"{chosen}@{k}"] for result in found["results"]]
+    dots = [
+        Dot(label, value["mean"], value["low"], value["high"], at == 0)
+        for at, (label, value) in enumerate(zip(labels, values, strict=True))
+        if value["mean"] is not None
+    ]
+    st.caption(meaning)
+    show_chart(
+        dots_with_intervals(dots, f"{words}@{k}", 2 if chosen == "novelty" else 3), key="ranking-chart",
+        alt=say("{measure} of each model with its 95% interval", measure=words),
+    )  # fmt: skip
+
+
+def _table(found: dict[str, Any], labels: list[str], k: int) -> pd.DataFrame:
+    rows = []
+    for label, result in zip(labels, found["results"], strict=True):
+        cells = {name: _with_interval(result["metrics"][f"{name}@{k}"]) for name in _metrics()}
+        rows.append({"model": label} | cells | {"seconds": result["seconds_to_train"]})
+    return pd.DataFrame(rows)
+
+
+def _with_interval(value: dict[str, float | None]) -> str:
+    if value["mean"] is None:
+        return "–"
+    if value["low"] is None or value["high"] is None:
+        return f"{value['mean']:.3f}"
+    return f"{value['mean']:.3f} ({value['low']:.3f}–{value['high']:.3f})"
+
+
+def _what_was_measured(found: dict[str, Any], k: int) -> str:
+    hidden = {
+        "random": say("a fifth of each person's ratings, drawn at random, was hidden"),
+        "leave-last-out": say("each person's latest rating was hidden"),
+        "time": say("the latest fifth of all ratings was hidden"),
+        "new-users": say("a fifth of the people was kept from training, and half of their ratings hidden"),
+    }[found["protocol"]]
+    least = found["confidence"]["min_rating"]
+    first = found["results"][0]
+    lines = [
+        say(
+            "What was done: {hidden} (ratings: {n_hidden:,}, people: {users:,}); each model learned from the other "
+            "{n_train:,} and named its top {k} for everybody.",
+            hidden=hidden, n_hidden=found["hidden_ratings"], users=first["judged"], n_train=found["train_ratings"], k=k,
+        ),
+        say("The other models have their default settings.") if len(found["results"]) > 1 else "",
+        say("Part: {part}, seed of the draw: {seed}.", part=named(found["part"]), seed=found["seed"]),
+        "" if least is None else say("Ratings of {stars:g} or more counted as liking, for all models.", stars=least),
+        say("Brackets: 95% intervals over people. It took {seconds:,.0f} seconds.", seconds=found["seconds"]),
+    ]  # fmt: skip
+    return joined(*lines)
+
+
+def _measure_ranking(loaded: Loaded) -> None:
+    """A button that measures, and the command that does the same in a terminal."""
+    if not has_data(loaded):
+        return
+    n_items = len(loaded.model.item_ids)
+    offered = [name for name in MODELS if name != "ease" or n_items <= MOST_ITEMS_OF_EASE]
+    chosen = st.pills(
+        say("Hold it against"), offered, selection_mode="multi",
+        default=list(evaluate_workflow.baselines_for(loaded.model)), key="baselines",
+        help=say("Kinds of models with their default settings. Ease is offered for up to {most:,} movies.",
+                 most=MOST_ITEMS_OF_EASE),
+    )  # fmt: skip
+    st.caption(
+        say(
+            "Every model is trained anew on four fifths of the ratings. On 100,000 ratings all of it takes about ten "
+            "seconds, on 25 million some minutes a model. Leaving the page stops it."
+        )
+    )
+    if st.button(say("Measure it now"), key="measure-ranking", type="primary", icon=":material/speed:"):
+        run(
+            lambda report: evaluate_workflow.evaluate(
+                loaded.data_folder, trained=loaded.folder, models=list(chosen), report=report  # type: ignore[arg-type]
+            ),
+            2 * (1 + len(chosen)),
+        )  # fmt: skip
+    models = [word for name in chosen for word in ("--model", name)]
+    command("recsys", "evaluate", "--data", str(loaded.data_folder), "--trained", str(loaded.folder), *models)
