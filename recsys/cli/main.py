@@ -14,7 +14,7 @@ from typing import Annotated, Any, get_args
 import typer
 from rich.markup import escape
 
-from recsys import store
+from recsys import __version__, store
 from recsys.cli.console import (
     Screen,
     err_console,
@@ -79,6 +79,21 @@ FIELDS_HELP = "; ".join(
     f"{name}: " + ", ".join(f"{field.name}={field.default}" for field in dataclasses.fields(learner))
     for name, learner in MODELS.items()
 )
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(f"recsys {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_print_version, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """Handle the options that come before a command."""
 
 
 @app.command()

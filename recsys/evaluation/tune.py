@@ -82,7 +82,7 @@ def tune(
     try:
         import optuna
     except ImportError:
-        raise Unavailable("tuning needs Optuna: python -m pip install 'recsys[tune]'") from None
+        raise Unavailable("tuning needs Optuna: python -m pip install 'recsys-atlas[tune]'") from None
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     fixed, weighting = dict(fixed or {}), weighting or Weighting()
     space, types = search_space(learner, fixed), get_type_hints(learner)

@@ -54,8 +54,8 @@ def make_map(
     pca     the two directions of greatest spread: true to the large, crowded in the small
     tsne    van der Maaten & Hinton 2008 as openTSNE has it, cosine distances, started from the PCA: true to
             neighbourhoods; distances between far groups mean little
-    umap    McInnes, Healy & Melville 2018, cosine distances, started from the PCA; needs recsys[maps]
-    pacmap  Wang, Huang, Rudin & Shaposhnik 2021, started from the PCA; needs recsys[maps]
+    umap    McInnes, Healy & Melville 2018, cosine distances, started from the PCA; needs recsys-atlas[maps]
+    pacmap  Wang, Huang, Rudin & Shaposhnik 2021, started from the PCA; needs recsys-atlas[maps]
     axes    across along the first of `axes`, up along the second, in standard deviations
 
     previous  the map that people know: the new one is turned, mirrored, moved and scaled as a whole to lie as near to
@@ -259,7 +259,7 @@ def _umap(directions: np.ndarray, start: np.ndarray, seed: int, is_true: bool) -
     try:
         from umap import UMAP
     except ImportError:
-        raise SettingError("the umap map needs umap-learn: pip install 'recsys[maps]'") from None
+        raise SettingError("the umap map needs umap-learn: pip install 'recsys-atlas[maps]'") from None
     k = min(15, len(directions) - 1)
     nearest, distances = _neighbours(directions, k - 1)
     itself = np.arange(len(directions))[:, None]
@@ -283,7 +283,7 @@ def _pacmap(directions: np.ndarray, start: np.ndarray, seed: int, is_true: bool)
     try:
         import pacmap
     except ImportError:
-        raise SettingError("the pacmap map needs pacmap: pip install 'recsys[maps]'") from None
+        raise SettingError("the pacmap map needs pacmap: pip install 'recsys-atlas[maps]'") from None
     log = logging.getLogger("pacmap")
     level = log.level
     log.setLevel(logging.ERROR)  # it warns that a seed was set

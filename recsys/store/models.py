@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import scipy.sparse as sp
 
+from recsys import __version__
 from recsys.dataset.weighting import FittedWeighting, Weighting
 from recsys.errors import InputError
 from recsys.models import MODELS, Fitted, ItemScores, ItemWeights, Model, with_settings
@@ -21,7 +22,7 @@ from recsys.space.embedding import EmbeddingSpace
 from recsys.store.files import FORMAT_VERSION, dump_json, is_safe_name, new_folder, read_json, reading
 from recsys.store.prepared import ITEMS, catalog_of, catalog_table, row_numbers
 
-LIBRARIES = ("recsys", "implicit", "numpy", "scipy", "pandas", "pyarrow", "numba", "scikit-learn")
+LIBRARIES = ("implicit", "numpy", "scipy", "pandas", "pyarrow", "numba", "scikit-learn")
 
 MANIFEST = "manifest.json"
 
@@ -56,7 +57,7 @@ def save_model(folder: Path, model: Model) -> dict[str, Any]:
         "data_fingerprint": data.pop("fingerprint", None),
         "data": data,
         "metrics": model.metrics,
-        "library_versions": {name: version(name) for name in LIBRARIES},
+        "library_versions": {"recsys": __version__} | {name: version(name) for name in LIBRARIES},
         "n_threads": os.cpu_count(),
     }
     with new_folder(folder, MANIFEST) as temporary:
