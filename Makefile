@@ -1,29 +1,35 @@
-# The two commands of the README, and those of the people who work here. Everything lands in .venv.
+# The commands of the README and of CONTRIBUTING.md. Everything is installed into .venv.
 PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo app test lint format bench bench-ml-20m screenshots clean
+.PHONY: demo app test quick lint format docs bench bench-ml-20m screenshots clean
 
 demo: .venv/installed            ## set up, train on MovieLens 100K, print recommendations, serve the app on port 8501
 	$(BIN)/recsys demo
 
-app: .venv/installed             ## serve the app with the models that are there
+app: .venv/installed             ## serve the app with the models in data/models
 	$(BIN)/recsys app
 
-test: .venv/installed-dev        ## set up and run the tests
+test: .venv/installed-dev        ## set up and run every test
 	$(BIN)/python -m pytest
 
-lint: .venv/installed-dev        ## style, format and types
+quick: .venv/installed-dev       ## the tests that need neither a browser nor a trained app: under a minute
+	$(BIN)/python -m pytest -n auto -m "not browser and not slow"
+
+lint: .venv/installed-dev        ## check style, format and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-format: .venv/installed-dev
+format: .venv/installed-dev      ## fix style and format
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: .venv-bench/installed .venv/installed-dev ## measure against the peers; writes benchmarks/RESULTS.md (over an hour; needs MovieLens 1M)
+docs: .venv/installed-docs       ## build the documentation site into site/; a broken link is an error
+	$(BIN)/mkdocs build --strict --quiet
+
+bench: .venv-bench/installed .venv/installed-dev ## compare with other libraries; writes benchmarks/RESULTS.md (over an hour; needs MovieLens 1M)
 	for part in parts epochs time-to-quality evaluation; do .venv-bench/bin/python benchmarks/speed.py $$part || exit 1; done
 	for protocol in ml-100k ml-1m dimensions; do .venv-bench/bin/python benchmarks/quality.py $$protocol || exit 1; done
 	for part in axes steering maps analogies; do .venv-bench/bin/python benchmarks/space.py $$part || exit 1; done
@@ -32,7 +38,7 @@ bench: .venv-bench/installed .venv/installed-dev ## measure against the peers; w
 bench-ml-20m: .venv-bench/installed ## the protocol of Liang et al. 2018; fetches MovieLens 20M
 	.venv-bench/bin/python benchmarks/quality.py ml-20m
 
-screenshots: .venv/installed-dev ## take the pictures of the README anew
+screenshots: .venv/installed-dev ## retake the pictures of the README and the docs
 	$(BIN)/python tests/browser/screenshots.py
 
 .venv/bin/python:
@@ -46,10 +52,14 @@ screenshots: .venv/installed-dev ## take the pictures of the README anew
 	$(PIP) -e ".[dev]"
 	touch $@ .venv/installed
 
+.venv/installed-docs: pyproject.toml constraints.txt | .venv/bin/python
+	$(PIP) -e ".[docs]"
+	touch $@ .venv/installed
+
 .venv-bench/installed: pyproject.toml
 	$(PYTHON) -m venv .venv-bench
 	.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check -e ".[bench]"
 	touch $@
 
 clean:
-	rm -rf .venv .venv-bench build *.egg-info test-output
+	rm -rf .venv .venv-bench build *.egg-info site test-output
