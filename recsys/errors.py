@@ -4,6 +4,7 @@
     ├── InputError           a file, folder, column or value that cannot be used
     ├── SettingError         a setting that is unknown or outside its range
     ├── UnknownId            an id or title that is not in the data
+    │   └── AmbiguousTitle   a title that several items share
     ├── Unavailable          a download that could not be had; says what was tried
     └── Unsupported          a model was asked for something it does not have
 
@@ -42,6 +43,10 @@ class UnknownId(RecsysError):
         more = f" and {len(ids) - 5} more" if len(ids) > 5 else ""
         hint = f" (ids look like {known_example!r})" if known_example is not None else ""
         return cls(f"unknown {kind} id{'s' if len(ids) > 1 else ''}: {shown}{more}{hint}")
+
+
+class AmbiguousTitle(UnknownId):
+    """A title that several items share; the message lists the candidates with their years."""
 
 
 class Unavailable(RecsysError):

@@ -27,43 +27,57 @@ WELL_KNOWN = 20
 """Ratings from which on a vector says more than chance: by these items axes, names and clusters are judged."""
 
 
+FEWEST_WELL_KNOWN = 50
+
+
 @dataclass(frozen=True, eq=False)
 class Attributes:
-    """Which items carry which attribute.
+    """Which items have which attribute.
 
-    names      (m,) such as "Horror", "1940s", "widely seen"; one name may be of two kinds ("horror" as a tag)
-    kinds      (m,) genre, tag, decade or popularity
-    carries    (n_items, m) bool
-    years      (n_items,) float64, NaN where unknown
-    n_ratings  (n_items,) int64
+    catalog      titles, years and genres, one row per item
+    n_ratings    (n_items,) int64, number of ratings of each item; all zeros where unknown
+    has_ratings  whether `n_ratings` is known; without it there are no popularity attributes
+    names        (m,) such as "Horror", "1940s", "widely seen"; a genre and a tag may share a name
+    kinds        (m,) genre, tag, decade or popularity
+    carries      (n_items, m) bool, True where an item has an attribute
 
-    Raises InputError when the parts do not fit together.
+    Raises InputError when the shapes do not match.
     """
 
+    catalog: Catalog
+    n_ratings: np.ndarray
+    has_ratings: bool
     names: tuple[str, ...]
     kinds: tuple[Kind, ...]
     carries: np.ndarray
-    years: np.ndarray
-    n_ratings: np.ndarray
 
     def __post_init__(self) -> None:
-        shape = (len(self.n_ratings), len(self.names))
-        if self.carries.shape != shape or len(self.kinds) != shape[1] or len(self.years) != shape[0]:
-            raise InputError(f"attributes of shape {self.carries.shape} do not fit {shape[0]} items, {shape[1]} names")
+        shape = (len(self.catalog), len(self.names))
+        if self.carries.shape != shape or len(self.kinds) != shape[1] or len(self.n_ratings) != shape[0]:
+            raise InputError(
+                f"attributes of shape {self.carries.shape} and {len(self.n_ratings)} rating counts "
+                f"do not fit {shape[0]} items and {shape[1]} names"
+            )
 
     @classmethod
-    def of(cls, catalog: Catalog, n_ratings: np.ndarray, fewest_tagged: int = 5) -> Attributes:
-        """Everything the catalogue and the rating counts say. Tags are compared without case; those that fewer than
-        `fewest_tagged` items carry are left out: they tell nothing, and there may be tens of thousands."""
+    def of(cls, catalog: Catalog, n_ratings: np.ndarray | None = None, fewest_tagged: int = 5) -> Attributes:
+        """All attributes that the catalog and the rating counts give.
+
+        n_ratings      (n_items,) number of ratings of each item, or None where it is unknown
+        fewest_tagged  tags of fewer items are left out: there can be tens of thousands, and rare ones carry no
+                       information. Tags are compared without case.
+        """
+        has_ratings = n_ratings is not None
+        counts = np.zeros(len(catalog), dtype=np.int64) if n_ratings is None else np.asarray(n_ratings, dtype=np.int64)
         genres = [[g for g in row if g.casefold() not in NO_GENRE] for row in catalog.items["genres"]]
         tags = [sorted({tag.casefold() for tag in row}) for row in catalog.items["tags"]]
         n_tagged = Counter(tag for row in tags for tag in row)
         tags = [[tag for tag in row if n_tagged[tag] >= fewest_tagged] for row in tags]
-        years = catalog.years
-        decades = [[] if np.isnan(year) else [f"{int(year) // 10 * 10}s"] for year in years]
-        rated = n_ratings[n_ratings >= WELL_KNOWN] if (n_ratings >= WELL_KNOWN).any() else n_ratings
+        decades = [[] if np.isnan(year) else [f"{int(year) // 10 * 10}s"] for year in catalog.years]
+        rated = counts[counts >= WELL_KNOWN] if (counts >= WELL_KNOWN).any() else counts
         low, high = np.quantile(rated, [TAIL, 1 - TAIL]) if len(rated) else (0, 0)
-        seen = [[WIDELY_SEEN] * int(n > high) + [LITTLE_SEEN] * int(n < low) for n in n_ratings]
+        # Without counts all are zero, so no item is above or below the quantiles.
+        seen = [[WIDELY_SEEN] * int(n > high) + [LITTLE_SEEN] * int(n < low) for n in counts]
         names: list[str] = []
         kinds: list[Kind] = []
         columns: list[np.ndarray] = []
@@ -74,10 +88,29 @@ class Attributes:
                 kinds.append(kind)
                 columns.append(column)
         carries = np.column_stack(columns) if columns else np.zeros((len(catalog), 0), dtype=bool)
-        return cls(tuple(names), tuple(kinds), carries, years, np.asarray(n_ratings, dtype=np.int64))
+        return cls(catalog, counts, has_ratings, tuple(names), tuple(kinds), carries)
 
     def __len__(self) -> int:
+        """The number of attributes, m."""
         return len(self.names)
+
+    @property
+    def years(self) -> np.ndarray:
+        """(n_items,) float64 year of release, NaN where unknown."""
+        return self.catalog.years
+
+    @cached_property
+    def well_known(self) -> np.ndarray:
+        """Items with at least `WELL_KNOWN` ratings, (n_items,) bool; all items where rating counts are unknown.
+
+        Axes, names and clusters are evaluated on these: the vector of a rarely rated item is mostly noise. Raises
+        InputError where there are fewer than 50, too few for any of these measurements.
+        """
+        known = self.n_ratings >= WELL_KNOWN if self.has_ratings else np.ones(len(self.catalog), dtype=bool)
+        if known.sum() < FEWEST_WELL_KNOWN:
+            which = f"items have {WELL_KNOWN} ratings or more" if self.has_ratings else "items"
+            raise InputError(f"only {known.sum()} {which}; at least {FEWEST_WELL_KNOWN} are needed")
+        return known
 
     def of_kind(self, *kinds: Kind) -> Attributes:
         """Only the attributes of these kinds."""
@@ -95,7 +128,7 @@ class Attributes:
         A genre, a decade or a degree of popularity goes before a tag of the same name. Raises UnknownId naming those
         that do not exist.
         """
-        found = np.zeros(len(self.n_ratings), dtype=bool)
+        found = np.zeros(len(self.catalog), dtype=bool)
         for name in names:
             if name.casefold() not in self._columns_of:
                 raise UnknownId(f"no genre, tag, decade or degree of popularity is called {name!r}")
@@ -118,17 +151,16 @@ class Attributes:
         """Only the attributes of a bool mask (m,)."""
         kept = np.flatnonzero(chosen)
         names, kinds = tuple(self.names[at] for at in kept), tuple(self.kinds[at] for at in kept)
-        return Attributes(names, kinds, self.carries[:, kept], self.years, self.n_ratings)
+        return Attributes(self.catalog, self.n_ratings, self.has_ratings, names, kinds, self.carries[:, kept])
 
 
 def well_known(n_ratings: np.ndarray, fewest: int = WELL_KNOWN) -> np.ndarray:
-    """Items with at least `fewest` ratings, (n_items,) bool: those whose vector can be judged.
-
-    Raises InputError where they are fewer than 50: nothing said of so few would hold.
-    """
+    """As `Attributes.well_known`, where there are only rating counts."""
     known = np.asarray(n_ratings) >= fewest
-    if known.sum() < 50:
-        raise InputError(f"only {known.sum()} items have {fewest} ratings or more; fifty are needed to say what holds")
+    if known.sum() < FEWEST_WELL_KNOWN:
+        raise InputError(
+            f"only {known.sum()} items have {fewest} ratings or more; at least {FEWEST_WELL_KNOWN} are needed"
+        )
     return known
 
 

@@ -15,7 +15,7 @@ import scipy.sparse as sp
 from rapidfuzz import fuzz, process
 
 from recsys.dataset.interactions import as_ids, index_of, rows_of
-from recsys.errors import InputError, UnknownId
+from recsys.errors import AmbiguousTitle, InputError, UnknownId
 from recsys.topk import NONE
 
 COLUMNS = ("item_id", "title", "year", "genres", "tags")
@@ -37,6 +37,7 @@ _TRAILING_ARTICLE = re.compile(
     re.IGNORECASE,
 )
 _AKA = re.compile(r"^a\.?k\.?a\.?\s+", re.I)
+_INTEGER = re.compile(r"[+-]?\d{1,18}")
 _PUNCTUATION = re.compile(r"[^\w\s]|_")
 _LEADING_ARTICLE = re.compile(r"^(?:the|a|an)\s+(?=\S)")
 
@@ -277,24 +278,51 @@ class Catalog:
             order = np.lexsort((rows, -popularity[rows], -np.round(scores / 10)))
         return rows[order][:limit]
 
-    def find(self, text: str, popularity: np.ndarray | None = None) -> int:
-        """The row of the one item that `text` names; raises UnknownId, which suggests what was near.
+    def id_of(self, title_or_id: object, popularity: np.ndarray | None = None) -> int | str:
+        """The original id of the item that a title or an id names; the same rules and errors as `row_of`."""
+        item_id = self.item_ids[self.row_of(title_or_id, popularity)]
+        return str(item_id) if isinstance(item_id, str) else int(item_id)
 
-        Items of the same title and year are one and the same to a reader: the most popular (else the first) is it.
+    def row_of(self, title_or_id: object, popularity: np.ndarray | None = None) -> int:
+        """The row of the item that a title or an id names.
+
+        title_or_id  a title as `search_key` compares titles, with or without its year ("matrix", "Sabrina (1954)"); or
+                     an original id. A string is tried as a whole title, then as an id, then as one of the names of a
+                     title with brackets, so "1917" is the movie of that title rather than item 1917. Anything but a
+                     string is an id.
+        popularity   (n_items,), larger is more popular; decides between items of the same title and year, which
+                     otherwise go to the first
+
+        Raises UnknownId, with similar titles, when nothing matches, and AmbiguousTitle, with the candidates, when
+        items of different titles or years do.
         """
+        if not isinstance(title_or_id, str):
+            return int(rows_of(self.index, [title_or_id], "item")[0])
+        text = title_or_id
         exact = self._names.exact
         rows = exact.get(search_key(text), [])
         title, year = _typed_year(text)
         if year is not None and not rows:
             rows = [r for r in exact.get(search_key(title), []) if self.items["year"][r] == year]
+        if search_key(text) not in {self._names.whole[r] for r in rows} and (row := self._row_of_id(text)) is not None:
+            return row
         if not rows:
             near = self.labels[self.search(text, 5, popularity)]
             raise UnknownId(f"no movie is called {text!r}" + (f"; did you mean {_either(near)}?" if len(near) else ""))
         # "Nikita" is the movie of that title before the one that has it in brackets.
         rows = [r for r in rows if search_key(self.items["title"][r]) == search_key(title)] or rows
         if len(set(self.labels[rows])) > 1:
-            raise UnknownId(f"{text!r} fits several movies: say {_either(self.labels[rows[:6]])}")
+            raise AmbiguousTitle(f"{text!r} fits several movies: say {_either(self.labels[rows[:6]])}")
         return rows[0] if popularity is None else max(rows, key=lambda r: (popularity[r], -r))
+
+    def _row_of_id(self, text: str) -> int | None:
+        """The row of an id written as text, or None."""
+        typed = text.strip()
+        if self.index.dtype == np.int64 and not _INTEGER.fullmatch(typed):
+            return None
+        wanted = np.array([typed], dtype=object).astype(self.index.dtype)
+        row = int(self.index.get_indexer(index_of(wanted))[0])
+        return row if row >= 0 else None
 
     def _matches(self, text: str, limit: int) -> tuple[np.ndarray, np.ndarray]:
         """Distinct rows that fit `text`, and how well: 0 … 130."""

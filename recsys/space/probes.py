@@ -176,7 +176,7 @@ def _side(text: str, catalog: Catalog, attributes: Attributes) -> tuple[np.ndarr
             kinds.add(attributes.kind_of(part))
         else:
             try:
-                mask[catalog.find(part, attributes.n_ratings)] = True
+                mask[catalog.row_of(part, attributes.n_ratings)] = True
             except UnknownId as error:
                 raise UnknownId(f"{part!r} is no genre, tag or decade, and {error}") from None
             titles = True
@@ -187,7 +187,7 @@ def _is_one(text: str, catalog: Catalog, attributes: Attributes) -> bool:
     if attributes.has(text):
         return True
     try:
-        catalog.find(text, attributes.n_ratings)
+        catalog.row_of(text, attributes.n_ratings)
     except UnknownId:
         return False
     return True

@@ -141,7 +141,7 @@ def recommend_ratings(
 ) -> dict[str, Any]:
     """The k best items for somebody new, from titles and ratings. Raises UnknownId naming near titles."""
     model = store.load_model(model_folder)
-    ratings = {model.item_ids[model.catalog.find(title, model.n_ratings)]: stars for title, stars in rated.items()}
+    ratings = {model.catalog.id_of(title, model.n_ratings): stars for title, stars in rated.items()}
     return _listed(model, model_folder, batch_of_ratings(model, ratings), k, True, steer, why)
 
 
@@ -151,7 +151,7 @@ def similar(model_folder: Path, title: str, *, k: int = 10, metric: Metric | Non
     Raises UnknownId naming near titles.
     """
     model = store.load_model(model_folder)
-    row = model.catalog.find(title, model.n_ratings)
+    row = model.catalog.row_of(title, model.n_ratings)
     item = model.item_ids[row]
     done: dict[str, Any] = {"title": model.catalog.labels[row], "metric": metric or "each metric"}
     if metric is None:
@@ -166,7 +166,7 @@ def similar(model_folder: Path, title: str, *, k: int = 10, metric: Metric | Non
 def analogy(model_folder: Path, a: str, b: str, c: str, *, k: int = 10) -> dict[str, Any]:
     """`a` is to `b` as `c` is to ?: by vector arithmetic on directions. Raises UnknownId naming near titles."""
     model = store.load_model(model_folder)
-    rows = [model.catalog.find(title, model.n_ratings) for title in (a, b, c)]
+    rows = [model.catalog.row_of(title, model.n_ratings) for title in (a, b, c)]
     a, b, c = model.item_ids[rows]
     ids, cosines = model.space.analogy(a, b, c, k)
     titles = model.catalog.label_of(ids) if len(ids) else []

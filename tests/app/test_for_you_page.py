@@ -90,7 +90,7 @@ def test_filters_hold(app: AppTest, model: Model) -> None:
     run(app, {ALIEN: 5.0})
     app.multiselect(key="genres-ml-100k").set_value(["Horror"]).run()
     app.slider(key="years-ml-100k").set_value((1930, 1980)).run()
-    rows = [model.catalog.find(title) for title in listed(app)]
+    rows = [model.catalog.row_of(title) for title in listed(app)]
     assert len(rows) == 10
     assert all("Horror" in model.catalog.items["genres"][row] for row in rows)
     assert all(1930 <= model.catalog.years[row] <= 1980 for row in rows)
@@ -120,7 +120,7 @@ def test_novelty_and_diversity_change_the_list(app: AppTest, model: Model) -> No
     plain = listed(app)
 
     def fame() -> float:
-        return float(np.mean([model.n_ratings[model.catalog.find(title)] for title in listed(app)]))
+        return float(np.mean([model.n_ratings[model.catalog.row_of(title)] for title in listed(app)]))
 
     known = fame()
     app.slider(key="novelty").set_value(0.7).run()
@@ -133,7 +133,7 @@ def test_novelty_and_diversity_change_the_list(app: AppTest, model: Model) -> No
 def test_steering_goes_where_it_says(app: AppTest, model: Model) -> None:
     run(app, {ALIEN: 5.0})
     app.slider(key="steer-ml-100k-ials-children's ↔ adult").set_value(-2.0).run()
-    genres = [model.catalog.items["genres"][model.catalog.find(title)] for title in listed(app)]
+    genres = [model.catalog.items["genres"][model.catalog.row_of(title)] for title in listed(app)]
     assert sum("Children's" in row for row in genres) >= 8
 
 

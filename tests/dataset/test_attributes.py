@@ -58,6 +58,30 @@ def test_too_few_known_items_are_refused() -> None:
         well_known(np.r_[np.full(49, 20), np.full(100, 19)])
 
 
+def test_well_known_items_are_those_with_twenty_ratings_or_more() -> None:
+    counts = np.r_[np.full(50, 20), np.full(100, 19)]
+    catalog = Catalog.of(range(150))
+    assert Attributes.of(catalog, counts).well_known.tolist() == (counts >= 20).tolist()
+    counts[0] = 19
+    with pytest.raises(InputError, match="only 49 items have 20 ratings or more; at least 50 are needed"):
+        _ = Attributes.of(catalog, counts).well_known
+
+
+def test_without_rating_counts_no_attribute_is_of_popularity_and_every_item_counts_as_well_known() -> None:
+    unrated = Attributes.of(CATALOG, fewest_tagged=1)
+    assert not unrated.has_ratings and unrated.n_ratings.tolist() == [0, 0, 0, 0]
+    assert set(unrated.kinds) == {"genre", "tag", "decade"}
+    assert len(unrated) == len(ATTRIBUTES) - 2
+    assert Attributes.of(Catalog.of(range(50))).well_known.all()
+    with pytest.raises(InputError, match="only 4 items; at least 50 are needed"):
+        _ = unrated.well_known
+
+
+def test_parts_that_do_not_fit_are_refused() -> None:
+    with pytest.raises(InputError, match="do not fit 4 items"):
+        Attributes(CATALOG, COUNTS[:3], True, (), (), np.zeros((4, 0), dtype=bool))
+
+
 def test_a_decade_goes_before_a_tag_that_somebody_wrote() -> None:
     catalog = Catalog.of(["a", "b"], ["A", "B"], [1994, 1991], [[], []], [["1990s"], []])
     assert Attributes.of(catalog, np.array([50, 60]), fewest_tagged=1).carriers(["1990s"]).tolist() == [True, True]

@@ -10,7 +10,7 @@ import pytest
 from rapidfuzz import fuzz, process
 
 from recsys.dataset.catalog import Catalog, article_first, search_key, split_year
-from recsys.errors import InputError, UnknownId
+from recsys.errors import AmbiguousTitle, InputError, UnknownId
 
 
 @pytest.mark.parametrize(
@@ -54,29 +54,49 @@ CATALOG = Catalog.of(
     ],
 )  # fmt: skip
 def test_case_article_accents_and_a_missing_year_are_forgiven(typed: str, item: int) -> None:
-    assert CATALOG.item_ids[CATALOG.find(typed)] == item
+    assert CATALOG.id_of(typed) == item
 
 
 def test_what_fits_nothing_brings_near_titles() -> None:
     with pytest.raises(UnknownId, match=r"no movie is called 'matirx'; did you mean \"The Matrix \(1999\)\"\?"):
-        CATALOG.find("matirx")
+        CATALOG.row_of("matirx")
     with pytest.raises(UnknownId, match=r"did you mean \"Sabrina \(1954\)\" or \"Sabrina \(1995\)\""):
-        CATALOG.find("sabrina (1960)")
+        CATALOG.row_of("sabrina (1960)")
     with pytest.raises(UnknownId, match=r"no movie is called 'xqzkw'$"):
-        CATALOG.find("xqzkw")
+        CATALOG.row_of("xqzkw")
     with pytest.raises(UnknownId, match="no movie is called ''"):
-        CATALOG.find("")
+        CATALOG.row_of("")
 
 
 def test_what_fits_several_names_them() -> None:
-    with pytest.raises(UnknownId, match=r"fits several movies: say \"Sabrina \(1954\)\" or \"Sabrina \(1995\)\""):
-        CATALOG.find("sabrina")
+    with pytest.raises(AmbiguousTitle, match=r"fits several movies: say \"Sabrina \(1954\)\" or \"Sabrina \(1995\)\""):
+        CATALOG.row_of("sabrina")
+
+
+def test_an_item_is_named_by_its_title_or_its_id() -> None:
+    assert [CATALOG.row_of(name) for name in (7, "7", " 7 ", np.int64(7), 7.0, "amelie")] == [6] * 6
+    assert CATALOG.id_of("amelie") == 7 and type(CATALOG.id_of("amelie")) is int
+    films = Catalog.of(["tt1", "tt2", "1917"], ["Psycho", "Psycho", "Joker"], [1960, 1998, 2019])
+    assert films.id_of("tt2") == "tt2" and films.id_of("joker") == "1917"
+    assert films.id_of(1917) == films.id_of("1917") == "1917"
+    with pytest.raises(UnknownId, match="unknown item id: 9"):
+        CATALOG.row_of(9)
+    for unknown in ("9", "9" * 30, "1e0", "nan"):
+        with pytest.raises(UnknownId, match=f"no movie is called '{unknown}'"):
+            CATALOG.row_of(unknown)
+
+
+def test_a_whole_title_comes_before_an_id_and_an_id_before_a_part_of_a_title() -> None:
+    films = Catalog.of([1, 2, 1917, 2012], ["Rocky (2)", "1917", "2012", "Up"], [1979, 2019, 2009, 2009])
+    assert films.id_of("1917") == 2 and films.id_of(1917) == 1917
+    assert films.id_of("2") == 2, "item 2, not the movie with 2 in brackets"
+    assert films.id_of("2012 (2009)") == 1917
 
 
 def test_popularity_decides_between_items_of_one_title_and_year() -> None:
     twins = Catalog.of([10, 20, 30], ["Chasing Amy", "Chasing Amy", "Other"], [1997, 1997, 1990])
-    assert twins.find("chasing amy") == 0
-    assert twins.find("chasing amy", np.array([5, 9, 100])) == 1
+    assert twins.row_of("chasing amy") == 0
+    assert twins.row_of("chasing amy", np.array([5, 9, 100])) == 1
 
 
 def test_search_as_you_type_puts_the_likeliest_first() -> None:
@@ -111,19 +131,19 @@ def test_hostile_titles_stay_data() -> None:
     titles = ["<b>x</b>", "🎬 电影", "a" * 300, "فيلم", "   ", "((((", "[.*+?^${}()|"]
     catalog = Catalog.of(range(len(titles)), titles)
     assert catalog.labels.tolist() == titles
-    assert catalog.find("电影") == 1
-    assert catalog.find("a" * 300) == 2
-    assert catalog.find("فيلم") == 3
+    assert catalog.row_of("电影") == 1
+    assert catalog.row_of("a" * 300) == 2
+    assert catalog.row_of("فيلم") == 3
     assert search_key("((((") == ""
 
 
 def test_every_movie_of_movielens_100k_is_found_by_its_own_label(ml100k) -> None:
     catalog = ml100k.catalog
     counts = np.bincount(ml100k.interactions.matrix.indices, minlength=len(catalog))
-    lost = [label for label in catalog.labels if catalog.labels[catalog.find(label, counts)] != label]
+    lost = [label for label in catalog.labels if catalog.labels[catalog.row_of(label, counts)] != label]
     assert lost == []
-    assert catalog.labels[catalog.find("usual suspects")] == "The Usual Suspects (1995)"
-    assert catalog.labels[catalog.find("star wars")] == "Star Wars (1977)"
+    assert catalog.labels[catalog.row_of("usual suspects")] == "The Usual Suspects (1995)"
+    assert catalog.labels[catalog.row_of("star wars")] == "Star Wars (1977)"
 
 
 def test_titles_from_elsewhere_find_their_rows() -> None:

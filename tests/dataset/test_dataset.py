@@ -21,5 +21,5 @@ def test_ratings_and_catalog_are_enough() -> None:
 
 @pytest.mark.parametrize("item_ids", [[10, 20], [20, 10, 30], [10, 20, 40], ["10", "20", "30"]])
 def test_a_catalog_of_other_items_or_another_order_is_refused(item_ids: list[object]) -> None:
-    with pytest.raises(InputError, match="same items|same order"):
+    with pytest.raises(InputError, match="must list the items of the ratings in the same order"):
         Dataset(RATINGS, Catalog.of(item_ids))

@@ -62,7 +62,7 @@ def test_a_movie_that_nobody_likes_or_that_is_all_its_fans_like_says_nothing() -
 def test_fans_of_movielens_movies_like_their_genres(ml100k: Dataset, fans: Fans) -> None:
     for title, genre in (("Aliens", "Sci-Fi"), ("Snow White and the Seven Dwarfs", "Animation"),
                          ("The Big Sleep", "Film-Noir"), ("A Nightmare on Elm Street", "Horror")):  # fmt: skip
-        table = fans.profile(ml100k.catalog.item_ids[ml100k.catalog.find(title)])
+        table = fans.profile(ml100k.catalog.id_of(title))
         assert genre in table["genre"][:3].tolist(), title
         assert table["lift"][0] > 1.15
         assert "unknown" not in table["genre"].tolist()

@@ -26,7 +26,7 @@ def test_a_known_movie_folds_in_next_to_itself(learner, ml100k) -> None:
 def test_a_movie_training_never_saw_lands_among_its_like(ml100k) -> None:
     """Aliens, left out of training: its nearest are what it is nearest to when it is there."""
     catalog, interactions = ml100k.catalog, ml100k.interactions
-    aliens = catalog.find("Aliens (1986)")
+    aliens = catalog.row_of("Aliens (1986)")
     rest = np.delete(np.arange(len(catalog)), aliens)
     less = Interactions(interactions.matrix[:, rest], interactions.user_ids, interactions.item_ids[rest])
     model = train_model(less, catalog.take(less.item_ids), IALS())

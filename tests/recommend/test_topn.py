@@ -131,6 +131,6 @@ def test_on_movielens_100k_neighbours_share_genres_far_beyond_chance(ml100k) -> 
             model.space.user_factors, rng.permutation(model.space.item_factors), model.space.user_ids, model.item_ids
         )
         assert shared(model.space) > 1.5 * shared(control)
-        aliens = model.item_ids[model.catalog.find("aliens")]
-        alien = model.item_ids[model.catalog.find("alien")]
+        aliens = model.catalog.id_of("aliens")
+        alien = model.catalog.id_of("alien")
         assert similar(model, alien, 3)["item_id"].iloc[0] == aliens

@@ -275,7 +275,7 @@ def test_on_movielens_100k_the_map_keeps_neighbourhoods_and_a_fan_lands_near_the
     assert real_map.fidelity["landing_error"] < 0.05
 
     titles = ("alien", "aliens", "blade runner")
-    loved = [ml100k_model.item_ids[ml100k_model.catalog.find(title, ml100k_model.n_ratings)] for title in titles]
+    loved = [ml100k_model.catalog.id_of(title, ml100k_model.n_ratings) for title in titles]
     fan = batch_of_ratings(ml100k_model, {item: 5.0 for item in loved})
     place = land(real_map, ml100k_model.space, fan.vectors)[0]
     there = real_map.coordinates[ml100k_model.space.item_rows(loved)]

@@ -8,6 +8,7 @@ from scipy.stats import mannwhitneyu
 from sklearn.metrics import roc_auc_score
 
 from recsys.dataset.attributes import Attributes
+from recsys.dataset.catalog import Catalog
 from recsys.space.naming import auc, auc_interval, name_ends
 
 RNG = np.random.default_rng(3)
@@ -19,7 +20,8 @@ def attributes(carries: np.ndarray, kinds: list[str], years=None, counts=None) -
     names = tuple(f"{kind} {at}" for at, kind in enumerate(kinds))
     years = RNG.integers(1930, 2000, N).astype(float) if years is None else years
     counts = RNG.integers(20, 1000, N) if counts is None else counts
-    return Attributes(names, tuple(kinds), carries, years, counts)  # type: ignore[arg-type]
+    catalog = Catalog.of(range(N), years=[None if np.isnan(year) else int(year) for year in years])
+    return Attributes(catalog, counts, True, names, tuple(kinds), carries)  # type: ignore[arg-type]
 
 
 def test_auc_is_that_of_mann_and_whitney() -> None:

@@ -128,7 +128,7 @@ def test_two_handfuls_of_movies(ml100k_model: Model, attributes: Attributes) -> 
     axis = ask(ml100k_model, question)
     assert axis.is_valid and axis.evidence["value"] > 0.9
     assert axis.evidence["low"] < 0.75, "eight movies leave doubt, and the interval says so"
-    lion = ml100k_model.catalog.find("The Lion King")
+    lion = ml100k_model.catalog.row_of("The Lion King")
     assert axis.positions(ml100k_model.space)[lion] < -1
 
 

@@ -59,7 +59,7 @@ def test_the_shares_of_all_axes_of_a_rotation_add_up_to_one(ml100k_model) -> Non
 
 
 def test_a_movie_lies_where_its_vector_says_the_farthest_out_first(ml100k_model, horror, child, chance) -> None:
-    row = ml100k_model.catalog.find("Psycho (1960)")
+    row = ml100k_model.catalog.row_of("Psycho (1960)")
     positions, known = positions_along(ml100k_model, [child, chance, horror]), well_known(ml100k_model.n_ratings)
     table = places_of(positions, known, row)
     assert set(table["axis"]) == {0, 1, 2}
