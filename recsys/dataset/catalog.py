@@ -320,7 +320,7 @@ class Catalog:
         typed = text.strip()
         if self.index.dtype == np.int64 and not _INTEGER.fullmatch(typed):
             return None
-        wanted = np.array([typed], dtype=object).astype(self.index.dtype)
+        wanted = np.array([typed], dtype=object).astype(self.item_ids.dtype)
         row = int(self.index.get_indexer(index_of(wanted))[0])
         return row if row >= 0 else None
 
