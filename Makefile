@@ -27,7 +27,7 @@ format: .venv/installed-dev      ## fix style and format
 	$(BIN)/ruff format .
 
 docs: .venv/installed-docs       ## build the documentation site into site/; a broken link is an error
-	$(BIN)/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 bench: .venv-bench/installed .venv/installed-dev ## compare with other libraries; writes benchmarks/RESULTS.md (over an hour; needs MovieLens 1M)
 	for part in parts epochs time-to-quality evaluation; do .venv-bench/bin/python benchmarks/speed.py $$part || exit 1; done

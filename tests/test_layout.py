@@ -1,18 +1,13 @@
-"""The house is held to its own rules: direction of imports, true documentation, nothing that must not be here."""
+"""The rules of the layout: direction of imports, docstrings, no side effects of imports, nothing tracked by mistake."""
 
 from __future__ import annotations
 
 import ast
-import re
-import shlex
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-import typer
-
-from recsys.cli.main import app
 
 ROOT = Path(__file__).resolve().parents[1]
 MODULES = sorted((ROOT / "recsys").rglob("*.py"))
@@ -122,49 +117,6 @@ def test_importing_does_nothing_but_define(tmp_path: Path) -> None:
     )  # fmt: skip
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     assert list(tmp_path.iterdir()) == []
-
-
-def commands() -> dict[str, set[str]]:
-    """Every command of the command line with its options."""
-    group = typer.main.get_command(app)
-    return {
-        name: {option for parameter in command.params for option in [*parameter.opts, *parameter.secondary_opts]}
-        for name, command in group.commands.items()  # type: ignore[attr-defined]
-    }
-
-
-def shown_commands() -> list[str]:
-    """Lines that begin with `recsys` or `make` in the code blocks of the documents."""
-    lines = []
-    for document in (ROOT / "README.md", ROOT / "CONTRIBUTING.md"):
-        for block in re.findall(r"```(?:sh|console)\n(.*?)```", document.read_text(encoding="utf-8"), re.S):
-            lines += [line.removeprefix("$ ") for line in block.splitlines()]
-    return [line for line in lines if line.split()[:1] in (["recsys"], ["make"])]
-
-
-def test_every_command_is_in_the_readme() -> None:
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    missing = [name for name in commands() if f"recsys {name}" not in readme]
-    assert not missing, f"the README does not show {missing}"
-
-
-@pytest.mark.parametrize("line", shown_commands())
-def test_commands_in_the_documents_are_real(line: str) -> None:
-    words = shlex.split(line, comments=True)
-    if words[0] == "make":
-        assert re.search(rf"^{words[1]}:", (ROOT / "Makefile").read_text(), re.M)
-        return
-    known = commands()
-    assert words[1] in known, f"there is no command {words[1]!r}"
-    for word in words[2:]:
-        if word.startswith("-"):
-            assert word in known[words[1]], f"recsys {words[1]} has no option {word}"
-
-
-def test_the_map_of_the_code_is_complete() -> None:
-    contributing = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
-    for name in LAYOUT:
-        assert f"`{name}.py`" in contributing or f"`{name}/`" in contributing
 
 
 def tracked() -> list[Path]:
