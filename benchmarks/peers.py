@@ -16,14 +16,15 @@ from threadpoolctl import threadpool_limits
 from recsys.dataset.interactions import Interactions
 from recsys.errors import Unsupported
 from recsys.models.fitted import Fitted, ItemWeights, vectors_of
-from recsys.models.learner import Progress, Watch, setting
+from recsys.models.learner import Learner, Progress, Watch
+from recsys.models.settings import setting
 from recsys.space.embedding import EmbeddingSpace
 
 THREADS = os.cpu_count() or 1
 
 
 @dataclass(frozen=True)
-class IrspackIALS:
+class IrspackIALS(Learner):
     """irspack's iALS, conjugate gradient, loss as in Rendle et al. 2022."""
 
     name: ClassVar[str] = "irspack iALS"
@@ -49,17 +50,17 @@ class IrspackIALS:
             n_threads=THREADS,
         )
 
-    def fit(
-        self, interactions: Interactions, progress: Progress | None = None, watch: Watch | None = None
+    def _learn(
+        self, weights: Interactions, progress: Progress | None = None, watch: Watch | None = None
     ) -> EmbeddingSpace:
         """Train; the object is kept for folding in."""
-        model = self.trainer(interactions.matrix)
+        model = self.trainer(weights.matrix)
         model.start_learning()
         for _ in range(self.epochs):  # `learn` would print a bar
             model.run_epoch()
         object.__setattr__(self, "_model", model)
         return EmbeddingSpace(
-            model.get_user_embedding(), model.get_item_embedding(), interactions.user_ids, interactions.item_ids
+            model.get_user_embedding(), model.get_item_embedding(), weights.user_ids, weights.item_ids
         )
 
     def fold_in(self, space: Fitted, ratings: sp.csr_matrix) -> np.ndarray:
@@ -72,7 +73,7 @@ class IrspackIALS:
 
 
 @dataclass(frozen=True)
-class ImplicitBPR:
+class ImplicitBPR(Learner):
     """implicit's BPR; it draws negatives as often as they were rated."""
 
     name: ClassVar[str] = "implicit BPR"
@@ -84,8 +85,8 @@ class ImplicitBPR:
     epochs: int = setting(100, "", search=(10, 200))
     seed: int = setting(42, "")
 
-    def fit(
-        self, interactions: Interactions, progress: Progress | None = None, watch: Watch | None = None
+    def _learn(
+        self, weights: Interactions, progress: Progress | None = None, watch: Watch | None = None
     ) -> EmbeddingSpace:
         """Train on one thread, so that it can be repeated."""
         model = BayesianPersonalizedRanking(
@@ -97,10 +98,8 @@ class ImplicitBPR:
             random_state=self.seed,
         )
         with threadpool_limits(1, "blas"):
-            model.fit(interactions.matrix, show_progress=False)
-        return EmbeddingSpace(
-            model.user_factors, model.item_factors, interactions.user_ids, interactions.item_ids, has_bias=True
-        )
+            model.fit(weights.matrix, show_progress=False)
+        return EmbeddingSpace(model.user_factors, model.item_factors, weights.user_ids, weights.item_ids, has_bias=True)
 
     def fold_in(self, space: Fitted, ratings: sp.csr_matrix) -> np.ndarray:
         """Not offered by the library; users without ratings have a zero vector."""
@@ -111,20 +110,18 @@ class ImplicitBPR:
         raise Unsupported(self.name)
 
 
-class _ItemModel:
+class _ItemModel(Learner):
     """What irspack's item-item models share."""
-
-    name: ClassVar[str]
 
     def recommender(self, matrix: sp.csr_matrix) -> SLIMRecommender | RP3betaRecommender:
         """The library's object, not yet trained."""
         raise NotImplementedError
 
-    def fit(
-        self, interactions: Interactions, progress: Progress | None = None, watch: Watch | None = None
+    def _learn(
+        self, weights: Interactions, progress: Progress | None = None, watch: Watch | None = None
     ) -> ItemWeights:
         """Train and take the weights."""
-        return ItemWeights(sp.csr_matrix(self.recommender(interactions.matrix).learn().W), interactions.item_ids)
+        return ItemWeights(sp.csr_matrix(self.recommender(weights.matrix).learn().W), weights.item_ids)
 
     def fold_in(self, space: Fitted, ratings: sp.csr_matrix) -> np.ndarray:
         """Not needed."""

@@ -32,7 +32,7 @@ from recsys.errors import RecsysError
 from recsys.evaluation.ranking import rank_quality
 from recsys.evaluation.tune import tune
 from recsys.ingest import datasets
-from recsys.models import ALS, BPR, EASE, IALS, ItemKNN, Popular, train_model
+from recsys.models import ALS, BPR, EASE, IALS, ItemKNN, Popular
 
 THREADS = os.cpu_count() or 1
 DIMENSIONS = (1, 2, 4, 8, 16, 32, 64, 128)
@@ -59,7 +59,7 @@ def compete(
             )
             variants.append(("tuned", learner(**found.params)))
         for kind, made in variants:
-            model = train_model(test.train, catalog, made)
+            model = made.fit(Dataset(test.train, catalog))
             found_quality = rank_quality(model, test, at, auc=False, n_threads=THREADS)
             row = found_quality.summary.set_index("metric").loc[metrics[0]]
             cells = [f"{row['mean']:.4f} ({row['low']:.4f} … {row['high']:.4f})"]
@@ -109,7 +109,7 @@ def ml_100k(trials: int) -> list[str]:
         ("implicit BPR", ImplicitBPR, {}),
     ]
     rows = compete(contenders, validations, judged, data.catalog, ["ndcg@10", "map@10", "recall_all@10"], trials)
-    model = train_model(judged.train, data.catalog, IALS())
+    model = IALS().fit(Dataset(judged.train, data.catalog))
     ours = rank_quality(model, judged, auc=False)
     listed = _lists(model, judged)
     theirs = ndcg_at_k(
@@ -203,7 +203,7 @@ def dimensions(picture: Path) -> list[str]:
         for style, label, learner in (("o-", "ials", IALS), ("s--", "als", ALS)):
             curve = []
             for d in DIMENSIONS:
-                model = train_model(split.train, data.catalog, learner(n_factors=d))
+                model = learner(n_factors=d).fit(Dataset(split.train, data.catalog))
                 summary = rank_quality(model, split, auc=False, n_threads=THREADS).summary.set_index("metric")
                 curve.append(summary.loc["ndcg@10", ["mean", "low", "high"]].to_numpy(float))
             mean, low, high = np.array(curve).T

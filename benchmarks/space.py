@@ -20,13 +20,14 @@ import numpy as np
 from results import prepared, write_section
 
 from recsys.dataset.attributes import well_known
+from recsys.dataset.dataset import Dataset
 from recsys.dataset.interactions import Interactions
 from recsys.dataset.split import hold_out
 from recsys.errors import RecsysError
 from recsys.evaluation.analogies import analogy_quality, title_pairs
 from recsys.evaluation.ranking import rank_quality
 from recsys.evaluation.stability import STABLE, discover
-from recsys.models import DEFAULT_MODEL, MODELS, Model, train_model
+from recsys.models import DEFAULT_MODEL, MODELS, Model
 from recsys.recommend.steer import shifted
 from recsys.recommend.topn import batch_of_users, recommend
 from recsys.space.item_map import MapMethod
@@ -43,7 +44,7 @@ FIRST = 20
 def trained(name: str) -> tuple[Model, Interactions]:
     """The default model of a data set, and the data."""
     data = prepared(name)
-    return train_model(data.interactions, data.catalog, MODELS[DEFAULT_MODEL]()), data.interactions
+    return MODELS[DEFAULT_MODEL]().fit(data), data.interactions
 
 
 def axes() -> list[str]:
@@ -146,7 +147,7 @@ def steering() -> list[str]:
     for name in DATASETS:
         data = prepared(name)
         split = hold_out(data.interactions, "random")
-        model = train_model(split.train, data.catalog, MODELS[DEFAULT_MODEL]())
+        model = MODELS[DEFAULT_MODEL]().fit(Dataset(split.train, data.catalog))
         everyone = batch_of_users(model, split.train)
         assert everyone.vectors is not None
         before = _rows(model, recommend(model, everyone, 20))
@@ -232,7 +233,7 @@ def maps() -> list[str]:
     for name in DATASETS:
         data = prepared(name)
         model, _ = trained(name)
-        other = train_model(data.interactions, data.catalog, MODELS[DEFAULT_MODEL](seed=43))
+        other = MODELS[DEFAULT_MODEL](seed=43).fit(data)
         questions = built_in_questions(model.attributes)
         planes = [tuple(ask(each, question) for question in questions[:2]) for each in (model, other)]
         for method in get_args(MapMethod):

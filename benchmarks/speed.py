@@ -35,13 +35,14 @@ from results import prepared, write_section
 from threadpoolctl import threadpool_limits
 
 from recsys.dataset.catalog import Catalog
+from recsys.dataset.dataset import Dataset
 from recsys.dataset.interactions import Interactions
 from recsys.dataset.split import HoldOut, hold_out
 from recsys.dataset.weighting import Weighting
 from recsys.errors import RecsysError
 from recsys.evaluation.ranking import rank_quality
 from recsys.ingest import find_source, prepare_ratings
-from recsys.models import ALS, IALS, Learner, Model, train_model
+from recsys.models import ALS, IALS, Learner, Model
 from recsys.space.embedding import EmbeddingSpace
 from recsys.topk import top_k
 
@@ -262,7 +263,7 @@ def time_to_quality_section(matrix: sp.csr_matrix) -> list[str]:
     counts = np.bincount(split.train.matrix.indices, minlength=data.n_items).astype(np.int64)
     peer = ALS(epochs=15)
     started = time.perf_counter()
-    space = peer.fit(split.train)
+    space = peer._learn(split.train)
     theirs = time.perf_counter() - started
     goal = quality(peer, space)
     ours = IALS()
@@ -294,7 +295,7 @@ def evaluation_section(matrix: sp.csr_matrix) -> list[str]:
     """All metrics for all users of the large input."""
     data = Interactions(matrix, np.arange(matrix.shape[0]), np.arange(matrix.shape[1]))
     split = hold_out(data, "random")
-    model = train_model(split.train, Catalog.of(data.item_ids), IALS(epochs=2))
+    model = IALS(epochs=2).fit(Dataset(split.train, Catalog.of(data.item_ids)))
     before = _resident()
     started = time.perf_counter()
     found = rank_quality(model, split, (10, 100), n_threads=THREADS)

@@ -11,7 +11,7 @@ from recsys import ingest, store
 from recsys.dataset.dataset import Dataset
 from recsys.errors import Unavailable
 from recsys.ingest import datasets
-from recsys.models import DEFAULT_MODEL, MODELS, Model, train_model
+from recsys.models import DEFAULT_MODEL, MODELS, Model
 from recsys.workflows import demo as demo_workflow
 from recsys.workflows import evaluate as evaluate_workflow
 from recsys.workflows import inspect as inspect_workflow
@@ -41,7 +41,7 @@ def ml100k(ml100k_folder: Path) -> Dataset:
 @pytest.fixture(scope="session")
 def ml100k_model(ml100k: Dataset) -> Model:
     """The default model with its default settings on MovieLens 100K."""
-    return train_model(ml100k.interactions, ml100k.catalog, MODELS[DEFAULT_MODEL]())
+    return MODELS[DEFAULT_MODEL]().fit(ml100k)
 
 
 @pytest.fixture(scope="session")

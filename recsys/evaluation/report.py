@@ -16,6 +16,7 @@ from sklearn.utils.extmath import randomized_svd
 from threadpoolctl import threadpool_limits
 
 from recsys.dataset.attributes import Attributes, well_known
+from recsys.dataset.dataset import Dataset
 from recsys.dataset.interactions import Interactions
 from recsys.dataset.split import hold_out
 from recsys.errors import InputError
@@ -34,7 +35,7 @@ from recsys.evaluation.embedding import (
     retrieval,
 )
 from recsys.evaluation.ranking import rank_quality
-from recsys.models import Model, train_model
+from recsys.models import Model
 from recsys.space.embedding import EmbeddingSpace
 
 DIMENSIONS = (1, 2, 4, 8, 16, 32, 64, 128)
@@ -110,7 +111,7 @@ def _measure_all(
         apart = dict.fromkeys(("kl_ab", "kl_ba", "js", "js_control"), np.nan)
     return {
         "model": model.learner.name,
-        "hyperparameters": dataclasses.asdict(model.learner),  # type: ignore[call-overload]
+        "hyperparameters": dataclasses.asdict(model.learner),
         "confidence": model.weighting.settings.to_json(),
         "data": {key: value for key, value in model.data.items() if key != "path"},
         "judged_items": int(judged.sum()),
@@ -182,8 +183,8 @@ def by_dimension(
     strengths = randomized_svd(seen, max(dimensions, default=1), n_iter=7, random_state=seed)[1]
     rows = []
     for d in dimensions:
-        learner = dataclasses.replace(model.learner, n_factors=d)  # type: ignore[type-var]
-        trained = train_model(split.train, model.catalog, learner, model.weighting.settings)
+        learner = model.learner.replace(n_factors=d)
+        trained = learner.fit(Dataset(split.train, model.catalog), model.weighting.settings)
         quality = rank_quality(trained, split, (10,), auc=False, n_threads=n_threads, seed=seed)
         ndcg = quality.summary.set_index("metric").to_dict("index")["ndcg@10"]
         rows.append(
@@ -227,8 +228,8 @@ def over_seeds(
     here = model.space.item_directions
     overlaps, ckas = [], []
     for number in range(n_seeds):
-        learner = dataclasses.replace(model.learner, seed=seed + 1 + number)  # type: ignore[type-var]
-        other = train_model(interactions, model.catalog, learner, model.weighting.settings).space.item_directions
+        learner = model.learner.replace(seed=seed + 1 + number)
+        other = learner.fit(Dataset(interactions, model.catalog), model.weighting.settings).space.item_directions
         overlaps.append(overlap(here, other, judged))
         ckas.append(linear_cka(here[judged], other[judged]))
         step()

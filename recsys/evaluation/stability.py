@@ -6,7 +6,6 @@ refits) when the model is trained anew on users drawn with replacement. What mak
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable
 from typing import Any
 
@@ -16,8 +15,9 @@ from threadpoolctl import threadpool_limits
 
 from recsys.dataset.attributes import well_known
 from recsys.dataset.catalog import Catalog
+from recsys.dataset.dataset import Dataset
 from recsys.dataset.interactions import Interactions
-from recsys.models import Model, train_model
+from recsys.models import Model
 from recsys.space.axis import UNNAMED, Axes, Axis
 from recsys.space.embedding import EmbeddingSpace
 from recsys.space.naming import Name, name_ends
@@ -116,8 +116,8 @@ def _refit(model: Model, interactions: Interactions, seed: int) -> np.ndarray:
     """Item directions of the model trained on as many users, drawn with replacement: (n_items, n_factors)."""
     drawn = np.sort(np.random.default_rng(seed).integers(0, interactions.n_users, interactions.n_users))
     others = Interactions(interactions.matrix[drawn], np.arange(len(drawn)), interactions.item_ids)
-    learner = dataclasses.replace(model.learner, seed=seed)  # type: ignore[type-var]
-    refitted = train_model(others, Catalog.of(interactions.item_ids), learner, model.weighting.settings)
+    learner = model.learner.replace(seed=seed)
+    refitted = learner.fit(Dataset(others, Catalog.of(interactions.item_ids)), model.weighting.settings)
     return refitted.space.item_directions
 
 

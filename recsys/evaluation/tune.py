@@ -16,11 +16,12 @@ from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
 from recsys.dataset.catalog import Catalog
+from recsys.dataset.dataset import Dataset
 from recsys.dataset.split import HoldOut
 from recsys.dataset.weighting import Weighting, WeightingScheme
 from recsys.errors import InputError, RecsysError, SettingError, Unavailable
 from recsys.evaluation.ranking import rank_quality
-from recsys.models import train_model, with_settings
+from recsys.models import with_settings
 
 N_STARTUP = 8
 """Trials drawn at random before the estimator has something to go by; the first of them are the defaults."""
@@ -111,7 +112,7 @@ def tune(
         found = []
         for split in splits:
             try:
-                model = train_model(split.train, catalog, with_settings(learner, fixed | chosen), trust)
+                model = with_settings(learner, fixed | chosen).fit(Dataset(split.train, catalog), trust)
             except RecsysError as error:
                 trial.set_user_attr("failed", str(error))
                 return 0.0

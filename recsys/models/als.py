@@ -22,13 +22,14 @@ from threadpoolctl import threadpool_limits
 
 from recsys.dataset.interactions import Interactions
 from recsys.models.fitted import Fitted, vectors_of
-from recsys.models.learner import Progress, Watch, check_settings, setting
+from recsys.models.learner import Learner, Progress, Watch
 from recsys.models.least_squares import NormalEquations
+from recsys.models.settings import setting
 from recsys.space.embedding import EmbeddingSpace
 
 
 @dataclass(frozen=True)
-class ALS:
+class ALS(Learner):
     """Settings of the model; `fit` returns the vectors."""
 
     name: ClassVar[str] = "als"
@@ -45,14 +46,11 @@ class ALS:
     epochs: int = setting(15, "sweeps over users and items; quality has settled by then", 1)
     seed: int = setting(42, "of the initial vectors", 0)
 
-    def __post_init__(self) -> None:
-        check_settings(self)
-
-    def fit(
-        self, interactions: Interactions, progress: Progress | None = None, watch: Watch | None = None
+    def _learn(
+        self, weights: Interactions, progress: Progress | None = None, watch: Watch | None = None
     ) -> EmbeddingSpace:
         """Learn from weights (users × items). Ends with exact user half-step, so that `fold_in` agrees with it."""
-        confidence = self._confidence(interactions.matrix).copy()  # implicit refuses arrays it might not write to
+        confidence = self._confidence(weights.matrix).copy()  # implicit refuses arrays it might not write to
         with threadpool_limits(1, "blas"):  # implicit has threads of its own, and its constructor warns of others
             model = AlternatingLeastSquares(
                 factors=self.n_factors,
@@ -63,10 +61,8 @@ class ALS:
             )
 
             def space() -> EmbeddingSpace:
-                user_factors = model.recalculate_user(np.arange(interactions.n_users), confidence)
-                return EmbeddingSpace(
-                    user_factors, model.item_factors.copy(), interactions.user_ids, interactions.item_ids
-                )
+                user_factors = model.recalculate_user(np.arange(weights.n_users), confidence)
+                return EmbeddingSpace(user_factors, model.item_factors.copy(), weights.user_ids, weights.item_ids)
 
             def after_epoch(epoch: int, *_: float) -> None:
                 if progress is not None:

@@ -24,7 +24,8 @@ from scipy.special import expit
 
 from recsys.dataset.interactions import Interactions
 from recsys.models.fitted import Fitted, vectors_of
-from recsys.models.learner import Progress, Watch, check_settings, setting
+from recsys.models.learner import Learner, Progress, Watch
+from recsys.models.settings import setting
 from recsys.space.embedding import EmbeddingSpace
 
 FOLD_IN_NEGATIVES = 1000
@@ -34,7 +35,7 @@ INIT_STD = 0.01
 
 
 @dataclass(frozen=True)
-class BPR:
+class BPR(Learner):
     """Settings of the model; `fit` returns the vectors. Weights are not used: an interaction is a like."""
 
     name: ClassVar[str] = "bpr"
@@ -51,23 +52,20 @@ class BPR:
     epochs: int = setting(50, "passes over as many triples as there are interactions", 1, search=(10, 200))
     seed: int = setting(42, "of the initial vectors and the sampled triples", 0)
 
-    def __post_init__(self) -> None:
-        check_settings(self)
-
-    def fit(
-        self, interactions: Interactions, progress: Progress | None = None, watch: Watch | None = None
+    def _learn(
+        self, weights: Interactions, progress: Progress | None = None, watch: Watch | None = None
     ) -> EmbeddingSpace:
         """Learn from the interactions with a weight above 0, in order of a seeded shuffle, on one thread."""
-        likes = _likes(interactions.matrix)
+        likes = _likes(weights.matrix)
         rng = np.random.default_rng(self.seed)
         d = self.n_factors
-        x = np.ones((interactions.n_users, d + 1), dtype=np.float32)
-        y = np.zeros((interactions.n_items, d + 1), dtype=np.float32)
+        x = np.ones((weights.n_users, d + 1), dtype=np.float32)
+        y = np.zeros((weights.n_items, d + 1), dtype=np.float32)
         for factors in (x, y):
             factors[:, :d] = rng.standard_normal((len(factors), d), dtype=np.float32) * (INIT_STD / np.sqrt(d))
 
         def space() -> EmbeddingSpace:
-            return EmbeddingSpace(x.copy(), y.copy(), interactions.user_ids, interactions.item_ids, has_bias=True)
+            return EmbeddingSpace(x.copy(), y.copy(), weights.user_ids, weights.item_ids, has_bias=True)
 
         users = np.repeat(np.arange(likes.shape[0], dtype=np.int32), np.diff(likes.indptr))
         for epoch in range(self.epochs):

@@ -17,14 +17,15 @@ import scipy.sparse as sp
 from recsys.dataset.interactions import Interactions
 from recsys.errors import InputError, SettingError, Unsupported
 from recsys.models.fitted import Fitted, ItemWeights, item_weights_of
-from recsys.models.learner import Progress, Watch, check_settings, setting
+from recsys.models.learner import Learner, Progress, Watch
+from recsys.models.settings import setting
 
 MOST_ITEMS = 25_000
 """Items × items in double precision: 5 GB at this size. Beyond it a model with vectors is the better choice."""
 
 
 @dataclass(frozen=True)
-class EASE:
+class EASE(Learner):
     """Settings of the model; `fit` returns item-item weights."""
 
     name: ClassVar[str] = "ease"
@@ -33,31 +34,28 @@ class EASE:
     regularization: float = setting(500.0, "λ: good on MovieLens from 100K to 1M", 1e-6, search=(10.0, 3000.0))
     seed: int = setting(42, "kept for uniformity; nothing here is random", 0)
 
-    def __post_init__(self) -> None:
-        check_settings(self)
-
-    def fit(
-        self, interactions: Interactions, progress: Progress | None = None, watch: Watch | None = None
+    def _learn(
+        self, weights: Interactions, progress: Progress | None = None, watch: Watch | None = None
     ) -> ItemWeights:
         """Solve for the weights. Raises InputError for more than `MOST_ITEMS` items: memory grows with their square."""
-        if interactions.n_items > MOST_ITEMS:
+        if weights.n_items > MOST_ITEMS:
             raise InputError(
-                f"'ease' holds items × items in memory, which is too much for {interactions.n_items:,} items "
+                f"'ease' holds items × items in memory, which is too much for {weights.n_items:,} items "
                 f"(at most {MOST_ITEMS:,}); train ials, or leave rare items out with recsys prepare --min-item"
             )
-        matrix = interactions.matrix.astype(np.float64)
+        matrix = weights.matrix.astype(np.float64)
         gram = np.asfortranarray((matrix.T @ matrix).toarray())
         gram[np.diag_indices_from(gram)] += self.regularization
         root, failed = scipy.linalg.lapack.dpotrf(gram, lower=True, overwrite_a=True)
         if failed:
             raise SettingError(f"regularization {self.regularization:g} is too small for these data")
         inverse, _ = scipy.linalg.lapack.dpotri(root, lower=True, overwrite_c=True)
-        weights = np.tril(inverse) + np.tril(inverse, -1).T
-        weights = (-weights / np.diag(weights)).astype(np.float32)
-        np.fill_diagonal(weights, 0)
+        symmetric = np.tril(inverse) + np.tril(inverse, -1).T
+        solution = (-symmetric / np.diag(symmetric)).astype(np.float32)
+        np.fill_diagonal(solution, 0)
         if progress is not None:
             progress(1, 1)
-        return ItemWeights(weights, interactions.item_ids)
+        return ItemWeights(solution, weights.item_ids)
 
     def fold_in(self, space: Fitted, ratings: sp.csr_matrix) -> np.ndarray:
         """Raises Unsupported: there are no vectors; a new user is scored from their ratings like any other."""

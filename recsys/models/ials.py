@@ -23,15 +23,16 @@ from recsys.dataset.interactions import Interactions
 from recsys.errors import SettingError
 from recsys.models.fitted import Fitted, vectors_of
 from recsys.models.ials_solver import Side, SingularMatrix, conjugate_gradient, newton, observed_loss
-from recsys.models.learner import Progress, Watch, check_settings, setting
+from recsys.models.learner import Learner, Progress, Watch
 from recsys.models.least_squares import NormalEquations
+from recsys.models.settings import setting
 from recsys.space.embedding import EmbeddingSpace
 
 Solver = Literal["cg", "cholesky", "blocks"]
 
 
 @dataclass(frozen=True)
-class IALS:
+class IALS(Learner):
     """Settings of the model; `fit` returns the vectors."""
 
     name: ClassVar[str] = "ials"
@@ -52,23 +53,20 @@ class IALS:
     block_size: int = setting(64, "dimensions solved at once by solver blocks", 1, 4096)
     seed: int = setting(42, "of the initial vectors", 0)
 
-    def __post_init__(self) -> None:
-        check_settings(self)
-
-    def fit(
-        self, interactions: Interactions, progress: Progress | None = None, watch: Watch | None = None
+    def _learn(
+        self, weights: Interactions, progress: Progress | None = None, watch: Watch | None = None
     ) -> EmbeddingSpace:
         """Learn from weights (users × items); pairs with weight 0 count as not seen. Ends with an exact user half-step.
 
         An interrupt (Ctrl-C) during an epoch after the first ends training with the last whole one.
         """
-        by_user = _positive(interactions.matrix)
+        by_user = _positive(weights.matrix)
         users, items = self.sides(by_user, by_user.T.tocsr())
-        x, y = self.first_vectors(interactions.n_users, interactions.n_items)
+        x, y = self.first_vectors(weights.n_users, weights.n_items)
 
         def space() -> EmbeddingSpace:
             exact = self._newton(users, np.zeros_like(x), y, self.n_factors)
-            return EmbeddingSpace(exact, y, interactions.user_ids, interactions.item_ids)
+            return EmbeddingSpace(exact, y, weights.user_ids, weights.item_ids)
 
         for epoch in range(1, self.epochs + 1):
             try:

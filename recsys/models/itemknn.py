@@ -18,14 +18,15 @@ from recsys.dataset.interactions import Interactions
 from recsys.dataset.weighting import Weighting
 from recsys.errors import Unsupported
 from recsys.models.fitted import Fitted, ItemWeights, item_weights_of
-from recsys.models.learner import Progress, Watch, check_settings, setting
+from recsys.models.learner import Learner, Progress, Watch
+from recsys.models.settings import setting
 from recsys.topk import NONE, top_k
 
 Likeness = Literal["cosine", "bm25"]
 
 
 @dataclass(frozen=True)
-class ItemKNN:
+class ItemKNN(Learner):
     """Settings of the model; `fit` returns item-item weights."""
 
     name: ClassVar[str] = "itemknn"
@@ -36,16 +37,13 @@ class ItemKNN:
     likeness: Likeness = setting("cosine", "of columns as they are, or after BM25")
     seed: int = setting(42, "kept for uniformity; nothing here is random", 0)
 
-    def __post_init__(self) -> None:
-        check_settings(self)
-
-    def fit(
-        self, interactions: Interactions, progress: Progress | None = None, watch: Watch | None = None
+    def _learn(
+        self, weights: Interactions, progress: Progress | None = None, watch: Watch | None = None
     ) -> ItemWeights:
         """Find each item's nearest ones, a block of items at a time: memory is bounded by the result."""
-        matrix = interactions.matrix
+        matrix = weights.matrix
         if self.likeness == "bm25":
-            matrix = Weighting(scheme="bm25").fit(interactions).apply(matrix)
+            matrix = Weighting(scheme="bm25").fit(weights).apply(matrix)
         columns = matrix.T.tocsr()
         lengths = np.sqrt(np.asarray(columns.multiply(columns).sum(axis=1), dtype=np.float64)).ravel()
         n = len(lengths)
@@ -61,8 +59,8 @@ class ItemKNN:
         nearest, values = top_k(likeness, n, n, min(self.n_neighbours, n), exclude=itself)
         found = (nearest != NONE) & (values > 0)
         scored = np.repeat(np.arange(n), found.sum(axis=1))
-        weights = sp.csr_matrix((values[found], (nearest[found], scored)), shape=(n, n))
-        return ItemWeights(weights, interactions.item_ids)
+        similarity = sp.csr_matrix((values[found], (nearest[found], scored)), shape=(n, n))
+        return ItemWeights(similarity, weights.item_ids)
 
     def fold_in(self, space: Fitted, ratings: sp.csr_matrix) -> np.ndarray:
         """Raises Unsupported: there are no vectors; a new user is scored from their ratings like any other."""

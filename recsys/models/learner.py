@@ -1,124 +1,132 @@
-"""What every model promises: settings in, something that scores out. Knows no particular model.
-
-A learner is a frozen dataclass of settings; each field is made with `setting`, which is the one place where its
-default, range and reason are written. The command line and the app read them from there.
-"""
+"""Learner: the base class of every model. Its fields are settings; `fit` trains and returns a `Model`."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
-from typing import Any, ClassVar, Protocol, TypeVar, get_args, get_origin, get_type_hints
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 import scipy.sparse as sp
 
+from recsys.dataset.dataset import Dataset
 from recsys.dataset.interactions import Interactions
-from recsys.errors import SettingError
+from recsys.dataset.weighting import Weighting
 from recsys.models.fitted import Fitted
-from recsys.space.embedding import EmbeddingSpace
+from recsys.models.settings import check_settings
+
+if TYPE_CHECKING:
+    from recsys.models.model import Model
 
 Progress = Callable[[int, int], None]
-"""Called with (steps done, steps in all)."""
+"""Called with (steps done, total steps)."""
 
-Watch = Callable[[int, EmbeddingSpace], bool]
-"""Called after each epoch with its number and what was learned so far; returns True to stop training there."""
+Watch = Callable[[int, Fitted], bool]
+"""Called after each epoch with its number (from 1) and what has been learned so far; True stops training."""
 
 
-class Learner(Protocol):
-    """A model before it has seen data. `ratings` and `interactions` hold weights (see `Weighting`)."""
+@dataclass(frozen=True)
+class Learner(ABC):
+    """An untrained model: a frozen dataclass of settings, each declared with `setting`.
+
+    Subclasses implement `_learn`. Creating a learner raises SettingError for a value outside its range.
+
+    name     the name on the command line and in a manifest
+    summary  one line for a table of models
+    """
 
     name: ClassVar[str]
     summary: ClassVar[str]
 
     @property
-    def seed(self) -> int: ...
+    @abstractmethod
+    def seed(self) -> int:
+        """Seed of every random choice made in training."""
 
-    def fit(self, interactions: Interactions, progress: Progress | None = None, watch: Watch | None = None) -> Fitted:
-        """Learn from the weighted interactions. Same data, seed and thread count: same bytes.
+    def __post_init__(self) -> None:
+        check_settings(self)
 
-        A model that is solved in one go has no epochs, and never calls `watch`.
+    def replace(self, **settings: Any) -> Self:
+        """The same learner with some settings changed. Raises SettingError for a value outside its range."""
+        return dataclasses.replace(self, **settings)
+
+    def fit(
+        self,
+        data: Dataset,
+        weighting: Weighting | None = None,
+        *,
+        progress: Progress | None = None,
+        watch: Callable[[int, Model], bool] | None = None,
+    ) -> Model:
+        """Train on the ratings of a dataset. The same data, seed and number of threads give the same bytes.
+
+        weighting  turns ratings into weights, `Weighting()` by default; the model keeps it for later ratings
+        progress   called after each epoch with (epochs done, total epochs)
+        watch      called after each epoch with its number (from 1) and the model at that point; True stops training.
+                   Learners that solve in closed form have no epochs and never call it
+
+        If training stops before the last epoch (through `watch`, or by an interrupt where the learner supports it),
+        the returned model's learner records the number of epochs that were completed.
+
+        Raises TypeError for anything but a `Dataset`, InputError when the weighting leaves no ratings or training
+        diverges, SettingError when the settings do not suit the data.
         """
-        ...
+        from recsys.models.model import Model
 
+        if not isinstance(data, Dataset):
+            raise TypeError(
+                f"{type(self).__name__}.fit takes a Dataset, not {type(data).__name__}; "
+                "build one from ratings with Dataset.from_frame"
+            )
+        if not isinstance(weighting, Weighting | None):
+            raise TypeError(f"weighting must be a Weighting, not {type(weighting).__name__}")
+        interactions, learner = data.interactions, self
+        epochs_done = 0
+
+        def count(done: int, total: int) -> None:
+            nonlocal epochs_done
+            epochs_done = done
+            if progress is not None:
+                progress(done, total)
+
+        weights_of = (weighting or Weighting()).fit(interactions)
+        weights = Interactions(weights_of.apply(interactions.matrix), interactions.user_ids, interactions.item_ids)
+        n_ratings = np.bincount(interactions.matrix.indices, minlength=interactions.n_items).astype(np.int64)
+        source = {"name": data.name} if data.name else {}
+        provenance = {
+            **source,
+            "fingerprint": interactions.fingerprint,
+            "n_users": interactions.n_users,
+            "n_items": interactions.n_items,
+            "n_ratings": interactions.n_ratings,
+        }
+
+        def model(fitted: Fitted) -> Model:
+            return Model(learner, fitted, weights_of, data.catalog, n_ratings, provenance, dataset=data)
+
+        fitted = self._learn(weights, count, None if watch is None else lambda epoch, found: watch(epoch, model(found)))
+        if 0 < epochs_done < getattr(self, "epochs", 0):
+            learner = self.replace(epochs=epochs_done)
+        return model(fitted)
+
+    @abstractmethod
+    def _learn(self, weights: Interactions, progress: Progress | None = None, watch: Watch | None = None) -> Fitted:
+        """Learn from weights (users × items; see `Weighting`). Weights of 0 count as not rated."""
+
+    @abstractmethod
     def fold_in(self, space: Fitted, ratings: sp.csr_matrix) -> np.ndarray:
         """Vectors (n, d) float32 of users who were not in training, from their weights (n, n_items).
 
         A row without ratings gives the zero vector (and the bias, where there is one). Raises Unsupported for
         a learner without vectors.
         """
-        ...
 
+    @abstractmethod
     def contributions(self, space: Fitted, ratings: sp.csr_matrix, item_rows: np.ndarray) -> np.ndarray:
         """How much each rated item adds to the scores of `item_rows`: (nnz, len(item_rows)) float32.
 
         `ratings` is one user, (1, n_items); rows follow `ratings.indices`. Each model says what its split leaves
         out. Raises Unsupported for a learner without vectors.
         """
-        ...
-
-
-def setting(
-    default: Any,
-    reason: str,
-    low: float | None = None,
-    high: float | None = None,
-    *,
-    search: tuple[float, float] | None = None,
-) -> Any:
-    """A dataclass field with its default, its inclusive range and the reason for the default.
-
-    search  where tuning looks for a better value, on a logarithmic scale; None: it is not tuned
-    """
-    metadata = {"reason": reason, "low": low, "high": high, "search": search}
-    return dataclasses.field(default=default, metadata=metadata)
-
-
-def check_settings(learner: Any) -> None:
-    """Raise SettingError, naming the field and its range, for the first value that is outside it."""
-    types = get_type_hints(type(learner))
-    for field in dataclasses.fields(learner):
-        value, kind = getattr(learner, field.name), types[field.name]
-        if kind is int and (isinstance(value, bool) or not isinstance(value, int | np.integer)):
-            raise SettingError(f"{field.name} must be a whole number, not {value!r}")
-        if kind is float and (isinstance(value, bool) or not isinstance(value, int | float | np.number)):
-            raise SettingError(f"{field.name} must be a number, not {value!r}")
-        if kind in (int, float):
-            low, high = field.metadata.get("low"), field.metadata.get("high")
-            if not np.isfinite(value) or (low is not None and value < low) or (high is not None and value > high):
-                raise SettingError(f"{field.name} is {value}, outside {_range(low, high)}")
-        if get_origin(kind) is not None and get_args(kind) and value not in get_args(kind):
-            raise SettingError(f"{field.name} must be one of {', '.join(map(repr, get_args(kind)))}, not {value!r}")
-
-
-L = TypeVar("L")
-
-
-def with_settings(learner: type[L], settings: Mapping[str, Any]) -> L:
-    """Make a learner from named settings; strings, as typed on a command line, are read by the field's type.
-
-    Raises SettingError for an unknown name or a value that does not fit.
-    """
-    types = get_type_hints(learner)
-    names = [field.name for field in dataclasses.fields(learner)]  # type: ignore[arg-type]
-    values: dict[str, Any] = {}
-    for name, value in settings.items():
-        if name not in names:
-            raise SettingError(f"{learner.name} has no setting {name!r}; it has {', '.join(names)}")  # type: ignore[attr-defined]
-        kind = types[name]
-        if isinstance(value, str) and kind in (int, float):
-            try:
-                value = kind(value)
-            except ValueError:
-                kind_name = "whole number" if kind is int else "number"
-                raise SettingError(f"{name} must be a {kind_name}, not {value!r}") from None
-        elif kind is float and isinstance(value, int) and not isinstance(value, bool):
-            value = float(value)
-        values[name] = value
-    return learner(**values)
-
-
-def _range(low: float | None, high: float | None) -> str:
-    if low is None:
-        return f"… {high:g}"
-    return f"{low:g} … {high:g}" if high is not None else f"{low:g} …"

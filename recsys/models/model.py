@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,11 +13,11 @@ import scipy.sparse as sp
 
 from recsys.dataset.attributes import Attributes
 from recsys.dataset.catalog import Catalog
-from recsys.dataset.interactions import Interactions
-from recsys.dataset.weighting import FittedWeighting, Weighting
+from recsys.dataset.dataset import Dataset
+from recsys.dataset.weighting import FittedWeighting
 from recsys.errors import InputError, Unsupported
 from recsys.models.fitted import Fitted, vectors_of
-from recsys.models.learner import Learner, Progress
+from recsys.models.learner import Learner
 from recsys.space.embedding import EmbeddingSpace
 
 
@@ -32,6 +32,7 @@ class Model:
     n_ratings  (n_items,) int64, how often each item was rated in training: its popularity
     data       what it was trained on: name, path, fingerprint, n_users, n_items, n_ratings
     metrics    measured qualities, by name
+    dataset    the training data, kept after `fit`; None for a model loaded from disk
     """
 
     learner: Learner
@@ -41,6 +42,7 @@ class Model:
     n_ratings: np.ndarray
     data: dict[str, Any] = field(default_factory=dict)
     metrics: dict[str, float] = field(default_factory=dict)
+    dataset: Dataset | None = None
 
     def __post_init__(self) -> None:
         n = len(self.fitted.item_ids)
@@ -65,6 +67,12 @@ class Model:
     def has_space(self) -> bool:
         return isinstance(self.fitted, EmbeddingSpace)
 
+    def with_data_path(self, path: Path) -> Model:
+        """The same model with the folder of its training data in `data`, from where `save_model` records it."""
+        data = dict(self.data)
+        source = {"name": data.pop("name", path.resolve().name), "path": str(path)}
+        return dataclasses.replace(self, data=source | data)
+
     def fold_in_items(self, ratings: sp.csr_matrix) -> np.ndarray:
         """Vectors of items that came after training, from who rated them: (n_new, d) float32.
 
@@ -80,56 +88,5 @@ class Model:
             raise Unsupported("weighting 'bm25' depends on how often an item was rated in training; train again")
         if ratings.shape[0] != space.n_users:
             raise InputError(f"ratings of {ratings.shape[0]} users do not fit the model's {space.n_users}")
-        turned_round = EmbeddingSpace(space.item_factors, space.user_factors, space.item_ids, space.user_ids)
-        return self.learner.fold_in(turned_round, self.weighting.apply(ratings).T.tocsr())
-
-
-def train_model(
-    interactions: Interactions,
-    catalog: Catalog,
-    learner: Learner,
-    weighting: Weighting | None = None,
-    *,
-    data: dict[str, Any] | None = None,
-    progress: Progress | None = None,
-    watch: Callable[[int, Model], bool] | None = None,
-) -> Model:
-    """Weigh the ratings, learn from them, and keep together what is needed later.
-
-    `watch` is called after each epoch with its number and the model as it is then; True stops training there. A model
-    that ended before its last epoch (so, or by an interrupt where the learner takes it) is kept with the number of
-    epochs it really had. Raises InputError when no rating counts or training diverges.
-    """
-    epochs_done = 0
-
-    def count(done: int, total: int) -> None:
-        nonlocal epochs_done
-        epochs_done = done
-        if progress is not None:
-            progress(done, total)
-
-    fitted_weighting = (weighting or Weighting()).fit(interactions)
-    weighted = Interactions(fitted_weighting.apply(interactions.matrix), interactions.user_ids, interactions.item_ids)
-    n_ratings = np.bincount(interactions.matrix.indices, minlength=interactions.n_items).astype(np.int64)
-
-    def watch_model(epoch: int, space: EmbeddingSpace) -> bool:
-        assert watch is not None
-        return watch(epoch, Model(learner, space, fitted_weighting, catalog, n_ratings))
-
-    fitted = learner.fit(weighted, count, None if watch is None else watch_model)
-    if 0 < epochs_done < getattr(learner, "epochs", 0):
-        learner = dataclasses.replace(learner, epochs=epochs_done)  # type: ignore[type-var]
-    return Model(
-        learner,
-        fitted,
-        fitted_weighting,
-        catalog,
-        n_ratings,
-        {
-            **(data or {}),
-            "fingerprint": interactions.fingerprint,
-            "n_users": interactions.n_users,
-            "n_items": interactions.n_items,
-            "n_ratings": interactions.n_ratings,
-        },
-    )
+        transposed = EmbeddingSpace(space.item_factors, space.user_factors, space.item_ids, space.user_ids)
+        return self.learner.fold_in(transposed, self.weighting.apply(ratings).T.tocsr())

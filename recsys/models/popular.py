@@ -11,11 +11,12 @@ import scipy.sparse as sp
 from recsys.dataset.interactions import Interactions
 from recsys.errors import Unsupported
 from recsys.models.fitted import Fitted, ItemScores
-from recsys.models.learner import Progress, Watch, check_settings, setting
+from recsys.models.learner import Learner, Progress, Watch
+from recsys.models.settings import setting
 
 
 @dataclass(frozen=True)
-class Popular:
+class Popular(Learner):
     """It has no vectors: `fit` returns ItemScores, which count each item's interactions, whatever their weight."""
 
     name: ClassVar[str] = "popular"
@@ -23,19 +24,14 @@ class Popular:
 
     seed: int = setting(42, "kept for uniformity; nothing here is random", 0)
 
-    def __post_init__(self) -> None:
-        check_settings(self)
-
-    def fit(
-        self, interactions: Interactions, progress: Progress | None = None, watch: Watch | None = None
-    ) -> ItemScores:
+    def _learn(self, weights: Interactions, progress: Progress | None = None, watch: Watch | None = None) -> ItemScores:
         """Count each item's interactions with a weight above 0."""
-        totals = np.bincount(
-            interactions.matrix.indices[interactions.matrix.data > 0], minlength=interactions.n_items
-        ).astype(np.float32)
+        totals = np.bincount(weights.matrix.indices[weights.matrix.data > 0], minlength=weights.n_items).astype(
+            np.float32
+        )
         if progress is not None:
             progress(1, 1)
-        return ItemScores(totals, interactions.item_ids)
+        return ItemScores(totals, weights.item_ids)
 
     def fold_in(self, space: Fitted, ratings: sp.csr_matrix) -> np.ndarray:
         """Raises Unsupported: there are no vectors, and none are needed to recommend to a new user."""

@@ -50,7 +50,7 @@ def save_model(folder: Path, model: Model) -> dict[str, Any]:
     manifest = {
         "format_version": FORMAT_VERSION,
         "model": learner.name,
-        "hyperparameters": dataclasses.asdict(learner),  # type: ignore[call-overload]
+        "hyperparameters": dataclasses.asdict(learner),
         "seed": learner.seed,
         "confidence": weighting.settings.to_json() | {"mean_weight": weighting.mean_weight},
         "has_bias": model.has_space and model.space.has_bias,

@@ -11,12 +11,13 @@ from typing import Any
 
 from recsys import store
 from recsys.dataset.catalog import Catalog
+from recsys.dataset.dataset import Dataset
 from recsys.dataset.split import HoldOut, Part, Protocol, hold_out
 from recsys.dataset.weighting import Weighting
 from recsys.errors import InputError
 from recsys.evaluation.ranking import by_activity, by_popularity, check_metric, rank_quality
 from recsys.evaluation.tune import tune as find_settings
-from recsys.models import DEFAULT_MODEL, Model, train_model, with_settings
+from recsys.models import DEFAULT_MODEL, Model, with_settings
 from recsys.models.ease import MOST_ITEMS as MOST_ITEMS_OF_EASE
 from recsys.workflows.common import Report, check_data, learner_called, quiet, rows_of_table
 
@@ -104,7 +105,7 @@ def _judged(
 ) -> dict[str, Any]:
     """One model, trained on a split and judged by it, in plain values."""
     started = time.perf_counter()
-    model = train_model(split.train, catalog, learner, weighting, progress=report(f"training {learner.name}"))
+    model = learner.fit(Dataset(split.train, catalog), weighting, progress=report(f"training {learner.name}"))
     seconds = time.perf_counter() - started
     found = rank_quality(model, split, k, n_threads=os.cpu_count() or 1, progress=report(f"judging {learner.name}"))
     at = 10 if 10 in k else k[0]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,7 +13,7 @@ from recsys.dataset.split import Protocol, hold_out
 from recsys.dataset.weighting import Weighting
 from recsys.errors import InputError
 from recsys.evaluation.ranking import rank_quality
-from recsys.models import DEFAULT_MODEL, IALS, Model, train_model, with_settings
+from recsys.models import DEFAULT_MODEL, IALS, Model, with_settings
 from recsys.workflows.common import Report, learner_called, quiet
 
 
@@ -40,19 +39,12 @@ def train(
     curve: list[dict[str, Any]] = []
     if validate is not None:
         curve = _quality_by_epoch(stored, learner, weighting, validate, patience, report)
-        learner = dataclasses.replace(learner, epochs=max(curve, key=lambda row: row["ndcg@10"])["epoch"])
-    trained = train_model(
-        stored.interactions,
-        stored.catalog,
-        learner,
-        weighting,
-        data={"name": data.resolve().name, "path": str(data)},
-        progress=report(f"training {model}"),
-    )
+        learner = learner.replace(epochs=max(curve, key=lambda row: row["ndcg@10"])["epoch"])
+    trained = learner.fit(stored, weighting, progress=report(f"training {model}")).with_data_path(data)
     manifest = store.save_model(out, trained)
     done = {key: manifest[key] for key in ("model", "hyperparameters", "confidence", "data")} | {"out": str(out)}
     if getattr(trained.learner, "epochs", None) != getattr(learner, "epochs", None):
-        done["interrupted"] = f"after epoch {trained.learner.epochs} of {learner.epochs}"  # type: ignore[attr-defined]
+        done["interrupted"] = f"after epoch {trained.learner.epochs} of {learner.epochs}"
     return done | ({"validation": curve} if curve else {})
 
 
@@ -80,5 +72,5 @@ def _quality_by_epoch(
         return epoch - best["epoch"] >= patience
 
     progress = report(f"validating {learner.name}")
-    train_model(split.train, stored.catalog, learner, weighting, progress=progress, watch=watch)
+    learner.fit(Dataset(split.train, stored.catalog), weighting, progress=progress, watch=watch)
     return rows

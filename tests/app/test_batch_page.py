@@ -10,8 +10,9 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from recsys import store
+from recsys.dataset.dataset import Dataset
 from recsys.ingest.datasets import data_root
-from recsys.models import MODELS, train_model
+from recsys.models import MODELS
 from recsys.workflows import batch_jobs
 from recsys.workflows.batch_jobs import Desk
 
@@ -24,9 +25,12 @@ def made(ml100k, tmp_path_factory) -> Path:
     """A data folder with MovieLens 100K, the default model and that of what is popular."""
     root = tmp_path_factory.mktemp("page")
     store.save_prepared(root / "prepared" / NAME, ml100k)
-    told = {"name": NAME, "path": str(root / "prepared" / NAME)}
     for name in ("ials", "popular"):
-        model = train_model(ml100k.interactions, ml100k.catalog, MODELS[name](), data=told)
+        model = (
+            MODELS[name]()
+            .fit(Dataset(ml100k.interactions, ml100k.catalog, name=NAME))
+            .with_data_path(root / "prepared" / NAME)
+        )
         store.save_model(root / "models" / f"{NAME}-{name}", model)
     return root
 

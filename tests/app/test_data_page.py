@@ -12,7 +12,7 @@ from streamlit.testing.v1 import AppTest
 from recsys import store
 from recsys.dataset.dataset import Dataset
 from recsys.dataset.weighting import Weighting
-from recsys.models import MODELS, train_model
+from recsys.models import MODELS
 from recsys.workflows import prepare as prepare_workflow
 
 PATIENCE = 60.0
@@ -28,9 +28,8 @@ def made(ml100k: Dataset, tmp_path_factory) -> Path:
     prepare_workflow.prepare(str(root / "r.csv"), root / "own", scale=(1, 5))
     for name in ("ml-100k", "own"):
         stored = store.load_prepared(root / name)
-        told = {"name": name, "path": str(root / name)}
-        model = train_model(stored.interactions, stored.catalog, MODELS["popular"](), data=told)
-        store.save_model(root / "models" / name, model)
+        model = MODELS["popular"]().fit(stored)
+        store.save_model(root / "models" / name, model.with_data_path(root / name))
     return root
 
 
@@ -99,11 +98,8 @@ def test_a_scale_of_a_hundred_steps_has_its_true_mean_and_no_rating_that_nobody_
     (root / "h.csv").write_text("\n".join(["user_id,item_id,rating", *rows]) + "\n")
     prepare_workflow.prepare(str(root / "h.csv"), root / "hundred", scale=(0, 100))
     stored = store.load_prepared(root / "hundred")
-    data = {"name": "hundred", "path": str(root / "hundred")}
-    store.save_model(
-        root / "models" / "hundred",
-        train_model(stored.interactions, stored.catalog, MODELS["popular"](), Weighting(scheme="binary"), data=data),
-    )
+    model = MODELS["popular"]().fit(stored, Weighting(scheme="binary")).with_data_path(root / "hundred")
+    store.save_model(root / "models" / "hundred", model)
     told = words(opened("hundred"))
     assert f"{marks.mean():.2f} on average; most often between" in told
     counts = np.histogram(marks, 20)[0]

@@ -11,8 +11,9 @@ from streamlit.testing.v1 import AppTest
 
 from recsys import store
 from recsys.app.i18n.translate import KEY, SIMPLIFIED_CHINESE
+from recsys.dataset.dataset import Dataset
 from recsys.evaluation.stability import discover
-from recsys.models import MODELS, train_model
+from recsys.models import MODELS
 from recsys.space.axis import UNNAMED, Axes
 from recsys.space.probes import ask, built_in_questions, question_of
 
@@ -47,7 +48,7 @@ def made(ml100k, ml100k_model, axes, tmp_path_factory) -> Path:
     full = root / "full" / "model"
     store.save_axes(full, axes)
     write_report(full, CURVE)
-    popular = train_model(ml100k.interactions, ml100k.catalog, MODELS["popular"](), data={"name": NAME})
+    popular = MODELS["popular"]().fit(Dataset(ml100k.interactions, ml100k.catalog, name=NAME))
     store.save_model(root / "popular" / "model", popular)
     return root
 

@@ -11,7 +11,8 @@ from streamlit.testing.v1 import AppTest
 
 from recsys import store
 from recsys.app.i18n.translate import KEY, SIMPLIFIED_CHINESE
-from recsys.models import MODELS, train_model
+from recsys.dataset.dataset import Dataset
+from recsys.models import MODELS
 from recsys.recommend.topn import similar_side_by_side
 from recsys.space.axis import Axes
 from recsys.space.probes import ask, built_in_questions
@@ -31,7 +32,11 @@ def made(ml100k, ml100k_model, tmp_path_factory) -> Path:
     store.save_axes(root / "full" / "model", Axes("varimax", (), tuple(ask(full, q) for q in questions), 42))
     bare = replace(ml100k_model, data={**ml100k_model.data, "name": NAME, "path": str(root / "gone")})
     store.save_model(root / "bare" / "model", bare)
-    popular = train_model(ml100k.interactions, ml100k.catalog, MODELS["popular"](), data=told)
+    popular = (
+        MODELS["popular"]()
+        .fit(Dataset(ml100k.interactions, ml100k.catalog, name=NAME))
+        .with_data_path(root / "prepared" / NAME)
+    )
     store.save_model(root / "popular" / "model", popular)
     return root
 
@@ -121,8 +126,11 @@ def test_where_no_movie_is_well_known_nothing_is_said_of_them(ml100k, tmp_path, 
     some = ml100k.interactions.select(np.random.default_rng(0).random(100_000) < 0.01)
     assert some.matrix.getnnz(axis=0).max() < 20
     store.save_prepared(tmp_path / "few", replace(ml100k, interactions=some))
-    told = {"name": "few", "path": str(tmp_path / "few")}
-    model = train_model(some, ml100k.catalog, MODELS["ials"](n_factors=2, epochs=1), data=told)
+    model = (
+        MODELS["ials"](n_factors=2, epochs=1)
+        .fit(Dataset(some, ml100k.catalog, name="few"))
+        .with_data_path(tmp_path / "few")
+    )
     store.save_model(tmp_path / "few-models" / "model", model)
     best = model.item_ids[model.n_ratings.argmax()]
     app = opened(tmp_path, monkeypatch, "few-models", movie=str(best))

@@ -14,7 +14,7 @@ from streamlit.testing.v1 import AppTest
 from recsys import store
 from recsys.dataset.catalog import Catalog
 from recsys.dataset.dataset import Dataset
-from recsys.models import IALS, MODELS, train_model
+from recsys.models import IALS, MODELS
 from recsys.workflows import evaluate as evaluate_workflow
 from recsys.workflows import inspect as inspect_workflow
 
@@ -26,9 +26,9 @@ def made(ml100k: Dataset, tmp_path_factory) -> Path:
     """MovieLens 100K with a small model that has been measured, and one without vectors that has not."""
     root = tmp_path_factory.mktemp("quality")
     store.save_prepared(root / "ml-100k", ml100k)
-    told = {"name": "ml-100k", "path": str(root / "ml-100k")}
     for name, learner in (("a-ials", IALS(n_factors=8, epochs=4)), ("b-popular", MODELS["popular"]())):
-        store.save_model(root / "models" / name, train_model(ml100k.interactions, ml100k.catalog, learner, data=told))
+        model = learner.fit(Dataset(ml100k.interactions, ml100k.catalog, name="ml-100k"))
+        store.save_model(root / "models" / name, model.with_data_path(root / "ml-100k"))
     folder = root / "models" / "a-ials"
     evaluate_workflow.evaluate(root / "ml-100k", trained=folder, models=["popular", "itemknn"])
     inspect_workflow.report_embedding(folder, root / "ml-100k", dimensions=(2, 8), n_seeds=1)
@@ -190,9 +190,9 @@ def test_a_catalogue_of_one_genre_or_of_none_has_a_report_too(root: Path, ml100k
     items = ml100k.catalog.items
     catalog = Catalog.of(items["item_id"].to_numpy(), list(items["title"]), genres=[genres] * len(items))
     store.save_prepared(root / "plain", dataclasses.replace(ml100k, catalog=catalog))
-    told = {"name": "plain", "path": str(root / "plain")}
     folder = root / "models" / "c-plain"
-    store.save_model(folder, train_model(ml100k.interactions, catalog, IALS(n_factors=4, epochs=2), data=told))
+    model = IALS(n_factors=4, epochs=2).fit(Dataset(ml100k.interactions, catalog, name="plain"))
+    store.save_model(folder, model.with_data_path(root / "plain"))
     inspect_workflow.report_embedding(folder, root / "plain", dimensions=(2,), n_seeds=0)
     told = words(opened("c-plain"))
     assert "What each dimension adds" in told and "None" not in told and "share a genre with it; of" not in told

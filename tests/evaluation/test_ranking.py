@@ -19,7 +19,7 @@ from recsys.dataset.split import HoldOut, hold_out
 from recsys.errors import InputError, SettingError
 from recsys.evaluation import ranking
 from recsys.evaluation.ranking import Ranking, bootstrap, by_activity, by_popularity, gini, rank_quality
-from recsys.models import IALS, MODELS, Model, Popular, train_model
+from recsys.models import IALS, MODELS, Model, Popular
 from recsys.recommend.topn import batch_of_users, recommend, score
 
 K = (1, 5, 20)
@@ -32,7 +32,7 @@ def split(ml100k: Dataset) -> HoldOut:
 
 @pytest.fixture(scope="module")
 def model(ml100k: Dataset, split: HoldOut) -> Model:
-    return train_model(split.train, ml100k.catalog, IALS(n_factors=16, epochs=3))
+    return IALS(n_factors=16, epochs=3).fit(Dataset(split.train, ml100k.catalog))
 
 
 @pytest.fixture(scope="module")
@@ -82,7 +82,7 @@ def test_average_precision_agrees_with_its_definition(split: HoldOut, model: Mod
 
 
 def test_auc_agrees_with_scikit_learn_ties_included(ml100k: Dataset, split: HoldOut, judged: Ranking) -> None:
-    popular = train_model(split.train, ml100k.catalog, Popular())  # counts, so ties everywhere
+    popular = Popular().fit(Dataset(split.train, ml100k.catalog))  # counts, so ties everywhere
     for model, areas in ((popular, rank_quality(popular, split).users), (None, judged.users)):
         if model is None:
             continue
@@ -96,11 +96,11 @@ def test_auc_agrees_with_scikit_learn_ties_included(ml100k: Dataset, split: Hold
 
 
 def test_a_model_beats_popularity_and_popularity_beats_chance(ml100k: Dataset, split: HoldOut, judged: Ranking) -> None:
-    popular = rank_quality(train_model(split.train, ml100k.catalog, Popular()), split, (20,))
+    popular = rank_quality(Popular().fit(Dataset(split.train, ml100k.catalog)), split, (20,))
     rng = np.random.default_rng(0)
     shuffled = np.stack([rng.permutation(row) for row in split.train.matrix.toarray()])
     noise = Interactions(shuffled, split.train.user_ids, split.train.item_ids)
-    chance = rank_quality(train_model(noise, ml100k.catalog, IALS(n_factors=16, epochs=3)), split, (20,))
+    chance = rank_quality(IALS(n_factors=16, epochs=3).fit(Dataset(noise, ml100k.catalog)), split, (20,))
     assert judged["ndcg@20"] > popular["ndcg@20"] + 0.05 > chance["ndcg@20"] + 0.1
     assert judged["auc"] > popular["auc"] > 0.8
     assert abs(chance["auc"] - 0.5) < 0.05
@@ -137,7 +137,7 @@ def test_diversity_novelty_and_popularity_by_hand() -> None:
         sp.csr_matrix(np.array([[1.0, 1, 0, 0, 0], [1, 1, 1, 0, 0]])), ["a", "b"], ["v", "w", "x", "y", "z"]
     )
     catalog = Catalog.of(data.item_ids, genres=[("Drama",), ("Drama",), ("War", "Drama"), ("Comedy",), ()])
-    model = train_model(data, catalog, Popular())
+    model = Popular().fit(Dataset(data, catalog))
     split = HoldOut(data, data, sp.csr_matrix(np.array([[0.0, 0, 1, 0, 0], [0, 0, 0, 0, 0]])))
     found = rank_quality(model, split, (2, 3))
     assert found.not_judged == 1
@@ -176,9 +176,9 @@ def test_gini_of_known_distributions() -> None:
 
 def test_new_users_are_folded_in_by_every_model_with_a_use_for_their_ratings(ml100k: Dataset) -> None:
     split = hold_out(ml100k.interactions, "new-users")
-    popular = rank_quality(train_model(split.train, ml100k.catalog, Popular()), split)["ndcg@10"]
+    popular = rank_quality(Popular().fit(Dataset(split.train, ml100k.catalog)), split)["ndcg@10"]
     for name in sorted(set(MODELS) - {"popular"}):
-        model = train_model(split.train, ml100k.catalog, MODELS[name]())
+        model = MODELS[name]().fit(Dataset(split.train, ml100k.catalog))
         assert rank_quality(model, split, auc=False)["ndcg@10"] > popular + 0.03, name
 
 
@@ -231,7 +231,7 @@ def test_head_middle_and_tail_hold_a_third_of_the_ratings_each(
     # Controls: whoever recommends as people rate, what is popular, and anything at all.
     as_rated = by_popularity(model.n_ratings, model.n_ratings)
     assert as_rated["recommendations"].tolist() == as_rated["ratings"].tolist()
-    popular = rank_quality(train_model(split.train, ml100k.catalog, Popular()), split, (20,), auc=False).listed[20]
+    popular = rank_quality(Popular().fit(Dataset(split.train, ml100k.catalog)), split, (20,), auc=False).listed[20]
     assert by_popularity(popular, model.n_ratings)["recommendations"][0] > found["recommendations"][0]
     at_random = by_popularity(np.ones(1682, dtype=np.int64), model.n_ratings)
     assert at_random["recommendations"][2] > 0.7

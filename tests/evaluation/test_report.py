@@ -10,6 +10,7 @@ import json
 import math
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -26,12 +27,13 @@ from sklearn.neighbors import NearestNeighbors
 from threadpoolctl import threadpool_limits
 
 from recsys.dataset.catalog import Catalog, search_key
+from recsys.dataset.dataset import Dataset
 from recsys.dataset.interactions import Interactions
 from recsys.dataset.split import hold_out
 from recsys.errors import InputError, Unsupported
 from recsys.evaluation.analogies import title_pairs
 from recsys.evaluation.report import TOLD, by_dimension, embedding_report, mean_ratings
-from recsys.models import IALS, Model, Popular, train_model
+from recsys.models import IALS, Model, Popular
 from recsys.space.embedding import EmbeddingSpace
 
 SEED = 42
@@ -467,7 +469,7 @@ def test_each_number_of_dimensions_by_plain_loops(at, report: Report, ml100k, hi
     assert row["n_factors"] == d
     split, seen, truth = hidden
     assert not (seen & truth).any() and (seen | truth).sum() == 100_000
-    space = train_model(split.train, ml100k.catalog, IALS(n_factors=d)).space
+    space = IALS(n_factors=d).fit(Dataset(split.train, ml100k.catalog)).space
     assert space.item_factors.shape == (1682, d)
     scores = space.user_factors @ space.item_factors.T
     values = ndcg_of_each_user(scores, seen, truth)
@@ -511,10 +513,7 @@ def likeness(a: np.ndarray, b: np.ndarray) -> float:
 
 def test_what_stays_with_other_seeds_by_sets_and_gram_matrices(report: Report, ml100k, ml100k_model, judged) -> None:
     here = unit(ml100k_model.space.item_factors.astype(float)[judged])
-    others = [
-        unit(train_model(ml100k.interactions, ml100k.catalog, IALS(seed=seed)).space.item_factors.astype(float)[judged])
-        for seed in (43, 44)
-    ]
+    others = [unit(IALS(seed=seed).fit(ml100k).space.item_factors.astype(float)[judged]) for seed in (43, 44)]
     found = report["seeds"]
     overlaps, ckas = [same(here, other) for other in others], [likeness(here, other) for other in others]
     assert found["n"] == 2
@@ -559,7 +558,9 @@ def small_report(interactions: Interactions, model: Model, dimensions: tuple[int
 @pytest.fixture(scope="module")
 def small() -> tuple[Interactions, Model, Report]:
     interactions, catalog = two_tastes()
-    model = train_model(interactions, catalog, IALS(n_factors=4, epochs=5), data={"name": "two tastes", "path": "/x"})
+    model = (
+        IALS(n_factors=4, epochs=5).fit(Dataset(interactions, catalog, name="two tastes")).with_data_path(Path("/x"))
+    )
     return interactions, model, small_report(interactions, model)
 
 
@@ -617,7 +618,7 @@ def test_the_order_of_columns_does_not_matter(small) -> None:
 
 def test_what_cannot_be_said_is_none_and_the_rest_is_said() -> None:
     interactions, catalog = two_tastes(rating=4.0)
-    found = small_report(interactions, train_model(interactions, catalog, IALS(n_factors=4, epochs=5)))
+    found = small_report(interactions, IALS(n_factors=4, epochs=5).fit(Dataset(interactions, catalog)))
     assert [measured["mean_rating_r2"] for measured in found["representations"].values()] == [None] * len(EVERY)
     assert found["representations"]["ials"]["genre_auc"] == 1
     json.dumps(found, allow_nan=False)
@@ -643,11 +644,11 @@ def test_numbers_of_dimensions_that_reach_the_matrix_are_left_out_and_progress_s
 def test_a_model_without_vectors_has_no_space_to_report() -> None:
     interactions, catalog = two_tastes()
     with pytest.raises(Unsupported, match="popular"):
-        embedding_report(train_model(interactions, catalog, Popular()), interactions)
+        embedding_report(Popular().fit(Dataset(interactions, catalog)), interactions)
 
 
 def test_of_fewer_than_fifty_well_known_movies_nothing_is_said() -> None:
     interactions, catalog = two_tastes(n_items=49)
-    model = train_model(interactions, catalog, IALS(n_factors=4, epochs=2))
+    model = IALS(n_factors=4, epochs=2).fit(Dataset(interactions, catalog))
     with pytest.raises(InputError, match="only 49 items"):
         embedding_report(model, interactions)

@@ -9,10 +9,11 @@ import pytest
 
 from recsys.dataset.attributes import Attributes, well_known
 from recsys.dataset.catalog import Catalog
+from recsys.dataset.dataset import Dataset
 from recsys.dataset.interactions import Interactions
 from recsys.errors import InputError, UnknownId, Unsupported
 from recsys.evaluation.stability import STABLE, discover
-from recsys.models import BPR, IALS, Model, Popular, train_model
+from recsys.models import BPR, IALS, Model, Popular
 from recsys.space.axis import UNNAMED, Axes
 from recsys.space.decompose import split_by_axes
 from recsys.space.embedding import EmbeddingSpace
@@ -72,7 +73,7 @@ def test_a_score_is_the_sum_of_its_axes(axes: Axes, ml100k_model: Model) -> None
 def test_a_bias_is_a_share_of_its_own() -> None:
     rng = np.random.default_rng(0)
     data = Interactions(rng.random((300, 60)) < 0.4, np.arange(300), np.arange(60))
-    model = train_model(data, Catalog.of(data.item_ids), BPR(n_factors=4, epochs=3))
+    model = BPR(n_factors=4, epochs=3).fit(Dataset(data, Catalog.of(data.item_ids)))
     found = discover(model, data, n_refits=1)
     assert len(found.discovered) == 4
     shares = split_by_axes(model.space, found, model.space.user_factors[0], np.array([5]))
@@ -116,6 +117,6 @@ def test_a_vector_of_length_zero_has_no_place(axes: Axes) -> None:
 def test_models_and_data_that_cannot_have_axes_say_so(ml100k) -> None:
     small = Interactions(np.ones((30, 8)), np.arange(30), np.arange(8))
     with pytest.raises(InputError, match="only 8 items"):
-        discover(train_model(small, Catalog.of(small.item_ids), IALS(n_factors=2)), small)
+        discover(IALS(n_factors=2).fit(Dataset(small, Catalog.of(small.item_ids))), small)
     with pytest.raises(Unsupported, match="no user and item vectors"):
-        discover(train_model(small, Catalog.of(small.item_ids), Popular()), small)
+        discover(Popular().fit(Dataset(small, Catalog.of(small.item_ids))), small)

@@ -17,7 +17,7 @@ from recsys.dataset.weighting import Weighting
 from recsys.errors import InputError, SettingError, Unavailable
 from recsys.evaluation.ranking import rank_quality
 from recsys.evaluation.tune import search_space, tune
-from recsys.models import EASE, IALS, MODELS, ItemKNN, Popular, train_model
+from recsys.models import EASE, IALS, MODELS, ItemKNN, Popular
 
 FIXED = {"n_factors": 8, "epochs": 3}
 
@@ -44,7 +44,7 @@ def test_what_it_finds_is_at_least_as_good_as_the_default_and_is_what_it_says(ml
     found = tune(IALS, [split], ml100k.catalog, n_trials=12, fixed=fixed)
     assert found.value > found.default + 0.005  # the default λ is far too much with ν 1
     assert found.params.keys() == fixed.keys() | {"regularization"}
-    again = train_model(split.train, ml100k.catalog, IALS(**found.params))
+    again = IALS(**found.params).fit(Dataset(split.train, ml100k.catalog))
     assert rank_quality(again, split, auc=False)["ndcg@10"] == pytest.approx(found.value)
     assert found.trials[0]["regularization"] == IALS().regularization
     assert found.value == max(trial["value"] for trial in found.trials)

@@ -33,7 +33,7 @@ def objective(users: np.ndarray, items: np.ndarray, weights: np.ndarray) -> floa
 
 @pytest.fixture(scope="module")
 def space():
-    return LEARNER.fit(DATA)
+    return LEARNER._learn(DATA)
 
 
 def test_training_ends_on_the_exact_user_step(space) -> None:
@@ -65,5 +65,5 @@ def test_the_split_over_rated_items_sums_to_the_score(space) -> None:
 
 def test_progress_is_told_every_epoch() -> None:
     told: list[tuple[int, int]] = []
-    LEARNER.fit(DATA, lambda done, total: told.append((done, total)))
+    LEARNER._learn(DATA, lambda done, total: told.append((done, total)))
     assert told == [(epoch, 10) for epoch in range(1, 11)]

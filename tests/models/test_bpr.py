@@ -10,7 +10,7 @@ from recsys.dataset.dataset import Dataset
 from recsys.dataset.interactions import Interactions
 from recsys.dataset.split import hold_out
 from recsys.evaluation.ranking import rank_quality
-from recsys.models import BPR, Popular, train_model
+from recsys.models import BPR, Popular
 
 RNG = np.random.default_rng(2)
 LIKES = sp.csr_matrix((RNG.random((60, 40)) < 0.2).astype(np.float32))
@@ -19,7 +19,7 @@ LEARNER = BPR(n_factors=5, learning_rate=0.05, regularization=0.02, epochs=50)
 
 @pytest.fixture(scope="module")
 def space():
-    return LEARNER.fit(Interactions(LIKES, range(60), range(40)))
+    return LEARNER._learn(Interactions(LIKES, range(60), range(40)))
 
 
 def test_the_bias_is_the_last_dimension(space) -> None:
@@ -77,8 +77,8 @@ def test_stored_zeros_and_negatives_are_no_likes() -> None:
         noisy[user, item] = -1
     noisy = noisy.tocsr()
     noisy.data[noisy.data < 0] = np.where(np.arange((noisy.data < 0).sum()) % 2, 0, -1)
-    plain = LEARNER.fit(Interactions(LIKES, range(60), range(40)))
-    same = LEARNER.fit(Interactions(noisy, range(60), range(40)))
+    plain = LEARNER._learn(Interactions(LIKES, range(60), range(40)))
+    same = LEARNER._learn(Interactions(noisy, range(60), range(40)))
     assert same.item_factors.tobytes() == plain.item_factors.tobytes()
     assert LEARNER.fold_in(plain, noisy[3]).tobytes() == LEARNER.fold_in(plain, LIKES[3]).tobytes()
 
@@ -86,7 +86,7 @@ def test_stored_zeros_and_negatives_are_no_likes() -> None:
 def test_it_ranks_the_whole_catalogue_far_better_than_popularity(ml100k: Dataset) -> None:
     split = hold_out(ml100k.interactions, "random", part="validation")
     found = {
-        name: rank_quality(train_model(split.train, ml100k.catalog, learner), split, auc=False)["ndcg@10"]
+        name: rank_quality(learner.fit(Dataset(split.train, ml100k.catalog)), split, auc=False)["ndcg@10"]
         for name, learner in (("four", BPR()), ("one", BPR(candidates=1)), ("popular", Popular()))
     }
     assert found["four"] > found["one"] + 0.01 > found["popular"] + 0.06, found
@@ -95,5 +95,5 @@ def test_it_ranks_the_whole_catalogue_far_better_than_popularity(ml100k: Dataset
 def test_someone_who_rated_everything_is_no_trouble() -> None:
     everything = LIKES.toarray()
     everything[5] = 1
-    space = LEARNER.fit(Interactions(sp.csr_matrix(everything), range(60), range(40)))
+    space = LEARNER._learn(Interactions(sp.csr_matrix(everything), range(60), range(40)))
     assert np.isfinite(space.user_factors).all()

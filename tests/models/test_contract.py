@@ -13,9 +13,10 @@ import scipy.sparse as sp
 
 from recsys import store
 from recsys.dataset.catalog import Catalog
+from recsys.dataset.dataset import Dataset
 from recsys.dataset.interactions import Interactions
 from recsys.errors import SettingError, Unsupported
-from recsys.models import MODELS, Model, train_model, with_settings
+from recsys.models import MODELS, Model, with_settings
 from recsys.recommend.topn import COLD, FOLDED_IN, STORED, batch_of_ratings, batch_of_users, explain, recommend, score
 
 N_USERS, N_ITEMS, N_GROUPS = 40, 24, 4  # rectangular, so that users and items cannot be swapped unnoticed
@@ -66,7 +67,7 @@ DATA = checkerboard()
 
 def train(case: Case, data: Interactions = DATA, **changed: Any) -> Model:
     learner = with_settings(MODELS[case.name], case.settings | changed)
-    return train_model(data, Catalog.of(data.item_ids), learner)
+    return learner.fit(Dataset(data, Catalog.of(data.item_ids)))
 
 
 @pytest.fixture(scope="module", params=sorted(MODELS))

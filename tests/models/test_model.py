@@ -6,15 +6,16 @@ import numpy as np
 import pytest
 
 from recsys.dataset.catalog import Catalog
+from recsys.dataset.dataset import Dataset
 from recsys.dataset.interactions import Interactions
 from recsys.dataset.weighting import Weighting
 from recsys.errors import InputError, Unsupported
-from recsys.models import ALS, BPR, EASE, IALS, train_model
+from recsys.models import ALS, BPR, EASE, IALS
 
 
 @pytest.mark.parametrize("learner", [IALS(), ALS()])
 def test_a_known_movie_folds_in_next_to_itself(learner, ml100k) -> None:
-    model = train_model(ml100k.interactions, ml100k.catalog, learner)
+    model = learner.fit(ml100k)
     rows = np.argsort(-model.n_ratings)[[0, 10, 100, 400]]
     vectors = model.fold_in_items(ml100k.interactions.matrix[:, rows])
     cosines = (model.space.directions(vectors) * model.space.item_directions[rows]).sum(axis=1)
@@ -29,7 +30,7 @@ def test_a_movie_training_never_saw_lands_among_its_like(ml100k) -> None:
     aliens = catalog.row_of("Aliens (1986)")
     rest = np.delete(np.arange(len(catalog)), aliens)
     less = Interactions(interactions.matrix[:, rest], interactions.user_ids, interactions.item_ids[rest])
-    model = train_model(less, catalog.take(less.item_ids), IALS())
+    model = IALS().fit(Dataset(less, catalog.take(less.item_ids)))
     vector = model.fold_in_items(interactions.matrix[:, [aliens]])
     near = np.argsort(-(model.space.directions(vector) @ model.space.item_directions.T)[0])[:5]
     assert {"Alien (1979)", "The Terminator (1984)"} <= set(model.catalog.labels[near])
@@ -39,12 +40,12 @@ def test_models_that_cannot_say_so(ml100k) -> None:
     data = Interactions(np.ones((20, 6)), np.arange(20), np.arange(6))
     catalog = Catalog.of(data.item_ids)
     with pytest.raises(Unsupported, match="differently"):
-        train_model(data, catalog, BPR(n_factors=2, epochs=1)).fold_in_items(data.matrix)
+        BPR(n_factors=2, epochs=1).fit(Dataset(data, catalog)).fold_in_items(data.matrix)
     with pytest.raises(Unsupported, match="no user and item vectors"):
-        train_model(data, catalog, EASE()).fold_in_items(data.matrix)
+        EASE().fit(Dataset(data, catalog)).fold_in_items(data.matrix)
     some = Interactions(np.tri(20, 6), np.arange(20), np.arange(6))
-    model = train_model(some, catalog, IALS(n_factors=2), Weighting(scheme="bm25"))
+    model = IALS(n_factors=2).fit(Dataset(some, catalog), Weighting(scheme="bm25"))
     with pytest.raises(Unsupported, match="bm25"):
         model.fold_in_items(some.matrix)
     with pytest.raises(InputError, match="3 users"):
-        train_model(some, catalog, IALS(n_factors=2)).fold_in_items(some.matrix[:3])
+        IALS(n_factors=2).fit(Dataset(some, catalog)).fold_in_items(some.matrix[:3])

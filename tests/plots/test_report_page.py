@@ -20,9 +20,10 @@ import scipy.sparse as sp
 from plotly.offline import get_plotlyjs
 
 from recsys.dataset.catalog import Catalog
+from recsys.dataset.dataset import Dataset
 from recsys.dataset.interactions import Interactions
 from recsys.evaluation.report import embedding_report
-from recsys.models import IALS, train_model
+from recsys.models import IALS
 from recsys.plots.report import report_page
 
 HOSTILE = """</script><script>alert(1)</script><img src=x onerror='alert("2")'> & "quoted" it's"""
@@ -412,7 +413,7 @@ def real_page() -> str:
     genres = [("Horror",) if is_dark else ("Comedy",) for is_dark in dark]
     catalog = Catalog.of(items, [f"A movie named {row}" for row in range(60)], [1999] * 60, genres, genres)
     interactions = Interactions(matrix, [f"u{row}" for row in range(120)], items)
-    model = train_model(interactions, catalog, IALS(n_factors=4, epochs=3), data={"name": "little"})
+    model = IALS(n_factors=4, epochs=3).fit(Dataset(interactions, catalog, name="little"))
     found = embedding_report(model, interactions, dimensions=(1, 2, 4), n_seeds=1)
     figure = go.Figure(go.Scatter(x=[0, 1], y=[0, 1], mode="markers", text=["a", "b"]))
     return report_page(found, axes=AXES, map_figure=figure)

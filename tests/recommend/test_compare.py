@@ -6,8 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from recsys.dataset.dataset import Dataset
 from recsys.errors import InputError, SettingError, UnknownId
-from recsys.models import MODELS, train_model
+from recsys.models import MODELS
 from recsys.recommend.compare import (
     compare_lists,
     compare_models,
@@ -70,7 +71,7 @@ def test_two_lists_tell_what_moved_and_how_popular_they_are() -> None:
 
 def test_near_models_share_more_than_far_ones(ml100k, ml100k_model) -> None:
     def train(name: str, **settings: int):
-        return train_model(ml100k.interactions, ml100k.catalog, MODELS[name](**settings))
+        return MODELS[name](**settings).fit(ml100k)
 
     users = sample_users(ml100k.interactions, 100)
     itself, ease, popular = (
@@ -86,7 +87,7 @@ def test_near_models_share_more_than_far_ones(ml100k, ml100k_model) -> None:
 
 def test_a_row_of_the_sample_is_the_comparison_of_that_user(ml100k, ml100k_model) -> None:
     interactions = ml100k.interactions
-    popular = train_model(interactions, ml100k.catalog, MODELS["popular"]())
+    popular = MODELS["popular"]().fit(Dataset(interactions, ml100k.catalog))
     row = compare_models(ml100k_model, popular, interactions, ["7"]).iloc[0]
     a, b = (recommend(m, batch_of_users(m, interactions, [7]))["item_id"].tolist() for m in (ml100k_model, popular))
     assert row["overlap"] == len(set(a) & set(b)) / 10

@@ -10,7 +10,7 @@ from recsys.dataset.catalog import Catalog
 from recsys.dataset.dataset import Dataset
 from recsys.dataset.interactions import Interactions
 from recsys.errors import InputError, SettingError, Unsupported
-from recsys.models import BPR, EASE, IALS, Model, Popular, train_model
+from recsys.models import BPR, EASE, IALS, Model, Popular
 from recsys.recommend.rerank import rerank
 from recsys.recommend.topn import batch_of_ratings, batch_of_users, recommend
 
@@ -107,7 +107,7 @@ SMALL = Interactions(DENSE, [f"u{i}" for i in range(5)], [f"m{i}" for i in range
 
 def test_models_without_vectors_know_novelty_but_no_diversity() -> None:
     for learner in (EASE(), Popular()):
-        model = train_model(SMALL, Catalog.of(SMALL.item_ids), learner)
+        model = learner.fit(Dataset(SMALL, Catalog.of(SMALL.item_ids)))
         you = batch_of_ratings(model, {"m4": 5.0})
         assert rerank(model, you, 5, novelty=1.0)["item_id"].iloc[0] == "m5"  # nobody rated it
         with pytest.raises(Unsupported):
@@ -115,14 +115,14 @@ def test_models_without_vectors_know_novelty_but_no_diversity() -> None:
 
 
 def test_somebody_of_whom_nothing_is_known_is_served_as_well() -> None:
-    model = train_model(SMALL, Catalog.of(SMALL.item_ids), BPR(n_factors=2, epochs=5))
+    model = BPR(n_factors=2, epochs=5).fit(Dataset(SMALL, Catalog.of(SMALL.item_ids)))
     nobody = batch_of_ratings(model, {})
     assert rerank(model, nobody, 6)["item_id"].tolist()[0] == "m0"
     assert set(rerank(model, nobody, 6, novelty=0.3, diversity=0.7)["item_id"]) == set(SMALL.item_ids)
 
 
 def test_an_item_without_a_vector_does_not_count_as_different() -> None:
-    model = train_model(SMALL, Catalog.of(SMALL.item_ids), IALS(n_factors=2))
+    model = IALS(n_factors=2).fit(Dataset(SMALL, Catalog.of(SMALL.item_ids)))
     assert not model.space.item_directions[5].any()  # nobody rated m5
     you = batch_of_ratings(model, {"m0": 5.0})
     assert rerank(model, you, 5, diversity=0.9)["item_id"].iloc[-1] == "m5"

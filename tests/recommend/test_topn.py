@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from recsys.dataset.catalog import Catalog
+from recsys.dataset.dataset import Dataset
 from recsys.dataset.interactions import Interactions
 from recsys.errors import InputError, UnknownId, Unsupported
-from recsys.models import ALS, BPR, Model, Popular, train_model
+from recsys.models import ALS, BPR, Model, Popular
 from recsys.recommend.topn import (
     COLD,
     FOLDED_IN,
@@ -28,7 +29,7 @@ DATA = Interactions(DENSE, [f"u{i}" for i in range(30)], [f"m{i}" for i in range
 
 @pytest.fixture(scope="module")
 def model() -> Model:
-    return train_model(DATA, Catalog.of(DATA.item_ids), ALS(n_factors=4, regularization=1.0))
+    return ALS(n_factors=4, regularization=1.0).fit(Dataset(DATA, Catalog.of(DATA.item_ids)))
 
 
 def test_scores_are_dot_products_of_the_stored_rows(model: Model) -> None:
@@ -75,7 +76,7 @@ def test_ratings_that_mean_nothing_are_refused(model: Model) -> None:
 def test_ratings_below_the_threshold_are_seen_but_no_reason() -> None:
     from recsys.dataset.weighting import Weighting
 
-    model = train_model(DATA, Catalog.of(DATA.item_ids), ALS(n_factors=4, regularization=1.0), Weighting(min_rating=3))
+    model = ALS(n_factors=4, regularization=1.0).fit(Dataset(DATA, Catalog.of(DATA.item_ids)), Weighting(min_rating=3))
     you = batch_of_ratings(model, {"m1": 5.0, "m2": 1.0})
     assert "m2" not in set(recommend(model, you, 20)["item_id"])
     assert [[item for item, _ in reasons] for reasons in explain(model, you, ["m5", "m6"])] in (
@@ -102,7 +103,7 @@ def test_similar_items(model: Model) -> None:
     table = similar(model, "m4", 5)
     assert table.columns.tolist() == ["rank", "item_id", "similarity"]
     assert "m4" not in set(table["item_id"]) and len(table) == 5
-    pop = train_model(DATA, Catalog.of(DATA.item_ids), Popular())
+    pop = Popular().fit(Dataset(DATA, Catalog.of(DATA.item_ids)))
     with pytest.raises(Unsupported, match="no user and item vectors"):
         similar(pop, "m4")
 
@@ -125,7 +126,7 @@ def test_on_movielens_100k_neighbours_share_genres_far_beyond_chance(ml100k) -> 
         )
 
     for learner in (ALS(), BPR(epochs=60)):
-        model = train_model(ml100k.interactions, ml100k.catalog, learner)
+        model = learner.fit(ml100k)
         rng = np.random.default_rng(0)
         control = type(model.space)(
             model.space.user_factors, rng.permutation(model.space.item_factors), model.space.user_ids, model.item_ids

@@ -11,10 +11,11 @@ from sklearn.metrics import adjusted_rand_score, roc_auc_score, silhouette_sampl
 
 from recsys.dataset.attributes import Attributes, well_known
 from recsys.dataset.catalog import Catalog
+from recsys.dataset.dataset import Dataset
 from recsys.dataset.interactions import Interactions
 from recsys.dataset.weighting import FittedWeighting, Weighting
 from recsys.errors import InputError, RecsysError, SettingError, UnknownId, Unsupported
-from recsys.models import IALS, Model, Popular, train_model
+from recsys.models import IALS, Model, Popular
 from recsys.space.axis import UNNAMED
 from recsys.space.clustering import AS_GOOD, MOST, STABLE, best_jaccards, find_clusters, silhouettes
 from recsys.space.embedding import EmbeddingSpace
@@ -250,9 +251,9 @@ def test_settings_that_cannot_be_are_refused(settings, error: type[RecsysError],
 def test_models_that_cannot_have_clusters_say_so() -> None:
     small = Interactions(np.ones((30, 8)), np.arange(30), np.arange(8))
     with pytest.raises(InputError, match="only 8 items"):
-        find_clusters(train_model(small, Catalog.of(small.item_ids), IALS(n_factors=2)))
+        find_clusters(IALS(n_factors=2).fit(Dataset(small, Catalog.of(small.item_ids))))
     with pytest.raises(Unsupported, match="no user and item vectors"):
-        find_clusters(train_model(small, Catalog.of(small.item_ids), Popular()))
+        find_clusters(Popular().fit(Dataset(small, Catalog.of(small.item_ids))))
     for method in ("auto", "hdbscan"):
         with pytest.raises(InputError, match="do not fall into clusters"):
             find_clusters(made_model(np.tile([0.3, 0.4, 0.5], (80, 1))), method)  # type: ignore[arg-type]

@@ -11,7 +11,7 @@ import pytest
 from sklearn.manifold import trustworthiness
 
 from recsys.errors import InputError, SettingError
-from recsys.models import DEFAULT_MODEL, MODELS, Model, train_model
+from recsys.models import DEFAULT_MODEL, MODELS, Model
 from recsys.recommend.topn import batch_of_ratings
 from recsys.space.axis import Axis
 from recsys.space.embedding import EmbeddingSpace
@@ -290,7 +290,7 @@ def test_on_movielens_100k_the_default_wins_over_pca(ml100k_model, real_map) -> 
 
 
 def test_on_movielens_100k_a_retrained_model_does_not_spin_the_map(ml100k, ml100k_model, real_map) -> None:
-    again = train_model(ml100k.interactions, ml100k.catalog, MODELS[DEFAULT_MODEL](seed=7)).space
+    again = MODELS[DEFAULT_MODEL](seed=7).fit(ml100k).space
 
     def moved(places: np.ndarray) -> float:
         return float(np.median(np.linalg.norm(places - real_map.coordinates, axis=1)))

@@ -18,7 +18,7 @@ from recsys.dataset.interactions import NO_TIME, Interactions
 from recsys.dataset.weighting import Weighting
 from recsys.errors import InputError
 from recsys.ingest.validation import REJECTED
-from recsys.models import ALS, BPR, Model, Popular, train_model
+from recsys.models import ALS, BPR, Model, Popular
 from recsys.space.item_map import ItemMap
 from recsys.space.layout import make_map
 
@@ -44,7 +44,7 @@ def prepared() -> Dataset:
 
 def trained(learner=None, **settings) -> Model:
     learner = learner or ALS(n_factors=3, regularization=0.1)
-    return train_model(prepared().interactions, CATALOG, learner, Weighting(**settings))
+    return learner.fit(Dataset(prepared().interactions, CATALOG), Weighting(**settings))
 
 
 def test_prepared_data_come_back_as_they_were(tmp_path: Path) -> None:

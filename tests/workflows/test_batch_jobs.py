@@ -16,7 +16,7 @@ import pytest
 
 from recsys import store
 from recsys.errors import InputError, UnknownId
-from recsys.models import MODELS, train_model
+from recsys.models import MODELS
 from recsys.workflows import batch_jobs
 from recsys.workflows import recommend as recommend_workflow
 from recsys.workflows.batch_jobs import Desk, Job, Reader, Request
@@ -30,7 +30,7 @@ def place(ml100k, tmp_path_factory) -> Path:
     """A folder with `data`, MovieLens 100K, and `model`, the quickest one."""
     folder = tmp_path_factory.mktemp("jobs")
     store.save_prepared(folder / "data", ml100k)
-    store.save_model(folder / "model", train_model(ml100k.interactions, ml100k.catalog, MODELS["popular"]()))
+    store.save_model(folder / "model", MODELS["popular"]().fit(ml100k))
     return folder
 
 
