@@ -85,7 +85,7 @@ def load_prepared(folder: Path) -> Dataset:
             catalog.item_ids,
             None if (times == NO_TIME).all() else times,
         )
-        return Dataset(interactions, catalog, report=read_json(folder / REPORT), name=folder.name)
+        return Dataset(interactions, catalog, report=read_json(folder / REPORT), name=folder.resolve().name)
 
 
 def catalog_table(catalog: Catalog) -> pa.Table:

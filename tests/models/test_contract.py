@@ -219,3 +219,29 @@ def test_settings_outside_their_range_are_refused_by_name(case: Case) -> None:
         if field.metadata["low"] is not None and field.type == "float":
             with pytest.raises(SettingError, match=field.name):
                 with_settings(learner, {field.name: float("nan")})
+
+
+@pytest.mark.parametrize("ratings", [DATA, DATA.matrix, DATA.matrix.toarray(), None], ids=lambda x: type(x).__name__)
+def test_fit_refuses_anything_but_a_dataset(case: Case, ratings: Any) -> None:
+    learner = with_settings(MODELS[case.name], case.settings)
+    with pytest.raises(TypeError, match=rf"fit takes a Dataset, not {type(ratings).__name__}.*Dataset\.from_frame"):
+        learner.fit(ratings)
+
+
+def test_fit_refuses_weights_beside_the_dataset(case: Case) -> None:
+    data = Dataset(DATA, Catalog.of(DATA.item_ids))
+    with pytest.raises(TypeError, match="weighting must be a Weighting, not csr_matrix"):
+        with_settings(MODELS[case.name], case.settings).fit(data, DATA.matrix)  # type: ignore[arg-type]
+
+
+def test_the_model_keeps_its_dataset_and_its_provenance(case: Case, model: Model, tmp_path: Path) -> None:
+    assert model.dataset is not None and model.dataset.interactions is DATA
+    counts = {"n_users": N_USERS, "n_items": N_ITEMS, "n_ratings": DATA.n_ratings}
+    assert list(model.data.items()) == [("fingerprint", DATA.fingerprint), *counts.items()]
+    found = model.with_data_path(tmp_path / "board")
+    assert list(found.data)[:3] == ["name", "path", "fingerprint"]
+    assert (found.data["name"], found.data["path"]) == ("board", str(tmp_path / "board"))
+    store.save_model(tmp_path / "model", found)
+    assert list(store.read_manifest(tmp_path / "model")["data"]) == ["name", "path", "n_users", "n_items", "n_ratings"]
+    loaded = store.load_model(tmp_path / "model")
+    assert loaded.dataset is None and loaded.data == found.data
