@@ -27,9 +27,9 @@ def ends_of(axis: Axis) -> tuple[str, str]:
     if axis.low == axis.high == UNNAMED:
         return say("low end"), say("high end")
     if axis.low == UNNAMED:
-        return say("less {name}", name=_after_a_word(axis.high)), named(axis.high)
+        return say("no {name}", name=_after_a_word(axis.high)), named(axis.high)
     if axis.high == UNNAMED:
-        return named(axis.low), say("less {name}", name=_after_a_word(axis.low))
+        return named(axis.low), say("no {name}", name=_after_a_word(axis.low))
     if axis.low == f"not {axis.high}":
         return say("not {name}", name=_after_a_word(axis.high)), named(axis.high)
     return named(axis.low), named(axis.high)
@@ -61,7 +61,7 @@ def title_of(axis: Axis) -> str:
     low, high = ends_of(axis)
     number = number_of(axis)
     if axis.low == axis.high == UNNAMED and number is not None:
-        return say("axis {n}, without a name", n=number)
+        return say("axis {n} (unnamed)", n=number)
     return f"{low} ↔ {high}" if number is None else say("axis {n}: {ends}", n=number, ends=f"{low} ↔ {high}")
 
 
@@ -81,7 +81,7 @@ def evidence_in_short(axis: Axis) -> str:
         return say("rank correlation {value:.2f} ({low:.2f}–{high:.2f})", **values)
     names = [*evidence.get("low", ()), *evidence.get("high", ())]
     if not names:
-        return say("no name that holds")
+        return say("no verified name")
     best = max(names, key=lambda name: name["auc"])
     values = {"value": best["auc"], "low": best["auc_low"], "high": best["auc_high"]}
     return say("AUC {value:.2f} ({low:.2f}–{high:.2f})", **values)
@@ -99,30 +99,31 @@ def _evidence_of_question(axis: Axis) -> str:
     controls, given = evidence["controls"], evidence.get("by_definition", ())
     if evidence["measure"] == "spearman":
         first = say(
-            "It puts movies that it had not seen in order from {a} to {b}: rank correlation {value:.2f} "
-            "(interval {low:.2f}–{high:.2f}).",
+            "It orders held-out movies from {a} to {b}: rank correlation {value:.2f} (95% interval "
+            "{low:.2f}–{high:.2f}).",
             **(values | {"low": evidence["low"], "high": evidence["high"]}),
         )
     elif evidence["folds"]:
         first = say(
-            "In {n} held-out folds it tells {a} from {b}: AUC {value:.2f} (interval {low:.2f}–{high:.2f}).",
+            "It separates {a} from {b} on held-out movies ({n}-fold cross-validation): AUC {value:.2f} (95% "
+            "interval {low:.2f}–{high:.2f}).",
             n=len(evidence["folds"]),
             **values,
         )
     else:
         first = say(
-            "With each pair of movies left out once, it tells {a} from {b}: AUC {value:.2f} "
-            "(interval {low:.2f}–{high:.2f}).",
+            "It separates {a} from {b} on held-out movies (leave-pair-out): AUC {value:.2f} (95% interval "
+            "{low:.2f}–{high:.2f}).",
             **values,
         )
-    simpler = {"popularity": say("popularity alone"), "year": say("the year alone")}
+    simpler = {"popularity": say("popularity alone"), "year": say("release year alone")}
     told = [
         say("{control} reaches {value:.2f}", control=words, value=controls[f"{name} alone"])
         for name, words in simpler.items()
         if name not in given
     ]
-    told.append(say("with shuffled answers {value:.2f}", value=controls["shuffled"]))
-    note = say("(Popularity is part of the question.)") if "popularity" in given else ""
+    told.append(say("shuffled labels reach {value:.2f}", value=controls["shuffled"]))
+    note = say("(Popularity is part of the question, so it is not a control.)") if "popularity" in given else ""
     return joined(first, listed(told), note)
 
 
@@ -146,7 +147,7 @@ def _evidence_of_discovery(axis: Axis) -> str:
     evidence = axis.evidence
     told = [
         say(
-            "{name} (AUC {value:.2f}, interval {low:.2f}–{high:.2f})",
+            "{name} (AUC {value:.2f}, 95% interval {low:.2f}–{high:.2f})",
             name=named(name["attribute"]), value=name["auc"], low=name["auc_low"], high=name["auc_high"],
         )
         for end in ("low", "high")
@@ -154,11 +155,11 @@ def _evidence_of_discovery(axis: Axis) -> str:
     ]  # fmt: skip
     parts = []
     if told and axis.is_valid:
-        parts.append(say("Named by what holds on movies set aside: {list}.", list=enumerated(told)))
+        parts.append(say("Names verified on held-out movies: {list}.", list=enumerated(told)))
     if evidence.get("stability") is not None:
         parts.append(
             say(
-                "Trained on other people it comes back with a likeness of {stability:.2f}.",
+                "Stability when retrained on other users: {stability:.2f}.",
                 stability=evidence["stability"],
             )
         )
@@ -170,11 +171,11 @@ def why_not(axis: Axis) -> str:
     evidence = axis.evidence
     if evidence["order"] < KNOWN:
         return say(
-            "Movies that it had not seen come in the right order in {order:.1%} of pairs; {least:.0%} are asked for, "
-            "and chance gives 50%.",
+            "It orders {order:.1%} of held-out pairs correctly; at least {least:.0%} is required, and chance "
+            "gives 50%.",
             order=evidence["order"],
             least=KNOWN,
         )
     if not evidence.get("beats_chance", True):
-        return say("There are too few movies to tell it from chance.")
-    return say("Popularity or the year alone tells it as well.")
+        return say("There are too few movies to rule out chance.")
+    return say("Popularity or the release year alone does as well.")

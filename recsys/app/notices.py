@@ -22,8 +22,8 @@ def explain_missing_data(loaded: Loaded) -> None:
     """Say that the training data are gone, and which command prepares them again."""
     folder = loaded.data_folder
     where = say("an unknown folder") if folder is None else plain(str(folder))
-    st.info(say("The training data of this model are not found in {folder}.", folder=where))
-    st.write(say("To prepare them again, run this in a terminal, then reload the page:"))
+    st.info(say("The training data of this model was not found in {folder}.", folder=where))
+    st.write(say("To prepare it again, run this in a terminal, then reload the page:"))
     source = loaded.data_name if loaded.data_name in DATASETS else "SOURCE"
     show_command("recsys", "prepare", source, "--out", str(folder or Path("data/prepared") / loaded.data_name))
 

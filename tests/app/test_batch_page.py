@@ -90,7 +90,7 @@ def errors(app: AppTest) -> list[str]:
 def test_everyone_gets_a_list_to_look_at_and_to_take_away(app: AppTest) -> None:
     app.number_input(key="batch-k").set_value(3)
     generate(app)
-    assert {metric.label: metric.value for metric in app.metric} == {"People": "943", "Rows": "2,829"}
+    assert {metric.label: metric.value for metric in app.metric} == {"Users": "943", "Rows": "2,829"}
     assert len(app.get("download_button")) == 2
     shown = app.dataframe[0].value
     assert len(shown) == 100 and shown.columns.tolist() == ["user", "#", "title", "year", "genres", "score"]
@@ -113,34 +113,34 @@ def test_the_address_leads_back_to_the_batch_from_another_session(app: AppTest) 
     shutil.rmtree(folder_of(app))
     late = opened(made=name)
     assert [element.value for element in late.info] == [
-        "The batch of this address is gone: batches are kept for a day."
+        "The batch at this address no longer exists: batches are kept for one day."
     ]
     assert "made" not in late.query_params
     assert not opened(made="../../etc").metric
 
 
 def test_typed_people_alone_and_who_was_set_aside(app: AppTest) -> None:
-    app.segmented_control(key="batch-who").set_value("Some, typed in").run()
+    app.segmented_control(key="batch-who").set_value("Chosen users").run()
     app.text_area(key="batch-typed").set_value("7, 3 7\nghost")
     app.number_input(key="batch-k").set_value(2)
     generate(app)
-    assert {metric.label: metric.value for metric in app.metric} == {"People": "2", "Rows": "4"}
-    assert app.warning[0].value.startswith("Lines of your list that could not be used: 2.")
+    assert {metric.label: metric.value for metric in app.metric} == {"Users": "2", "Rows": "4"}
+    assert app.warning[0].value.startswith("Lines of your list that were not used: 2.")
     aside, lists = (frame.value for frame in app.dataframe)
-    assert aside["what it says"].tolist() == ["7", "ghost"]
-    assert aside["why not"].tolist() == ["user is listed twice", "user is not in the data"]
+    assert aside["text"].tolist() == ["7", "ghost"]
+    assert aside["reason"].tolist() == ["user is listed twice", "user is not in the data"]
     assert lists["user"].tolist() == ["7", "7", "3", "3"]
 
 
 def test_nobody_and_strangers_are_told_of_in_a_line(app: AppTest) -> None:
-    app.segmented_control(key="batch-who").set_value("Some, typed in").run()
+    app.segmented_control(key="batch-who").set_value("Chosen users").run()
     generate(app)
-    assert errors(app) == ["Nobody is named yet. Type one user id or more, or choose a file."]
+    assert errors(app) == ["No users given. Enter at least one user id, or choose a file."]
     assert not (data_root() / "batches").exists()
     app.text_area(key="batch-typed").set_value("99999")
     generate(app)
     (line,) = errors(app)
-    assert line.startswith("That cannot be made: list.txt: line 1: user '99999' is not in the data")
+    assert line.startswith("This batch cannot be generated: list.txt: line 1: user '99999' is not in the data")
     assert not app.dataframe and not app.get("download_button")
     failed = folder_of(app)
     app.button(key="batch-discard").click().run()
@@ -155,11 +155,11 @@ def test_nobody_and_strangers_are_told_of_in_a_line(app: AppTest) -> None:
     ],
 )
 def test_a_file_that_lists_nobody_is_told_of_in_a_line(app: AppTest, name: str, content: bytes, words: str) -> None:
-    app.segmented_control(key="batch-who").set_value("Some, from a file").run()
+    app.segmented_control(key="batch-who").set_value("Users from a file").run()
     app.file_uploader(key="batch-file").upload(name, content).run()
     generate(app)
     (line,) = errors(app)
-    assert line.startswith(f"That cannot be made: {words}")
+    assert line.startswith(f"This batch cannot be generated: {words}")
     assert list((data_root() / "batches").iterdir()) == []
 
 
@@ -169,7 +169,7 @@ def test_a_stopped_batch_can_be_taken_up_again_or_discarded(app: AppTest, root: 
     stopped = batch_jobs.new_batch(data_root() / "batches", request, 943)
     other = batch_jobs.new_batch(data_root() / "batches", request, 943)
     page = opened((stopped.name,), made=stopped.name)
-    assert page.warning[0].value.startswith("Stopped before it was finished.")
+    assert page.warning[0].value.startswith("Stopped before it finished.")
     page.button(key="batch-resume").click().run()
     job = batch_jobs.DESK.find(stopped)
     assert job is not None and batch_jobs.DESK.wait(job, PATIENCE)
@@ -195,7 +195,7 @@ def test_who_has_the_link_reads_and_takes_away_and_changes_nothing(app: AppTest,
     request = batch_jobs.Request(root / "models" / f"{NAME}-popular", root / "prepared" / NAME, 2, True)
     stopped = batch_jobs.new_batch(data_root() / "batches", request, 943)
     visitor = opened(made=stopped.name)
-    assert visitor.warning[0].value.endswith("Only the session that began it can go on.")
+    assert visitor.warning[0].value.endswith("Only the session that started it can resume it.")
     assert not {"batch-resume", "batch-discard", "batch-cancel"} & keys(visitor)
     lost = batch_jobs.Request(root / "models" / "gone", root / "prepared" / NAME, 2, True)
     failed = batch_jobs.new_batch(data_root() / "batches", lost, 943)
@@ -221,7 +221,7 @@ def test_too_many_rows_come_with_the_whole_command_for_a_terminal(app: AppTest, 
         "recsys", "recommend", "--model", str(root / "models" / f"{NAME}-ials"), "--data",
         str(root / "prepared" / NAME), "-k", "10", "--include-seen", "--out", "lists.parquet",
     ]  # fmt: skip
-    app.segmented_control(key="batch-who").set_value("Some, from a file").run()
+    app.segmented_control(key="batch-who").set_value("Users from a file").run()
     app.file_uploader(key="batch-file").upload("my users; rm.txt", b"1\n2\n").run()
     app.button(key="batch-generate").click().run()
     assert "more than 10 rows" in app.error[0].value
@@ -247,11 +247,11 @@ def test_how_far_it_is_shows_while_it_is_made_and_nothing_else_can_be_begun(app:
     assert app.button(key="batch-generate").disabled
     assert not app.button(key="batch-cancel").disabled
     (bar,) = app.get("progress")
-    assert bar.proto.text == "300 of 943 people · 7 s left"
+    assert bar.proto.text == "300 of 943 users · 7 s left"
     monkeypatch.setattr(Slow, "state", "waiting")
     app.run()
     (bar,) = app.get("progress")
-    assert bar.proto.text == "2 others are running; yours waits."
+    assert bar.proto.text == "2 other batches are running; yours is queued."
 
 
 def test_two_models_stand_side_by_side(root: Path) -> None:
@@ -264,10 +264,10 @@ def test_two_models_stand_side_by_side(root: Path) -> None:
     n_common = int(told["In both lists"].split()[0])
     assert sum("✓" in sign for sign in signs) == 2 * n_common
     assert sum("○" in sign for sign in signs) == 20 - 2 * n_common
-    assert app.subheader[0].value == "Over a random sample of 500 people"
+    assert app.subheader[0].value == "Random sample of 500 users"
     stranger = opened(batch_part="Compare two models", compare_user="nobody")
     assert errors(stranger) == ["unknown user id: 'nobody' (ids look like 1)"]
-    assert stranger.subheader[0].value == "Over a random sample of 500 people"
+    assert stranger.subheader[0].value == "Random sample of 500 users"
     app.selectbox(key="compare-user").set_value(7).run()
     app.selectbox(key="compare-b").set_value(f"{NAME}-ials").run()
     assert [element.value for element in app.info] == ["Choose two different models."]
@@ -288,5 +288,5 @@ def test_without_the_data_the_page_says_what_to_run(root: Path, tmp_path: Path, 
     shutil.copytree(root / "models" / f"{NAME}-ials", tmp_path / "elsewhere" / "models" / f"{NAME}-ials")
     monkeypatch.setenv("RECSYS_MODELS", str(tmp_path / "elsewhere" / "models"))
     app = opened()
-    assert "training data of this model are not found" in app.info[0].value
+    assert "training data of this model was not found" in app.info[0].value
     assert app.code[0].value.startswith(f"recsys prepare {NAME} --out ")

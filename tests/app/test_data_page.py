@@ -63,32 +63,36 @@ def test_movielens_is_told_of_in_words(root: Path) -> None:
     app = opened("ml-100k")
     tiles = {tile.label: tile.value for tile in app.metric}
     assert tiles == {
-        "Ratings": "100,000", "People": "943", "Movies": "1,682", "Rated pairs": "6.3%",
+        "Ratings": "100,000", "Users": "943", "Movies": "1,682", "Density": "6.3%",
         "Time span": "1997-09 – 1998-04",
     }  # fmt: skip
     told = words(app)
-    assert "All **100,000 rows**" in told and "none was rejected" in told
+    assert "All **100,000 rows**" in told and "no rejects, no duplicates" in told
     assert "**32% of the movies get 80% of the ratings.** 44% have fewer than 20 ratings" in told
-    assert "3.53 on average; 4 is given most often, in 34% of all ratings." in told
-    assert "Most ratings: Drama." in told and "From 1922 to 1998" in told and "By week" in told
+    assert "The mean is 3.53; the most common rating is 4, in 34% of all ratings." in told
+    assert "Most ratings: Drama." in told and "From 1922 to 1998" in told and "Per week" in told
     assert len(app.get("plotly_chart")) == 7 and not app.dataframe and not app.warning
 
 
 def test_in_chinese_genres_are_translated_too(root: Path) -> None:
     told = words(opened("ml-100k", "中文"))
-    assert "评分最多的是剧情" in told and "32% 的电影得到 80% 的评分" in told and "on average" not in told
+    assert "评分最多的是剧情" in told and "32% 的电影得到 80% 的评分" in told and "The mean is" not in told
 
 
 def test_rejected_rows_are_counted_and_shown_as_they_stand(root: Path) -> None:
     app = opened("own")
     report = store.read_json(root / "own" / store.REPORT)
     told = words(app)
-    assert "**66 rows**" in told and "2 were rejected, and 1 left out" in told
+    assert "**66 rows**" in told and "2 were rejected, and 1 left out as duplicates" in told
     reasons, rows = (table.value for table in app.dataframe)
     assert dict(zip(reasons["reason"], reasons["rows"], strict=True)) == report["reasons"]
     assert rows.loc[rows["reason"] == "rating is missing", ["line", "text"]].to_numpy().tolist() == [[65, HOSTILE]]
     assert HOSTILE not in told
-    assert "have no times" in told and "have no genres" in told and "when these movies were released" in told
+    assert (
+        "have no timestamps" in told
+        and "have no genres" in told
+        and "release years of these movies are unknown" in told
+    )
     assert {tile.label: tile.value for tile in app.metric}["Time span"] == "–"
 
 
@@ -101,16 +105,16 @@ def test_a_scale_of_a_hundred_steps_has_its_true_mean_and_no_rating_that_nobody_
     model = MODELS["popular"]().fit(stored, Weighting(scheme="binary")).with_data_path(root / "hundred")
     store.save_model(root / "models" / "hundred", model)
     told = words(opened("hundred"))
-    assert f"{marks.mean():.2f} on average; most often between" in told
+    assert f"The mean is {marks.mean():.2f}; the most common range is" in told
     counts = np.histogram(marks, 20)[0]
-    assert f"in {counts.max() / 3000:.0%} of all ratings" in told and "given most often" not in told
+    assert f"in {counts.max() / 3000:.0%} of all ratings" in told and "most common rating" not in told
 
 
 def test_data_prepared_anew_since_training_are_said_to_be(root: Path) -> None:
     assert not opened("own").warning
     prepare_workflow.prepare(str(root / "r.csv"), root / "own", scale=(1, 4))
     app = opened("own")
-    assert "prepared anew after own was trained" in app.warning[0].value
+    assert "prepared again after own was trained" in app.warning[0].value
 
 
 def test_broken_rejected_rows_are_said_to_be_broken(root: Path) -> None:
@@ -122,5 +126,5 @@ def test_broken_rejected_rows_are_said_to_be_broken(root: Path) -> None:
 def test_data_that_are_gone_are_said_to_be_gone(root: Path) -> None:
     shutil.rmtree(root / "own")
     app = opened("own")
-    assert "training data of this model are not found" in app.info[0].value and "recsys prepare" in app.code[0].value
+    assert "training data of this model was not found" in app.info[0].value and "recsys prepare" in app.code[0].value
     assert not app.metric

@@ -112,11 +112,11 @@ def test_axes_come_with_their_evidence_and_those_without_a_name_are_folded_away(
             f"popularity alone reaches {axis.evidence['controls']['popularity alone']:.2f}".lower() in said.lower()
             or ("popularity" in axis.evidence["by_definition"])
         )
-    assert "Not in this space" in said
+    assert "Not found in this space" in said
     assert f"{axes.asked[3].evidence['order']:.1%}" in said
     unnamed = sum(axis.low == axis.high == UNNAMED for axis in axes.discovered)
     assert 0 < unnamed < len(axes.discovered)
-    assert any(expander.label == f"Dimensions without a name that holds: {unnamed}" for expander in app.expander)
+    assert any(expander.label == f"{unnamed} unnamed dimensions" for expander in app.expander)
 
 
 def test_a_plane_of_any_two_axes(made, monkeypatch, axes) -> None:
@@ -170,8 +170,8 @@ def test_an_axis_of_ones_own_is_judged_kept_and_let_go(made, monkeypatch) -> Non
     run(app)
     app.button(key="ask-movies").click()
     run(app)
-    assert "The space knows this." in words(app)
-    assert "with each pair of movies left out once" in words(app).lower()
+    assert "Found it." in words(app)
+    assert "on held-out movies (leave-pair-out)" in words(app).lower()
     app.button(key="keep-axis").click()
     run(app)
     (own,) = app.session_state["own-axes-model"]
@@ -186,19 +186,19 @@ def ask_in_words(app: AppTest, text: str) -> AppTest:
     app.segmented_control(key="ask-way").set_value("In words")
     run(app)
     app.text_input(key="ask-text").set_value(text)
-    next(button for button in app.button if button.label == "Ask the space").click()
+    next(button for button in app.button if button.label == "Find this axis").click()
     return run(app)
 
 
 @pytest.mark.parametrize(
     ("text", "answer"),
     [
-        ("Comedy <-> Horror", "The space knows this."),
-        ("Fantasy", "Not in this space."),
+        ("Comedy <-> Horror", "Found it."),
+        ("Fantasy", "Not found in this space."),
         ("no such thing", "no such thing"),
         ("Horror <-> Horror", "no movies that the other has not"),
         ("a <-> b <-> c", "is no question"),
-        ("", "Write what to ask for"),
+        ("", "Enter a genre, tag, decade or title"),
     ],
 )
 def test_asking_in_words(made, monkeypatch, text: str, answer: str) -> None:
@@ -206,7 +206,7 @@ def test_asking_in_words(made, monkeypatch, text: str, answer: str) -> None:
 
 
 def test_how_many_dimensions_are_enough_is_read_off_the_curve(made, monkeypatch) -> None:
-    app = opened(made, monkeypatch, "How many?")
+    app = opened(made, monkeypatch, "How many dimensions?")
     assert "reaches nDCG@10 0.200" in words(app)
     assert "+0.100" in words(app)
     assert "intervals of 4 and 8 dimensions overlap" in words(app) and "highest mean is that of 8" in words(app)
@@ -218,7 +218,7 @@ def test_how_many_dimensions_are_enough_is_read_off_the_curve(made, monkeypatch)
     [
         ([(1, 0.10, 0.05), (2, 0.09, 0.05), (64, 0.08, 0.05)], "intervals of 1 to 64 dimensions overlap"),
         ([(1, 0.09, 0.05), (2, 0.10, 0.05), (4, 0.01, 0.01), (64, 0.08, 0.05)], "intervals of 1, 2 and 64 dimensions"),
-        ([(1, 0.30, 0.01), (2, 0.10, 0.01)], "Best of those tried: 1**, by more than luck"),
+        ([(1, 0.30, 0.01), (2, 0.10, 0.01)], "Best of those tried: 1**. No other 95% interval overlaps"),
         ([(1, 0.30, 0.01)], "Only one number of dimensions was tried: 1."),
     ],
 )
@@ -230,9 +230,9 @@ def test_a_best_number_is_named_only_where_no_other_interval_overlaps(made, tmp_
         for d, q, near in rows
     ]
     write_report(folder, curve)
-    told = words(opened(tmp_path, monkeypatch, "How many?", "flat"))
+    told = words(opened(tmp_path, monkeypatch, "How many dimensions?", "flat"))
     assert said in told
-    assert ("more than luck" in told) == ("more than luck" in said)
+    assert ("Best of those tried" in told) == ("Best of those tried" in said)
     assert "liked" not in told
 
 
@@ -243,7 +243,7 @@ def test_a_report_without_its_dimensions_is_refused_in_a_line(made, tmp_path, mo
     del report["dimensions"]
     store.write_json(folder / "report.json", report)
     assert "is not what recsys report writes; measure again" in words(
-        opened(tmp_path, monkeypatch, "How many?", "broken")
+        opened(tmp_path, monkeypatch, "How many dimensions?", "broken")
     )
 
 
@@ -255,7 +255,12 @@ def test_genres_have_their_table(made, monkeypatch) -> None:
 
 @pytest.mark.parametrize(
     ("tab", "missing"),
-    [("Axes", "recsys axes"), ("Plane", "recsys axes"), ("Genres", "recsys axes"), ("How many?", "recsys report")],
+    [
+        ("Axes", "recsys axes"),
+        ("Plane", "recsys axes"),
+        ("Genres", "recsys axes"),
+        ("How many dimensions?", "recsys report"),
+    ],
 )
 def test_what_is_missing_is_said_with_the_command_that_makes_it(made, monkeypatch, tab: str, missing: str) -> None:
     app = opened(made, monkeypatch, tab, "bare")
@@ -276,8 +281,8 @@ def test_chinese_parts_its_characters_from_digits(axes, monkeypatch) -> None:
     monkeypatch.setitem(st.session_state, KEY, SIMPLIFIED_CHINESE)
     axis = axes.asked[2]
     assert ends_of(replace(axis, low="not 1940s", high="1940s")) == ("非 1940 年代", "1940 年代")
-    assert ends_of(replace(axis, low=UNNAMED, high="1940s")) == ("较少 1940 年代", "1940 年代")
-    assert ends_of(replace(axis, low=UNNAMED, high="Horror")) == ("较少恐怖", "恐怖")
+    assert ends_of(replace(axis, low=UNNAMED, high="1940s")) == ("无 1940 年代", "1940 年代")
+    assert ends_of(replace(axis, low=UNNAMED, high="Horror")) == ("无恐怖", "恐怖")
 
 
 @pytest.mark.parametrize("tab", ["轴", "平面", "自定义轴", "类型", "需要多少维？"])

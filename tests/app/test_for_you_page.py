@@ -208,7 +208,7 @@ def test_a_broken_map_and_missing_data_are_said_and_done_without(
     assert len(app.warning) == 3
     assert "No axis has a name yet" in said(app)
     app.segmented_control(key="who").set_value("someone").run()
-    assert "training data of this model are not found" in said(app)
+    assert "training data of this model was not found" in said(app)
 
 
 def test_without_any_model_the_page_says_what_to_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -135,7 +135,7 @@ def test_where_no_movie_is_well_known_nothing_is_said_of_them(ml100k, tmp_path, 
     best = model.item_ids[model.n_ratings.argmax()]
     app = opened(tmp_path, monkeypatch, "few-models", movie=str(best))
     assert "20 ratings or more" not in words(app).replace("items have 20 ratings or more", "")
-    assert "fifty are needed" in words(app) and not app.code  # no command that would fail
+    assert "at least 50 are needed" in words(app) and not app.code  # no command that would fail
 
 
 def test_shares_are_rounded_down_and_no_further() -> None:
@@ -152,7 +152,7 @@ def test_it_speaks_chinese(made, monkeypatch) -> None:
 def test_what_is_missing_is_said(made, monkeypatch) -> None:
     bare = opened(made, monkeypatch, "bare", movie="50")
     assert "recsys axes" in bare.code[0].value
-    assert "training data of this model are not found" in words(bare)
+    assert "training data of this model was not found" in words(bare)
     popular = opened(made, monkeypatch, "popular", movie="50")
     assert "no item vectors" in words(popular)
     assert title(popular) == "Star Wars (1977)"

@@ -78,10 +78,10 @@ def test_a_measured_model_is_told_of_in_words_and_numbers(root: Path) -> None:
     told = words(app)
     assert "this model is ahead of **popular**" in told
     least = min(ranking["results"][0]["by_activity"], key=lambda group: group["mean"])
-    assert "Served worst" in told and f"{least['fewest']:,}" in told
+    assert "Lowest quality" in told and f"{least['fewest']:,}" in told
     head = ranking["results"][0]["by_popularity"][0]
-    assert f"best-known movies (**{head['items']:,}**)" in told and f"**{head['recommendations']:.0%}**" in told
-    assert "a fifth of each person's ratings" in told and "ratings: 20,000, people: 943" in told
+    assert f"**{head['items']:,} most popular movies**" in told and f"**{head['recommendations']:.0%}**" in told
+    assert "a random 20% of each user's ratings" in told and "20,000 ratings of 943 users" in told
     space = app.dataframe[1].value.set_index("name")
     report = json.loads((root / "models" / "a-ials" / "report.json").read_text())
     assert space.at["genres (one-hot)", "genre_retrieval"] == "1.000 †"
@@ -92,19 +92,19 @@ def test_a_measured_model_is_told_of_in_words_and_numbers(root: Path) -> None:
 
 def test_in_chinese_the_same_is_said(root: Path) -> None:
     told = words(opened(language="中文"))
-    assert "本模型优于 **popular**" in told and "Served worst" not in told and "{" not in told
+    assert "本模型优于 **popular**" in told and "Lowest quality" not in told and "{" not in told
 
 
 def test_a_model_that_was_not_measured_is_measured_by_a_click(root: Path) -> None:
     app = opened("b-popular")
     told = words(app)
-    assert "has not been measured yet" in told and "has no item vectors" in told
+    assert "have not been evaluated yet" in told and "has no item vectors" in told
     folder = root / "models" / "b-popular"
     (command,) = [block.value for block in app.code]
     assert command.startswith("recsys evaluate --data") and command.endswith("--model itemknn --model ease")
     app.get("button_group")[0].set_value(["itemknn"]).run()
     button(app, "measure-ranking").click().run()
-    assert not app.exception and "Measured and stored" in app.success[0].value
+    assert not app.exception and "Measured and saved" in app.success[0].value
     found = store.stored_ranking(folder)
     assert found is not None and [result["model"] for result in found["results"]] == ["popular", "itemknn"]
     assert "this model is behind **itemknn**" in words(app)
@@ -195,7 +195,9 @@ def test_a_catalogue_of_one_genre_or_of_none_has_a_report_too(root: Path, ml100k
     store.save_model(folder, model.with_data_path(root / "plain"))
     inspect_workflow.report_embedding(folder, root / "plain", dimensions=(2,), n_seeds=0)
     told = words(opened("c-plain"))
-    assert "What each dimension adds" in told and "None" not in told and "share a genre with it; of" not in told
+    assert (
+        "Quality by number of dimensions" in told and "None" not in told and "share a genre with it; among" not in told
+    )
 
 
 def test_of_few_people_nothing_is_made(root: Path) -> None:
@@ -205,8 +207,8 @@ def test_of_few_people_nothing_is_made(root: Path) -> None:
         result["judged"] = 29
     store.write_json(path, found)
     told = words(opened())
-    assert "People judged: 29. So few tell nothing of which model is better." in told
-    assert "ahead of" not in told and "Served worst" not in told and "rated equally much" not in told
+    assert "Evaluated users: 29. That is too few to tell which model is better." in told
+    assert "ahead of" not in told and "Lowest quality" not in told and "equally many ratings" not in told
 
 
 def test_intervals_that_overlap_are_called_that_and_nothing_more(root: Path) -> None:
@@ -215,14 +217,14 @@ def test_intervals_that_overlap_are_called_that_and_nothing_more(root: Path) -> 
     found["results"][1]["metrics"]["ndcg@10"] = found["results"][0]["metrics"]["ndcg@10"]
     store.write_json(path, found)
     told = words(opened())
-    assert "Its 95% interval of nDCG@10 overlaps with that of **popular**" in told and "level" not in told
+    assert "Its 95% interval for nDCG@10 overlaps with that of **popular**" in told and "level" not in told
 
 
 def test_without_its_data_a_model_can_be_looked_at_but_not_measured(root: Path) -> None:
     shutil.rmtree(root / "ml-100k")
     app = opened()
     assert len(app.dataframe) == 2  # what was measured before still shows
-    assert not app.button and "training data of this model are not found" in words(app)
+    assert not app.button and "training data of this model was not found" in words(app)
 
 
 def test_one_measures_at_a_time(root: Path) -> None:
@@ -232,7 +234,7 @@ def test_one_measures_at_a_time(root: Path) -> None:
     with _MEASURING:  # as while another session measures
         button(app, "measure-ranking").click().run()
     assert not app.exception and not app.success
-    assert any("Somebody else is measuring now" in info.value for info in app.info)
+    assert any("Another measurement is running" in info.value for info in app.info)
     assert store.stored_ranking(root / "models" / "b-popular") is None
 
 

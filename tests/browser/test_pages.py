@@ -66,7 +66,7 @@ def dimensions(page, address: str) -> None:
 def quality(page, address: str) -> None:
     """See how good the model is beside the simplest, and whom it serves badly."""
     open_app(page, address, "quality")
-    page.get_by_text("Served worst:").wait_for()
+    page.get_by_text("Lowest quality:").wait_for()
     page.locator(".js-plotly-plot").nth(2).wait_for()
 
 
@@ -112,7 +112,7 @@ def test_a_link_carries_model_movie_axes_and_user(browser, address: str) -> None
     with browsing(browser) as page:
         open_app(page, address, "dimensions?dimensions-tab=Plane&model=ml-100k-ials")
         map_of(page)
-        page.get_by_role("combobox", name=re.compile("Up")).click()
+        page.get_by_role("combobox", name=re.compile("Vertical axis")).click()
         page.get_by_role("option", name="old ↔ new").click()
         page.wait_for_function("() => decodeURIComponent(location.search).includes('old')")
         map_of(page)
@@ -141,8 +141,8 @@ def test_an_axis_of_ones_own_is_asked_for_and_steered_along(browser, address: st
             for title in titles:
                 find(page, title.split(" (")[0], title, f"{end}: add a movie")
                 page.get_by_role("button", name=title).wait_for()
-        page.get_by_role("button", name="Ask the space").click()
-        page.get_by_text("The space knows this").wait_for()
+        page.get_by_role("button", name="Find this axis").click()
+        page.get_by_text("Found it").wait_for()
         map_of(page)
         settle(page)
         whole_page(page, PICTURES / "own-axis-1280.png")

@@ -41,15 +41,13 @@ def page() -> None:
     if loaded.interactions is None or loaded.data_folder is None:
         explain_missing_data(loaded)
         return
-    st.caption(
-        say("What {model} was trained on: {data}.", model=plain(loaded.name), data=plain(loaded.data_folder.name))
-    )
+    st.caption(say("Training data of {model}: {data}.", model=plain(loaded.name), data=plain(loaded.data_folder.name)))
     trained_on = loaded.model.data.get("fingerprint")
     if trained_on is not None and trained_on != loaded.interactions.fingerprint:
         st.warning(
             say(
-                "These data were prepared anew after {model} was trained: they are not quite what it learned from. "
-                "Train it again to have both alike.",
+                "This data was prepared again after {model} was trained and differs from its training data. "
+                "Retrain the model to match.",
                 model=plain(loaded.name),
             ),
             icon=":material/warning:",
@@ -82,12 +80,12 @@ def _tiles(interactions: Interactions, portrait: Portrait) -> None:
     with st.container(horizontal=True, key="data-tiles"):
         for label, value, meaning in (
             (say("Ratings"), f"{interactions.n_ratings:,}", None),
-            (say("People"), f"{interactions.n_users:,}", None),
+            (say("Users"), f"{interactions.n_users:,}", None),
             (say("Movies"), f"{interactions.n_items:,}", None),
             (
-                say("Rated pairs"),
+                say("Density"),
                 f"{100 * portrait.filled:.2g}%",
-                say("Of all pairs of a person and a movie, the share that is rated; the rest is what a model guesses."),
+                say("The share of all user–movie pairs that have a rating; the model predicts the rest."),
             ),
             (say("Time span"), _span(portrait), None),
         ):
@@ -103,7 +101,7 @@ def _span(portrait: Portrait) -> str:
 
 def _what_came_in(loaded: Loaded) -> None:
     """What `recsys prepare` read and set aside."""
-    st.subheader(say("What came in"), anchor=False)
+    st.subheader(say("Import"), anchor=False)
     assert loaded.data_folder is not None
     try:
         report = store.read_json(loaded.data_folder / store.REPORT)
@@ -113,22 +111,22 @@ def _what_came_in(loaded: Loaded) -> None:
     read, kept, rejected, repeated = (int(report.get(key, 0)) for key in ("read", "kept", "rejected", "duplicates"))
     st.markdown(
         say(
-            "Of **{read:,} rows** in {source}, **{kept:,} were kept**; {rejected:,} were rejected, and {repeated:,} "
-            "left out because the same person rates the same movie in another row.",
+            "Of **{read:,} rows** in {source}, **{kept:,} were kept**; {rejected:,} were rejected, and "
+            "{repeated:,} left out as duplicates (same user and movie as another row).",
             read=read, kept=kept, rejected=rejected, repeated=repeated, source=plain(str(report.get("source", "?"))),
         )
         if rejected or repeated
-        else say("All **{read:,} rows** of {source} were kept: none was rejected, none stood there twice.",
+        else say("All **{read:,} rows** of {source} were kept: no rejects, no duplicates.",
                  read=read, source=plain(str(report.get("source", "?"))))
     )  # fmt: skip
     notes = [
         (
             report.get("items_without_metadata"),
-            say("Movies without a title of their own, called by their id: {n:,}."),
+            say("Movies without a title, shown by their id: {n:,}."),
         ),
         (
             report.get("items_described_but_not_rated"),
-            say("Movies that are described but rated by nobody, left out: {n:,}."),
+            say("Movies without ratings, left out: {n:,}."),
         ),
     ]
     for n, words in notes:
@@ -145,7 +143,7 @@ def _rejected(loaded: Loaded, report: dict[str, Any]) -> None:
         {"reason": [named(reason) for reason in reasons], "rows": list(reasons.values())},
         hide_index=True, width="content", key="rejected-reasons",
         column_config={
-            "reason": st.column_config.TextColumn(say("Why left out")),
+            "reason": st.column_config.TextColumn(say("Reason")),
             "rows": st.column_config.NumberColumn(say("Rows"), format="localized"),
         },
     )  # fmt: skip
@@ -154,14 +152,14 @@ def _rejected(loaded: Loaded, report: dict[str, Any]) -> None:
     except InputError as error:
         st.warning(plain(str(error)), icon=":material/warning:")
         return
-    with st.expander(say("Look at the first {n:,} of these rows", n=len(rows)), icon=":material/search:"):
+    with st.expander(say("Show the first {n:,} of these rows", n=len(rows)), icon=":material/search:"):
         st.dataframe(
             rows, hide_index=True, width="stretch", key="rejected-rows",
             column_config={
                 "file": st.column_config.TextColumn(say("File")),
                 "line": st.column_config.NumberColumn(say("Line"), format="localized"),
-                "reason": st.column_config.TextColumn(say("Why left out")),
-                "text": st.column_config.TextColumn(say("What stands there")),
+                "reason": st.column_config.TextColumn(say("Reason")),
+                "text": st.column_config.TextColumn(say("Text")),
             },
         )  # fmt: skip
 
@@ -175,14 +173,15 @@ def _tail(portrait: Portrait) -> None:
     users = smallest_share(portrait.of_users, TAIL)
     st.markdown(
         say(
-            "**{share:.0%} of the movies get {tail:.0%} of the ratings.** {few:.0%} have fewer than {least} ratings, "
-            "too few to say much about them. {users:.0%} of the people gave {tail:.0%} of the ratings.",
+            "**{share:.0%} of the movies get {tail:.0%} of the ratings.** {few:.0%} have fewer than {least} "
+            "ratings, too few for reliable statements about them. {users:.0%} of the users gave {tail:.0%} of "
+            "the ratings.",
             share=share, tail=TAIL, few=portrait.few_rated, least=FEW_RATINGS, users=users,
         )
     )  # fmt: skip
     left, right = st.columns(2, gap="medium")
     with left:
-        st.markdown("**" + say("Ratings of the best-known movies") + "**")
+        st.markdown("**" + say("Ratings of the most popular movies") + "**")
         reached = float(portrait.of_items[: round(share * len(portrait.of_items))].sum() / max(portrait.n_ratings, 1))
         show_chart(
             long_tail(
@@ -190,18 +189,18 @@ def _tail(portrait: Portrait) -> None:
                 across=say("movies, most rated first"), up=say("share of all ratings"),
                 note=say("{share:.0%} of the movies", share=share),
             ),
-            key="tail-chart", alt=say("Share of all ratings that goes to the best-known movies"),
+            key="tail-chart", alt=say("Share of all ratings that go to the most popular movies"),
         )  # fmt: skip
-        st.caption(say("Dotted: as it would be if all movies were rated equally often."))
+        st.caption(say("Dotted: if all movies were rated equally often."))
     with right:
-        st.markdown("**" + say("Ratings of a person") + "**")
+        st.markdown("**" + say("Ratings per user") + "**")
         show_chart(
-            users_histogram(portrait.of_users, across=say("ratings of a person"), up=say("people")),
-            key="users-chart", alt=say("How many people gave how many ratings"),
+            users_histogram(portrait.of_users, across=say("ratings per user"), up=say("users")),
+            key="users-chart", alt=say("Number of users by their number of ratings"),
         )  # fmt: skip
         st.caption(
             say(
-                "Half of the people gave {median:,.0f} ratings or more; the most active {most:,}.",
+                "Half of the users gave {median:,.0f} ratings or more; the most active gave {most:,}.",
                 median=float(np.median(portrait.of_users)), most=int(portrait.of_users[0]),
             )
         )  # fmt: skip
@@ -210,7 +209,7 @@ def _tail(portrait: Portrait) -> None:
 def _over_time(portrait: Portrait) -> None:
     st.subheader(say("Ratings over time"), anchor=False)
     if portrait.periods is None:
-        st.info(say("These ratings have no times, so nothing can be said about when they were given."))
+        st.info(say("These ratings have no timestamps."))
         return
     monthly = portrait.step == "month"
     periods = portrait.periods
@@ -218,19 +217,19 @@ def _over_time(portrait: Portrait) -> None:
     peak_day = periods["start"].iloc[peak].strftime("%Y-%m" if monthly else "%Y-%m-%d")
     n_peak = int(periods["ratings"].iloc[peak])
     st.markdown(
-        say("By month; most in {when}: {n:,}.", when=peak_day, n=n_peak)
+        say("Per month. The peak is {when}, with {n:,} ratings.", when=peak_day, n=n_peak)
         if monthly
-        else say("By week; most in the week of {when}: {n:,}.", when=peak_day, n=n_peak)
+        else say("Per week. The peak is the week of {when}, with {n:,} ratings.", when=peak_day, n=n_peak)
     )
     show_chart(
         ratings_over_time(
-            periods, across="", up=say("ratings a month") if monthly else say("ratings a week"),
+            periods, across="", up=say("ratings per month") if monthly else say("ratings per week"),
             shown_as="%Y-%m" if monthly else "%Y-%m-%d",
         ),
-        key="time-chart", alt=say("How many ratings were given when"),
+        key="time-chart", alt=say("Number of ratings over time"),
     )  # fmt: skip
     if portrait.untimed:
-        st.caption(say("Ratings without a time, left out: {n:,}.", n=portrait.untimed))
+        st.caption(say("Ratings without a timestamp, left out: {n:,}.", n=portrait.untimed))
 
 
 def _values_and_genres(portrait: Portrait) -> None:
@@ -243,25 +242,25 @@ def _values_and_genres(portrait: Portrait) -> None:
 
 
 def _values(portrait: Portrait) -> None:
-    st.subheader(say("How people rate"), anchor=False)
+    st.subheader(say("Distribution of ratings"), anchor=False)
     values = portrait.values
     most = values.loc[values["ratings"] == values["ratings"].max()].iloc[0]
     share = float(most["ratings"]) / max(portrait.n_ratings, 1)
     st.markdown(
         say(
-            "{mean:.2f} on average; {value:g} is given most often, in {share:.0%} of all ratings.",
+            "The mean is {mean:.2f}; the most common rating is {value:g}, in {share:.0%} of all ratings.",
             mean=portrait.mean, value=float(most["value"]), share=share,
         )
         if most["low"] == most["high"]
         else say(
-            "{mean:.2f} on average; most often between {low:g} and {high:g}, in {share:.0%} of all ratings.",
+            "The mean is {mean:.2f}; the most common range is {low:g} to {high:g}, in {share:.0%} of all ratings.",
             mean=portrait.mean, low=round(float(most["low"]), 2), high=round(float(most["high"]), 2), share=share,
         )
     )  # fmt: skip
     show_chart(
         rating_bars(values, across=say("rating"), up=say("ratings")),
         key="values-chart",
-        alt=say("How often each rating was given"),
+        alt=say("Number of times each rating was given"),
     )
 
 
@@ -274,8 +273,8 @@ def _genres(portrait: Portrait) -> None:
     names = [named(str(genre)) for genre in genres["genre"]]
     st.markdown(
         say(
-            "Most ratings: {genre}. A movie counts for each of its genres; the number at the end of a bar is the mean "
-            "rating.",
+            "Most ratings: {genre}. A movie counts in each of its genres; the number at the end of a bar is "
+            "the mean rating.",
             genre=plain(names[0]),
         )
     )
@@ -287,15 +286,15 @@ def _genres(portrait: Portrait) -> None:
 
 
 def _years(portrait: Portrait) -> None:
-    st.subheader(say("Movies by year of release"), anchor=False)
+    st.subheader(say("Movies by release year"), anchor=False)
     years = portrait.years
     if years.empty:
-        st.info(say("Nobody wrote down when these movies were released."))
+        st.info(say("The release years of these movies are unknown."))
         return
     reached = years["year"][years["movies"].cumsum() * 2 >= years["movies"].sum()]
     st.markdown(
         say(
-            "From {first} to {last}; half of them are from {median} or later.",
+            "From {first} to {last}; half of the movies are from {median} or later.",
             first=int(years["year"].iloc[0]),
             last=int(years["year"].iloc[-1]),
             median=int(reached.iloc[0]),
@@ -304,27 +303,28 @@ def _years(portrait: Portrait) -> None:
     show_chart(
         year_bars(years, across="", up=say("movies")),
         key="years-chart",
-        alt=say("How many movies were released each year"),
+        alt=say("Number of movies released each year"),
     )
 
 
 def _density(portrait: Portrait) -> None:
-    st.subheader(say("How full the table is"), anchor=False)
+    st.subheader(say("Density of the rating matrix"), anchor=False)
     density = portrait.density
     st.markdown(
         say(
-            "People down, the most active first; movies across, the best known first. In the first corner "
-            "**{full:.0%}** of the pairs are rated, over all {filled:.2g}%, and in {empty:.0%} of the cells none.",
+            "Rows are users, the most active at the top; columns are movies, the most rated on the left. In "
+            "the top left cell, **{full:.0%}** of the pairs are rated; overall it is {filled:.2g}%, and "
+            "{empty:.0%} of the cells have no rating.",
             full=float(density.share[0, 0]), filled=100 * portrait.filled, empty=float((density.share == 0).mean()),
         )
     )  # fmt: skip
     show_chart(
         density_map(
-            density, across=say("movies, most rated first"), up=say("people, most active first"),
-            legend=say("share of pairs that is rated"),
-            told=say("people around place {users}<br>movies around place {items}<br>{share} rated"),
+            density, across=say("movies, most rated first"), up=say("users, most active first"),
+            legend=say("share of rated pairs"),
+            told=say("users near rank {users}<br>movies near rank {items}<br>{share} rated"),
         ),
         key="density-chart",
-        alt=say("Share of rated pairs, people by activity and movies by popularity"),
+        alt=say("Share of rated pairs, users by activity and movies by popularity"),
     )  # fmt: skip
-    st.caption(say("People and movies make a hundred cells each, or fewer; cells without a rating are left clear."))
+    st.caption(say("Users and movies are grouped into at most 100 cells each; cells without a rating are blank."))

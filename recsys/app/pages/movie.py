@@ -179,7 +179,7 @@ def _about(loaded: Loaded, row: int) -> None:
 def _mean(loaded: Loaded, row: int) -> None:
     if loaded.interactions is None:
         st.metric(say("Mean rating"), "–")
-        st.caption(say("the training data are not found"))
+        st.caption(say("training data not found"))
         return
     means = _means(loaded.interactions, loaded.model.item_ids)
     mean = means[row]

@@ -21,9 +21,9 @@ WORDS: dict[str, str] = {
     "This model has no item vectors, so it has no map and no axes. Choose a model such as ials, als or bpr.": (
         "该模型没有电影向量，因此没有地图和轴。请选择 ials、als 或 bpr 等模型。"
     ),
-    "The training data of this model are not found in {folder}.": "在 {folder} 中找不到该模型的训练数据。",
+    "The training data of this model was not found in {folder}.": "在 {folder} 中找不到该模型的训练数据。",
     "an unknown folder": "未知文件夹",
-    "To prepare them again, run this in a terminal, then reload the page:": "要重新准备数据，请在终端运行以下命令，然后刷新页面：",
+    "To prepare it again, run this in a terminal, then reload the page:": "要重新准备数据，请在终端运行以下命令，然后刷新页面：",
     # --- what several pages say ---
     "Ratings": "评分数",
     "Mean rating": "平均分",

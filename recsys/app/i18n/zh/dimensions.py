@@ -3,185 +3,175 @@
 from __future__ import annotations
 
 WORDS: dict[str, str] = {
-    "Every movie is a point in a space that was learned from ratings alone. An axis is a direction through it: an "
-    "angle to look at movies, and to recommend from.": (
-        "每部电影都是空间中的一个点，这个空间完全由评分学得。轴是穿过空间的一个方向：一个看待电影、据以推荐的角度。"
+    "Each movie is a point in a space learned from ratings alone. An axis is a direction in that space, such "
+    "as “children's ↔ adult”: it orders the movies, and it can steer your recommendations.": (
+        "每部电影都是空间中的一个点，这个空间完全由评分学得。轴是空间中的一个方向，例如“儿童 ↔ 成人”：它可以给电影排序，也可以用来调整推荐。"
     ),
     "Axes": "轴",
     "Plane": "平面",
     "Your own axis": "自定义轴",
-    "How many?": "需要多少维？",
+    "How many dimensions?": "需要多少维？",
     # --- words for axes ---
     ", ": "、",
     **{f"{decade}s": f"{decade} 年代" for decade in range(1870, 2040, 10)},
     "low end": "低端",
     "high end": "高端",
-    "less {name}": "较少{name}",
+    "no {name}": "无{name}",
     "not {name}": "非{name}",
     "axis {n}": "轴 {n}",
     "axis {n}: {ends}": "轴 {n}：{ends}",
-    "axis {n}, without a name": "轴 {n}（未命名）",
+    "axis {n} (unnamed)": "轴 {n}（未命名）",
     "AUC {value:.2f} ({low:.2f}–{high:.2f})": "AUC {value:.2f}（{low:.2f}–{high:.2f}）",
     "rank correlation {value:.2f} ({low:.2f}–{high:.2f})": "秩相关系数 {value:.2f}（{low:.2f}–{high:.2f}）",
-    "no name that holds": "没有站得住的名称",
-    "It puts movies that it had not seen in order from {a} to {b}: rank correlation {value:.2f} "
-    "(interval {low:.2f}–{high:.2f}).": (
-        "它能把未见过的电影按“{a}”到“{b}”排序：秩相关系数 {value:.2f}（区间 {low:.2f}–{high:.2f}）。"
+    "no verified name": "没有通过验证的名称",
+    "It orders held-out movies from {a} to {b}: rank correlation {value:.2f} (95% interval {low:.2f}–{high:.2f}).": (
+        "它能把留出的电影按“{a}”到“{b}”排序：秩相关系数 {value:.2f}（95% 区间 {low:.2f}–{high:.2f}）。"
     ),
-    "In {n} held-out folds it tells {a} from {b}: AUC {value:.2f} (interval {low:.2f}–{high:.2f}).": (
-        "在 {n} 折留出检验中，它能区分“{a}”与“{b}”：AUC {value:.2f}（区间 {low:.2f}–{high:.2f}）。"
+    "It separates {a} from {b} on held-out movies ({n}-fold cross-validation): AUC {value:.2f} (95% interval "
+    "{low:.2f}–{high:.2f}).": (
+        "在留出的电影上（{n} 折交叉验证），它能区分“{a}”与“{b}”：AUC {value:.2f}（95% 区间 {low:.2f}–{high:.2f}）。"
     ),
-    "With each pair of movies left out once, it tells {a} from {b}: AUC {value:.2f} (interval {low:.2f}–{high:.2f}).": (
-        "逐对留出电影检验，它能区分“{a}”与“{b}”：AUC {value:.2f}（区间 {low:.2f}–{high:.2f}）。"
+    "It separates {a} from {b} on held-out movies (leave-pair-out): AUC {value:.2f} (95% interval "
+    "{low:.2f}–{high:.2f}).": (
+        "在留出的电影上（逐对留出），它能区分“{a}”与“{b}”：AUC {value:.2f}（95% 区间 {low:.2f}–{high:.2f}）。"
     ),
     "popularity alone": "仅凭热门程度",
-    "the year alone": "仅凭年份",
+    "release year alone": "仅凭上映年份",
     "{control} reaches {value:.2f}": "{control}可达 {value:.2f}",
-    "with shuffled answers {value:.2f}": "打乱答案后为 {value:.2f}",
-    "(Popularity is part of the question.)": "（热门程度本就是问题的一部分。）",
-    "{name} (AUC {value:.2f}, interval {low:.2f}–{high:.2f})": "{name}（AUC {value:.2f}，区间 {low:.2f}–{high:.2f}）",
-    "Named by what holds on movies set aside: {list}.": "根据在留出电影上成立的特征命名：{list}。",
-    "Trained on other people it comes back with a likeness of {stability:.2f}.": (
-        "换一批用户重新训练，它会再次出现，相似度 {stability:.2f}。"
-    ),
-    "Movies that it had not seen come in the right order in {order:.1%} of pairs; {least:.0%} are asked for, and "
-    "chance gives 50%.": "在未见过的电影中，{order:.1%} 的电影对次序正确；要求为 {least:.0%}，随机为 50%。",
-    "There are too few movies to tell it from chance.": "电影太少，无法与随机结果区分。",
-    "Popularity or the year alone tells it as well.": "仅凭热门程度或年份也能区分。",
+    "shuffled labels reach {value:.2f}": "打乱标签后为 {value:.2f}",
+    "(Popularity is part of the question, so it is not a control.)": "（热门程度本就是问题的一部分，因此不作对照。）",
+    "{name} (AUC {value:.2f}, 95% interval {low:.2f}–{high:.2f})": "{name}（AUC {value:.2f}，95% 区间 "
+    "{low:.2f}–{high:.2f}）",
+    "Names verified on held-out movies: {list}.": "在留出的电影上验证过的名称：{list}。",
+    "Stability when retrained on other users: {stability:.2f}.": ("换一批用户重新训练时的稳定性：{stability:.2f}。"),
+    "It orders {order:.1%} of held-out pairs correctly; at least {least:.0%} is required, and chance gives 50%.": "在留出的电影对中，{order:.1%} 的次序正确；至少需要 {least:.0%}，随机为 50%。",
+    "There are too few movies to rule out chance.": "电影太少，无法与随机结果区分。",
+    "Popularity or the release year alone does as well.": "仅凭热门程度或上映年份也能做到。",
     # --- axes ---
-    "Nobody has looked for axes in this model yet. It takes some seconds to a few minutes:": (
-        "还没有为该模型寻找过轴。运行以下命令即可，需要几秒到几分钟："
+    "This model has no axes yet. To find them (a few seconds to a few minutes), run this in a terminal:": (
+        "该模型还没有轴。要寻找轴（需要几秒到几分钟），请在终端运行："
     ),
-    "Asked for": "提问得到的轴",
-    "A question such as “children's or adult?” becomes a direction, if the space knows the answer. AUC: how often "
-    "it puts a movie of one kind and one of the other, both unseen, in the right order; .5 is chance, 1 is always.": (
-        "像“儿童还是成人？”这样的问题，只要空间知道答案，就对应一个方向。AUC：任取两类中各一部未见过的电影，"
-        "次序正确的比例；0.5 相当于随机，1 表示全对。"
+    "Axes found for a question": "提问得到的轴",
+    "Each of these axes answers a question such as “children's or adult?”. AUC: how often the axis orders two "
+    "held-out movies, one of each kind, correctly; 0.5 is chance, 1 is perfect.": (
+        "每条轴都回答一个问题，例如“儿童还是成人？”。AUC：任取两类中各一部留出的电影，次序正确的比例；0.5 相当于随机，1 表示全对。"
     ),
-    "None of the questions that were asked has an answer here.": "所提的问题在这个空间里都没有答案。",
-    "Not in this space": "这个空间里没有",
-    "Discovered": "自动发现的轴",
-    "Turned so that each says one thing ({method}), without looking at genres or titles; a name is given only if it "
-    "holds on movies set aside and the axis comes back in models of other people.": (
-        "通过旋转使每条轴只表达一件事（{method}），不参考类型和片名；只有在留出的电影上成立、"
-        "并且换一批用户训练仍会出现的轴才会得到名称。"
+    "No axis was found for any of the questions.": "所提的问题都没有找到对应的轴。",
+    "Not found in this space": "在这个空间里没有找到",
+    "Discovered axes": "自动发现的轴",
+    "Found by rotation ({method}), without genres or titles. An axis is named only when the name is verified "
+    "on held-out movies and the axis is stable when the model is retrained on other users.": (
+        "通过旋转（{method}）得到，不使用类型和片名。只有名称在留出的电影上通过验证、且换一批用户重新训练仍稳定的轴才会命名。"
     ),
-    "None carries a name that holds.": "没有一条轴的名称站得住。",
-    "Dimensions without a name that holds: {n}": "{n} 个维度没有站得住的名称",
-    "{share:.1%} of the variance": "占方差的 {share:.1%}",
+    "No axis has a verified name.": "没有一条轴的名称通过验证。",
+    "{n} unnamed dimensions": "{n} 个未命名的维度",
+    "{share:.1%} of variance": "占方差的 {share:.1%}",
     "variance": "方差",
-    "comes back": "可重现",
-    "Likeness to its match in models of other people; from .80 on an axis counts as stable.": (
-        "与换一批用户训练的模型中对应轴的相似度；达到 0.80 即视为稳定。"
+    "stability": "稳定性",
+    "Similarity to the matching axis after retraining on other users; an axis is stable from 0.80.": (
+        "与换一批用户重新训练后对应轴的相似度；达到 0.80 即为稳定。"
     ),
     # --- the plane ---
     "A plane needs two axes.": "平面需要两条轴。",
-    "Across": "横轴",
-    "Up": "纵轴",
-    "Choose two different axes: along one and the same all movies lie on a line.": (
-        "请选择两条不同的轴：同一条轴上所有电影都落在一条直线上。"
+    "Horizontal axis": "横轴",
+    "Vertical axis": "纵轴",
+    "Choose two different axes.": ("请选择两条不同的轴。"),
+    "Units: standard deviations of the movies with at least 20 ratings. The lines mark the means.": (
+        "单位：至少有 20 条评分的电影的标准差。线条表示平均值。"
     ),
-    "In standard deviations of the movies with 20 ratings or more; the lines cross in the middle.": (
-        "以至少有 20 条评分的电影的标准差为单位；两线相交处为中点。"
-    ),
-    "The two are nearly at right angles (cosine {cosine:.2f}): they say different things.": (
+    "The axes are nearly perpendicular (cosine {cosine:.2f}): they measure different things.": (
         "两条轴近乎垂直（余弦 {cosine:.2f}），表达的是不同的内容。"
     ),
-    "The two are partly alike (cosine {cosine:.2f}).": "两条轴有部分重合（余弦 {cosine:.2f}）。",
-    "The two say nearly the same (cosine {cosine:.2f}).": "两条轴表达的几乎是同一件事（余弦 {cosine:.2f}）。",
-    "Point at a dot for its title; click it to see where it lies.": "指向一个点可查看片名，点击可查看它的位置。",
+    "The axes overlap partly (cosine {cosine:.2f}).": "两条轴有部分重合（余弦 {cosine:.2f}）。",
+    "The axes measure nearly the same (cosine {cosine:.2f}).": "两条轴表达的几乎是同一件事（余弦 {cosine:.2f}）。",
+    "Hover over a dot for its title; click it for its position.": "指向一个点可查看片名，点击可查看它的位置。",
     # --- one's own axis ---
-    "Ask the space whether it knows a difference that you have in mind. Put {n} movies or more on either side, or "
-    "ask in words; it answers with a direction, and says how far to trust it.": (
-        "问问空间是否知道你心中的某种差别。在两端各放至少 {n} 部电影，或用文字提问；它会给出一个方向，并说明可信程度。"
-    ),
-    "How do you ask?": "如何提问？",
+    "Describe a contrast with at least {n} movies at each end, or in words. You get an axis, and a measure of "
+    "how reliable it is.": ("用两端各至少 {n} 部电影，或用文字，描述一种对比。结果是一条轴，并说明它有多可靠。"),
+    "How to describe the axis": "如何描述这条轴",
     "With movies": "用电影",
     "In words": "用文字",
     "One end": "一端",
     "The other end": "另一端",
-    "{end}: its name": "{end}：名称",
+    "{end}: name": "{end}：名称",
     "e.g. cosy": "例如：温馨",
     "{end}: add a movie": "{end}：添加电影",
-    "Click a title to take it away.": "点击片名即可移除。",
-    "Ask the space": "提问",
-    "A movie stands at both ends: take it away from one.": "有一部电影同时在两端，请从其中一端移除。",
-    "Each end needs {n} movies or more; there are {low} and {high}. Five or more make the answer surer.": (
+    "Click a title to remove it.": "点击片名即可移除。",
+    "Find this axis": "寻找这条轴",
+    "A movie is at both ends: remove it from one of them.": "有一部电影同时在两端，请从其中一端移除。",
+    "Each end needs at least {n} movies; there are {low} and {high}. Five or more give a more reliable axis.": (
         "每端至少需要 {n} 部电影，目前为 {low} 部和 {high} 部。五部以上结果更可靠。"
     ),
     "like {title}": "类似《{title}》",
     "Give the two ends different names.": "请给两端取不同的名称。",
-    "One end, or two with <-> between": "一端，或用 <-> 隔开的两端",
-    "Genres, tags, decades or titles, several parted by commas: Horror; 1940s <-> 1990s; Toy Story, Aladdin <-> "
-    "Se7en, Saw. One end alone is held against all other movies.": (
+    "One end, or two ends separated by <->": "一端，或用 <-> 隔开的两端",
+    "Genres, tags, decades or titles, separated by commas: Horror; 1940s <-> 1990s; Toy Story, Aladdin <-> "
+    "Se7en, Saw. A single end is compared with all other movies.": (
         "类型、标签、年代或片名（英文），多个以逗号分隔：Horror；1940s <-> 1990s；Toy Story, Aladdin <-> Se7en, Saw。"
         "只写一端时，与其余所有电影相比。"
     ),
-    "For instance: {genres}": "例如：{genres}",
-    "Write what to ask for, such as Horror.": "请输入要问的内容，例如 Horror。",
-    "Asking …": "正在提问……",
-    "The space knows this.": "这个空间知道答案。",
-    "Not in this space.": "这个空间里没有。",
-    "The interval is wide, for the movies are few: more at each end would make the answer surer.": (
+    "Examples: {genres}": "例如：{genres}",
+    "Enter a genre, tag, decade or title, such as Horror.": "请输入类型、标签、年代或片名，例如 Horror。",
+    "Finding the axis …": "正在寻找这条轴……",
+    "Found it.": "找到了。",
+    "Not found in this space.": "在这个空间里没有找到。",
+    "The interval is wide because there are few movies. Add more at each end for a more reliable axis.": (
         "电影较少，区间较宽：两端多放几部，结果会更可靠。"
     ),
-    "Keep it for this session": "在本次会话中保留",
-    "To steer along it on the page “For you”, and to choose it for the plane.": (
-        "可在“为你推荐”页沿它调整推荐，也可用作平面的轴。"
+    "Keep for this session": "在本次会话中保留",
+    "You can then steer your recommendations along it, and choose it in the tab “Plane”.": (
+        "之后可以沿它调整推荐，也可以在“平面”中选择它。"
     ),
-    "How to look at it": "查看方式",
-    "Coloured on the map": "在地图上着色",
-    "Across a plane": "作为平面的横轴",
+    "Show it as": "查看方式",
+    "Colours on the map": "在地图上着色",
+    "The horizontal axis of a plane": "作为平面的横轴",
     "Kept for this session": "本次会话中保留的轴",
-    "Let it go": "不再保留",
+    "Remove": "移除",
     # --- genres ---
     "No axis has a name yet.": "还没有命名的轴。",
-    "No genre has ten movies that are known well enough.": "没有一个类型有十部评分足够多的电影。",
-    "Where the movies of a genre lie on average, in standard deviations: purple towards the second end of an axis, "
-    "orange towards the first, near nothing where the axis does not part the genre from others. Movies with 20 ratings "
-    "or more; genres and axes stand beside those that are like them.": (
-        "各类型电影的平均位置，以标准差计：紫色偏向轴的第二端，橙色偏向第一端，接近零表示该轴不能把此类型与其他类型区分开。"
-        "只计至少有 20 条评分的电影；相似的类型和轴排在一起。"
+    "No genre has ten movies with at least 20 ratings.": "没有一个类型有十部评分不少于 20 条的电影。",
+    "Mean position of each genre along each axis, in standard deviations: purple is towards the second end, "
+    "orange towards the first, pale is near the mean of all movies. Only movies with at least 20 ratings "
+    "count. Similar genres and similar axes are next to each other.": (
+        "各类型在各条轴上的平均位置，以标准差计：紫色偏向第二端，橙色偏向第一端，浅色接近所有电影的平均值。只计至少有 20 条评分的电影；相似的类型和轴排在一起。"
     ),
-    "{genre}, {n} movies: {value} from {low} to {high}": "{genre}，{n} 部电影：在“{low}”到“{high}”上为 {value}",
-    "Mean position of each genre along each axis; the table below holds the same numbers": (
+    "{genre}, {n} movies: {value} on {low} ↔ {high}": "{genre}，{n} 部电影：在“{low} ↔ {high}”上为 {value}",
+    "Mean position of each genre along each axis; the table below has the same numbers": (
         "各类型在各条轴上的平均位置；下方表格中有同样的数字"
     ),
     "movies": "电影数",
     "genre": "类型",
     # --- how many ---
     "One axis: a line": "一条轴：一条线",
-    "All movies in one order, from {low} to {high}.": "所有电影排成一列，从“{low}”到“{high}”。",
-    "A model of one dimension reaches nDCG@10 {value:.3f}.": "一维模型的 nDCG@10 为 {value:.3f}。",
+    "All movies, ordered from {low} to {high}.": "所有电影排成一列，从“{low}”到“{high}”。",
+    "A model with one dimension reaches nDCG@10 {value:.3f}.": "一维模型的 nDCG@10 为 {value:.3f}。",
     "From {low} to {high}: {titles}": "从“{low}”到“{high}”：{titles}",
     "Two axes: a plane": "两条轴：一个平面",
-    "A second axis parts what the first has mixed.": "第二条轴把第一条轴上混在一起的电影分开。",
-    "A model of two dimensions reaches {value:.3f}: {gain:+.3f}.": "二维模型达到 {value:.3f}：{gain:+.3f}。",
+    "A second axis separates movies that are close on the first.": "第二条轴把在第一条轴上相近的电影分开。",
+    "A model with two dimensions reaches {value:.3f} ({gain:+.3f}).": "二维模型达到 {value:.3f}（{gain:+.3f}）。",
     "Well-known movies on a plane of two axes: {titles}": "两条轴平面上的知名电影：{titles}",
-    "{d} axes": "{d} 条轴",
-    "This model places every movie along {d} axes at once. Each is an angle to recommend from: two movies may agree in "
-    "one and differ in the next, and a taste is a direction through all of them.": (
-        "该模型同时用 {d} 条轴确定每部电影的位置。每条轴都是一个推荐的角度：两部电影可能在一条轴上相近、在另一条轴上不同，"
-        "而一个人的口味就是穿过所有轴的一个方向。"
+    "{d} dimensions": "{d} 维",
+    "This model describes every movie by {d} numbers. Two movies can be close in one dimension and far apart "
+    "in another; a user's taste is a direction across all of them.": (
+        "该模型用 {d} 个数描述每部电影。两部电影可能在一个维度上相近、在另一个维度上相距很远，而一个人的口味是贯穿所有维度的一个方向。"
     ),
-    "How much each added dimension brings has not been measured for this model. To measure it:": (
-        "还没有测量过该模型每增加一维带来的提升。可运行以下命令测量："
+    "The gain from added dimensions has not been measured for this model. To measure it, run this in a terminal:": (
+        "还没有测量过该模型增加维度带来的提升。要测量，请在终端运行："
     ),
     "Only one number of dimensions was tried: {best}.": "只试过一种维数：{best} 维。",
-    "**Best of those tried: {best}**, by more than luck: no other 95 % interval reaches its.": (
-        "**在试过的维数中 {best} 维最佳**，且差距超出偶然范围：其 95% 区间与其他维数均无重叠。"
+    "**Best of those tried: {best}**. No other 95% interval overlaps with its own.": (
+        "**在试过的维数中 {best} 维最佳**：其 95% 区间与其他维数均无重叠。"
     ),
     "{first} to {last}": "{first} 到 {last}",
     "{others} and {last}": "{others} 和 {last}",
-    "**The 95 % intervals of {numbers} dimensions overlap**: which of them is best cannot be said. The highest mean is "
-    "that of {best}.": "**{numbers} 维的 95% 区间有重叠**：无法断定其中哪一个最好。均值最高的是 {best} 维。",
+    "**The 95% intervals of {numbers} dimensions overlap**, so none of these is clearly the best. The highest "
+    "mean is that of {best}.": "**{numbers} 维的 95% 区间有重叠**：无法断定其中哪一个最好。均值最高的是 {best} 维。",
     "dimensions": "维数",
-    "gained": "提升",
-    "by each added": "每增加一维",
-    "nDCG@10 by the number of dimensions, with 95 % intervals": "不同维数的 nDCG@10，附 95% 区间",
-    "nDCG@10: how well the ten best of a list fit what people rated and the model had not seen, 1 at best. For each "
-    "number the model was trained anew on four fifths of each person's ratings and judged by the rest.": (
-        "nDCG@10：列表前十名与用户评过分、而模型未见过的电影的吻合程度，最高为 1。每个维数都用每人五分之四的评分重新训练，"
-        "以其余评分检验。"
+    "gain": "提升",
+    "per dimension": "每增加一维",
+    "nDCG@10 by number of dimensions, with 95% intervals": "nDCG@10 随维数的变化，附 95% 区间",
+    "nDCG@10: how well the top ten match the held-out ratings; 1 is perfect. For each number of dimensions, "
+    "the model was retrained on 80% of each user's ratings and evaluated on the rest.": (
+        "nDCG@10：列表前十名与留出评分的吻合程度，最高为 1。每个维数都用每人 80% 的评分重新训练，并用其余评分检验。"
     ),
 }

@@ -14,7 +14,7 @@ WORDS: dict[str, str] = {
         "高于 {share:.0%} 的至少有 {n} 条评分的电影"
     ),
     "the highest of the movies with {n} ratings or more": "在至少有 {n} 条评分的电影中最高",
-    "the training data are not found": "找不到训练数据",
+    "training data not found": "找不到训练数据",
     "Your rating": "你的评分",
     "It counts for your recommendations, and stays in this browser.": "会影响为你推荐的结果，只保存在此浏览器中。",
     "Click the last star again to take it back.": "再次点击最后一颗星即可撤销。",

@@ -3,151 +3,144 @@
 from __future__ import annotations
 
 WORDS: dict[str, str] = {
-    "How well {model} finds the movies that people rated, measured on ratings that were hidden from it.": (
-        "{model} 能多准确地找到人们评过分的电影；用训练时未见过的评分来检验。"
+    "How well {model} recommends movies, measured on held-out ratings.": (
+        "{model} 的推荐有多准，用训练时未使用的评分来检验。"
     ),
-    "Measured and stored, in {seconds:,.0f} seconds.": "评测完成并已保存，用时 {seconds:,.0f} 秒。",
+    "Measured and saved in {seconds:,.0f} s.": "评测完成并已保存，用时 {seconds:,.0f} 秒。",
     "{model} (this model)": "{model}（本模型）",
     # --- ranking ---
-    "Beside simpler models": "与简单模型比较",
-    "This model has not been measured yet: nobody knows how good its recommendations are.": (
-        "该模型尚未评测，还不知道它的推荐有多好。"
-    ),
-    "It was measured alone, so there is nothing to compare it with.": "本次只评测了该模型，没有可比较的对象。",
-    "By nDCG@{k} this model is {standing}.": "按 nDCG@{k}，本模型{standing}。",
+    "Comparison with other models": "与其他模型比较",
+    "The recommendations of this model have not been evaluated yet.": ("该模型的推荐尚未评测。"),
+    "Only this model was evaluated, so there is no comparison.": "本次只评测了该模型，没有可比较的对象。",
+    "By nDCG@{k}, this model is {standing}.": "按 nDCG@{k}，本模型{standing}。",
     "ahead of {models}": "优于 {models}",
     "behind {models}": "不及 {models}",
     "; ": "；",
-    "Its 95% interval of nDCG@{k} overlaps with that of {models}.": "其 nDCG@{k} 的 95% 区间与 {models} 有重叠。",
-    "People judged: {n:,}. So few tell nothing of which model is better.": (
+    "Its 95% interval for nDCG@{k} overlaps with that of {models}.": "其 nDCG@{k} 的 95% 区间与 {models} 有重叠。",
+    "Evaluated users: {n:,}. That is too few to tell which model is better.": (
         "参与评测的人数：{n:,}。人数太少，无法说明哪个模型更好。"
     ),
-    "People judged: {n:,}. So few cannot be compared in groups.": "参与评测的人数：{n:,}。人数太少，无法分组比较。",
-    "Measure": "指标",
+    "Evaluated users: {n:,}. That is too few to compare groups of users.": "参与评测的人数：{n:,}。人数太少，无法分组比较。",
+    "Metric": "指标",
     "Recall": "召回率",
     "Precision": "准确率",
     "Coverage": "覆盖率",
-    "How many of the hidden movies stand in the list, those near its top counting more; 1 is perfect.": (
-        "被隐藏的电影有多少进入推荐列表，排得越靠前计分越高；1 为满分。"
+    "How many of the held-out movies are in the list, weighted towards the top; 1 is perfect.": (
+        "留出的电影有多少进入推荐列表，排得越靠前计分越高；1 为满分。"
     ),
-    "Of the hidden ratings that fit into the list, the share that stands in it.": (
-        "在列表容得下的被隐藏评分中，确实进入列表的比例。"
+    "The share of the held-out movies that are in the list, counting at most as many as the list is long.": (
+        "留出的电影进入列表的比例（至多计列表长度那么多部）。"
     ),
-    "The share of the list that the person did rate.": "列表中该用户确实评过分的比例。",
-    "The share of all movies that stands in anybody's list.": "全部电影中，出现在任何人列表里的比例。",
-    "How little known the recommended movies are: 1 is a movie that half of all people rated, 2 a quarter.": (
+    "The share of the list that is among the user's held-out ratings.": "列表中属于该用户留出评分的比例。",
+    "The share of all movies that are in at least one list.": "全部电影中，出现在至少一个列表里的比例。",
+    "How obscure the recommended movies are: 1 means that half of all users rated them, 2 a quarter.": (
         "推荐的电影有多冷门：1 表示一半的人评过，2 表示四分之一。"
     ),
     "{measure} of each model with its 95% interval": "各模型的{measure}及其 95% 区间",
-    "Training, seconds": "训练用时（秒）",
-    "a fifth of each person's ratings, drawn at random, was hidden": "随机隐藏每人五分之一的评分",
-    "each person's latest rating was hidden": "隐藏每人最近的一条评分",
-    "the latest fifth of all ratings was hidden": "隐藏全部评分中最近的五分之一",
-    "a fifth of the people was kept from training, and half of their ratings hidden": (
-        "五分之一的人不参与训练，并隐藏他们一半的评分"
+    "Training time (s)": "训练用时（秒）",
+    "a random 20% of each user's ratings were held out": "随机留出每位用户 20% 的评分",
+    "each user's latest rating was held out": "留出每位用户最近的一条评分",
+    "the latest 20% of all ratings were held out": "留出全部评分中最近的 20%",
+    "20% of the users were excluded from training, and half of their ratings were held out": (
+        "20% 的用户不参与训练，并留出他们一半的评分"
     ),
-    "Somebody else is measuring now. Try again when that is done.": "其他人正在评测，请在其完成后重试。",
-    "What was done: {hidden} (ratings: {n_hidden:,}, people: {users:,}); each model learned from the other "
-    "{n_train:,} and named its top {k} for everybody.": (
-        "评测方法：{hidden}（{users:,} 人的 {n_hidden:,} 条评分）；各模型用其余 {n_train:,} 条评分学习，"
-        "再为每个人推荐 {k} 部电影。"
+    "Another measurement is running. Try again when it has finished.": "另一项评测正在进行，请在其完成后重试。",
+    "Method: {hidden} ({n_hidden:,} ratings of {users:,} users); each model was trained on the other "
+    "{n_train:,} ratings and recommended {k} movies to every user.": (
+        "评测方法：{hidden}（{users:,} 位用户的 {n_hidden:,} 条评分）；各模型用其余 {n_train:,} 条评分训练，再为每位用户推荐 {k} 部电影。"
     ),
-    "The other models have their default settings.": "其他模型使用默认设置。",
-    "Part: {part}, seed of the draw: {seed}.": "数据部分：{part}，随机种子：{seed}。",
+    "The other models use default settings.": "其他模型使用默认设置。",
+    "Split: {part}, seed {seed}.": "数据划分：{part}，随机种子 {seed}。",
     "test": "测试",
     "validation": "验证",
-    "Ratings of {stars:g} or more counted as liking, for all models.": "对所有模型，{stars:g} 分及以上视为喜欢。",
-    "Brackets: 95% intervals over people. It took {seconds:,.0f} seconds.": (
+    "For all models, ratings of {stars:g} or more count as positive.": "对所有模型，{stars:g} 分及以上视为喜欢。",
+    "In parentheses: 95% intervals over users. Duration: {seconds:,.0f} s.": (
         "括号内为按用户计算的 95% 区间。用时 {seconds:,.0f} 秒。"
     ),
     "Measure again": "重新评测",
-    "Hold it against": "与以下模型比较",
-    "Kinds of models with their default settings. Ease is offered for up to {most:,} movies.": (
+    "Compare with": "与以下模型比较",
+    "Models with default settings. ease is available for up to {most:,} movies.": (
         "各类模型，均用默认设置。ease 仅适用于不超过 {most:,} 部电影的数据。"
     ),
-    "Every model is trained anew on four fifths of the ratings. On 100,000 ratings all of it takes about ten "
-    "seconds, on 25 million some minutes a model. Leaving the page stops it.": (
-        "每个模型都用五分之四的评分重新训练。10 万条评分共需约十秒，2500 万条评分每个模型需几分钟。离开本页会中断评测。"
+    "Retrains every model on 80% of the ratings: about 10 s in all for 100,000 ratings, a few minutes per "
+    "model for 25 million. Leaving the page stops it.": (
+        "用 80% 的评分重新训练每个模型：10 万条评分共需约 10 秒，2500 万条评分每个模型需几分钟。离开本页会中断评测。"
     ),
-    "Measure it now": "立即评测",
+    "Measure now": "立即评测",
     "Or in a terminal:": "或在终端运行：",
-    "Reading the data …": "正在读取数据……",
+    "Loading the data …": "正在加载数据……",
     "Training {model} …": "正在训练 {model}……",
-    "Judging {model} …": "正在评测 {model}……",
-    "Measuring the space …": "正在评测向量空间……",
+    "Evaluating {model} …": "正在评测 {model}……",
+    "Measuring the embedding …": "正在评测向量空间……",
     # --- for whom ---
-    "Who is served badly": "谁得到的推荐较差",
-    "Everybody here has rated equally much, so there are no groups to compare.": (
+    "Quality by user activity": "按用户活跃度看质量",
+    "All users have equally many ratings, so there are no groups to compare.": (
         "这里每个人的评分数量都相同，没有可比较的分组。"
     ),
-    "Served worst: the **{users:,} people of whom {fewest:,} to {most:,} ratings are known**, with nDCG@{k} "
-    "{mean:.2f}; those with {best_fewest:,} to {best_most:,} get {best:.2f}.": (
-        "效果最差的是**已知 {fewest:,} 到 {most:,} 条评分的 {users:,} 人**，nDCG@{k} 为 {mean:.2f}；"
-        "而已知 {best_fewest:,} 到 {best_most:,} 条评分的人为 {best:.2f}。"
+    "Lowest quality: the **{users:,} users with {fewest:,} to {most:,} known ratings**, nDCG@{k} {mean:.2f}. "
+    "Highest: users with {best_fewest:,} to {best_most:,}, {best:.2f}.": (
+        "质量最低的是**已知 {fewest:,} 到 {most:,} 条评分的 {users:,} 位用户**，nDCG@{k} 为 {mean:.2f}；最高的是已知 {best_fewest:,} 到 "
+        "{best_most:,} 条评分的用户，为 {best:.2f}。"
     ),
-    "No group is clearly served worse than the others.": "没有哪一组明显比其他组差。",
-    "Compare with": "对比",
-    "Over {other} it gains least among people with {fewest:,} to {most:,} known ratings: {gain:+.2f}.": (
+    "No group has clearly lower quality than the others.": "没有哪一组明显比其他组差。",
+    "Smallest gain over {other}: {gain:+.2f}, for users with {fewest:,} to {most:,} known ratings.": (
         "与 {other} 相比，在已知 {fewest:,} 到 {most:,} 条评分的人群中提升最小：{gain:+.2f}。"
     ),
-    "known ratings of a person": "每人的已知评分数",
-    "Quality by how many ratings are known of a person, a line a model": "推荐质量随已知评分数的变化，每个模型一条线",
-    "People in tenths by how many ratings are known of them; those with equally many stay together. Of people "
-    "who rated more, more is hidden, and so more can be found: compare the models within a tenth, not only the "
-    "tenths. Bars: 95% intervals.": (
-        "按已知评分数把人分成十组，数量相同的人在同一组。评分越多的人被隐藏的评分也越多，因而更容易命中："
-        "除了比较各组，更应在同一组内比较模型。竖线为 95% 区间。"
+    "known ratings per user": "每人的已知评分数",
+    "Quality by known ratings per user, one line per model": "推荐质量随已知评分数的变化，每个模型一条线",
+    "Users in ten groups by their number of known ratings; users with the same number stay together. More "
+    "ratings are held out for users who rated more, which makes hits easier: compare the models within a "
+    "group, not only the groups. Bars: 95% intervals.": (
+        "按已知评分数把用户分成十组，数量相同的用户在同一组。评分越多的用户被留出的评分也越多，因而更容易命中：除了比较各组，更应在同一组内比较模型。竖线为 95% 区间。"
     ),
     # --- which movies ---
-    "Which movies get recommended": "哪些电影被推荐",
-    "The best-known movies (**{n_head:,}**) get {of_head:.0%} of all ratings and **{head:.0%}** of this "
-    "model's recommendations; the least known (**{n_tail:,}**) get {of_tail:.0%} and **{tail:.0%}**.": (
+    "Recommendations by popularity": "按热门程度看推荐",
+    "The **{n_head:,} most popular movies** have {of_head:.0%} of all ratings and get **{head:.0%}** of this "
+    "model's recommendations; the **{n_tail:,} least popular** have {of_tail:.0%} and get **{tail:.0%}**.": (
         "**最热门的 {n_head:,} 部电影**占全部评分的 {of_head:.0%}，占本模型推荐的 **{head:.0%}**；"
         "**最冷门的 {n_tail:,} 部**分别占 {of_tail:.0%} 和 **{tail:.0%}**。"
     ),
-    "{n:,} best known": "最热门的 {n:,} 部",
-    "{n:,} in between": "居中的 {n:,} 部",
-    "{n:,} least known": "最冷门的 {n:,} 部",
-    "what people rated": "人们的评分",
-    "share of all places in the lists": "在全部推荐位置中的占比",
-    "How the recommendations of each model spread over well-known and little-known movies": (
+    "{n:,} most popular": "最热门的 {n:,} 部",
+    "{n:,} in the middle": "居中的 {n:,} 部",
+    "{n:,} least popular": "最冷门的 {n:,} 部",
+    "all ratings": "全部评分",
+    "share of ratings or recommendations": "在评分或推荐中的占比",
+    "Share of each model's recommendations that go to popular and to obscure movies": (
         "各模型的推荐在热门与冷门电影之间的分布"
     ),
-    "The movies are ordered by ratings and cut in three, each with about a third of all ratings. "
-    "{coverage:.0%} of the movies stand in anybody's list; Gini coefficient of how often each does: {gini:.2f} "
-    "(0: all equally often, 1: one movie takes all).": (
+    "Movies are sorted by number of ratings and split into three parts with about a third of all ratings "
+    "each. {coverage:.0%} of the movies are in at least one list. Gini coefficient of how often each is "
+    "recommended: {gini:.2f} (0: all equally often, 1: always the same movie).": (
         "电影按评分数排序后分成三段，每段约占全部评分的三分之一。{coverage:.0%} 的电影出现在至少一个人的列表里；"
         "出现次数的基尼系数为 {gini:.2f}（0 表示完全平均，1 表示被一部电影独占）。"
     ),
     # --- the space ---
-    "What the space knows": "向量空间学到了什么",
-    "The space of this model has not been measured yet.": "该模型的向量空间尚未评测。",
-    "Measure the space again": "重新评测向量空间",
-    "Measure the space now": "立即评测向量空间",
-    "Download the whole report": "下载完整报告",
-    "One page that opens without a network.": "单个网页，离线可看。",
-    "It trains the model {n} times anew, with other numbers of dimensions and other seeds: expect so many "
-    "times its training, and more. On 100,000 ratings that is about fifteen seconds, on 25 million ten minutes "
-    "or more. Leaving the page stops it.": (
-        "评测会用不同的维数和随机种子把模型重新训练 {n} 次，用时至少为训练时间的这么多倍。"
-        "10 万条评分约需十五秒，2500 万条评分需十分钟以上。离开本页会中断评测。"
+    "Embedding quality": "向量空间的质量",
+    "The embedding of this model has not been measured yet.": "该模型的向量空间尚未评测。",
+    "Measure the embedding again": "重新评测向量空间",
+    "Measure the embedding now": "立即评测向量空间",
+    "Download the full report": "下载完整报告",
+    "A single HTML page that works offline.": "单个网页，离线可看。",
+    "Retrains the model {n} times with other seeds and numbers of dimensions: about 15 s for 100,000 ratings, "
+    "10 minutes or more for 25 million. Leaving the page stops it.": (
+        "用不同的随机种子和维数把模型重新训练 {n} 次：10 万条评分约需 15 秒，2500 万条评分需 10 分钟以上。离开本页会中断评测。"
     ),
-    "**Neighbours.** {share:.0%} of a movie's ten nearest share a genre with it; of random movies that are as "
-    "popular, {chance:.0%} do.": (
+    "**Neighbours.** {share:.0%} of a movie's ten nearest neighbours share a genre with it; among random "
+    "movies of similar popularity it is {chance:.0%}.": (
         "**近邻**：一部电影最近的十部中，{share:.0%} 与它有共同类型；换成同样热门的随机电影则为 {chance:.0%}。"
     ),
-    "**Analogies.** “Toy Story is to Toy Story 2 as … is to …”: {hits:.0%} of {n:,} such questions have "
-    "their answer among ten; the third movie's neighbours alone have {alone:.0%}.": (
+    "**Analogies.** “Toy Story is to Toy Story 2 as … is to …”: for {hits:.0%} of {n:,} such questions the "
+    "answer is in the top ten; with the third movie's neighbours alone, for {alone:.0%}.": (
         "**类比**：“《玩具总动员》之于《玩具总动员 2》，如同……之于……”：{n:,} 道这样的题中，{hits:.0%} 的答案在前十之内；"
         "只看第三部电影的近邻则为 {alone:.0%}。"
     ),
-    "**Luck.** Trained with another seed, {stay:.0%} of the ten nearest stay; between random vectors "
-    "{chance:.0%} do.": (
-        "**偶然性**：换一个随机种子训练，最近的十部中有 {stay:.0%} 不变；随机向量之间则为 {chance:.0%}。"
+    "**Seeds.** With another seed, {stay:.0%} of a movie's ten nearest neighbours stay the same; between "
+    "random vectors, {chance:.0%}.": (
+        "**随机种子**：换一个随机种子训练，最近的十部中有 {stay:.0%} 不变；随机向量之间则为 {chance:.0%}。"
     ),
-    "**People and movies.** They lie apart by a Jensen–Shannon divergence of {js:.2f} (0: mixed, 0.69: "
-    "nothing in common; all of them parted at random: {control:.2f}). People point where many movies "
-    "are liked, so the two need not agree.": (
+    "**Users and movies.** The Jensen–Shannon divergence between user and movie vectors is {js:.2f} (0: same "
+    "distribution, 0.69: disjoint; a random split of all vectors: {control:.2f}). User vectors point towards "
+    "many liked movies, so the two need not match.": (
         "**用户与电影**：两者分布的 JS 散度为 {js:.2f}（0 表示完全混合，0.69 表示毫无重叠；把全部向量随机分成两半为 "
         "{control:.2f}）。用户的向量指向受喜爱电影较多的方向，因此两者不必一致。"
     ),
@@ -157,20 +150,20 @@ WORDS: dict[str, str] = {
     "Decade": "年代",
     "Clusters": "聚类",
     "Analogies": "类比",
-    "Share of a movie's ten nearest that share a genre with it.": "一部电影最近的十部中，与它有共同类型的比例。",
-    "Share of a movie's ten nearest that share a tag with it.": "一部电影最近的十部中，与它有共同标签的比例。",
-    "How well a line through the space tells a genre: ½ is a coin, 1 perfect.": (
-        "空间中一条直线区分类型的能力：½ 相当于抛硬币，1 为完美。"
+    "The share of a movie's ten nearest neighbours that have a genre in common with it.": "一部电影最近的十部中，与它有共同类型的比例。",
+    "The share of a movie's ten nearest neighbours that have a tag in common with it.": "一部电影最近的十部中，与它有共同标签的比例。",
+    "How well a linear probe of the vectors predicts a genre (AUC): 0.5 is chance, 1 is perfect.": (
+        "用向量线性预测类型的能力（AUC）：0.5 相当于随机，1 为完美。"
     ),
-    "How well a line through the space tells a decade: ½ is a coin, 1 perfect.": (
-        "空间中一条直线区分年代的能力：½ 相当于抛硬币，1 为完美。"
+    "How well a linear probe of the vectors predicts a decade (AUC): 0.5 is chance, 1 is perfect.": (
+        "用向量线性预测年代的能力（AUC）：0.5 相当于随机，1 为完美。"
     ),
-    "How much of a movie's mean rating it explains: 0 nothing, 1 all.": "能解释电影平均评分的多少：0 为完全不能，1 为全部。",
-    "What 18 clusters share with the genres: 0 nothing, 1 all.": "18 个聚类与类型的吻合程度：0 为毫无关系，1 为完全一致。",
-    "Sequels and remakes found among ten answers.": "在前十个答案中找到续集和翻拍片的比例。",
-    "Beside representations that need no learning, on the {n:,} movies with twenty ratings or more. ★ best of "
-    "the column. † was told this beforehand, so its number proves nothing.": (
-        "与无需学习的表示方式比较，取评分不少于 20 条的 {n:,} 部电影。★ 为该列最佳；† 表示事先已知答案，其数值不说明问题。"
+    "How much of the variance of mean ratings a linear probe explains (R²): 0 is none, 1 is all.": "用向量线性预测能解释平均分方差的多少（R²）：0 为完全不能，1 为全部。",
+    "Agreement of 18 clusters with the genres (normalized mutual information): 0 is none, 1 is perfect.": "18 个聚类与类型的吻合程度（归一化互信息）：0 为毫无关系，1 为完全一致。",
+    "The share of sequels and remakes found in the top ten.": "在前十个答案中找到续集和翻拍片的比例。",
+    "Compared with representations that need no training, on the {n:,} movies with at least 20 ratings. ★: "
+    "best in the column. †: this information is part of the representation, so the number proves nothing.": (
+        "与无需训练的表示方式比较，取评分不少于 20 条的 {n:,} 部电影。★ 为该列最佳；† 表示该信息本就包含在表示中，其数值不说明问题。"
     ),
     "genres (one-hot)": "类型（独热编码）",
     "titles (bag of words)": "片名（词袋）",
@@ -178,10 +171,10 @@ WORDS: dict[str, str] = {
     "ratings (raw rows)": "评分（原始数据）",
     "ratings (PCA)": "评分（PCA）",
     "random": "随机",
-    "What each dimension adds": "每个维度的贡献",
-    "The model trained anew with so many dimensions on four fifths of each person's ratings.": (
-        "用每人五分之四的评分，以不同维数重新训练模型。"
+    "Quality by number of dimensions": "不同维数的质量",
+    "The model, retrained with each number of dimensions on 80% of each user's ratings.": (
+        "用每位用户 80% 的评分，以不同维数重新训练模型。"
     ),
     "dimensions": "维数",
-    "nDCG@10 by the number of dimensions, with 95% intervals": "nDCG@10 随维数的变化及 95% 区间",
+    "nDCG@10 by number of dimensions, with 95% intervals": "nDCG@10 随维数的变化，附 95% 区间",
 }

@@ -11,7 +11,7 @@ from recsys.app.pages.batch.make import draw_make
 from recsys.app.session import loaded_model
 
 URL = "batch"
-MAKE, COMPARE = "Make lists", "Compare two models"
+MAKE, COMPARE = "Generate lists", "Compare two models"
 
 
 def page() -> None:

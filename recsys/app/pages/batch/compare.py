@@ -30,12 +30,12 @@ MOST_SAMPLED = 500
 
 def draw_compare(loaded: Loaded, interactions: Interactions) -> None:
     """Draw the comparison of two models of the same data."""
-    st.caption(say("What two models of the same data recommend to the same person."))
+    st.caption(say("What two models trained on the same data recommend to the same user."))
     names = _models_of(loaded.data_name)
     if len(names) < 2:
         st.info(
             say(
-                "Only one model of the data {data} is here. Train another to compare them:",
+                "Only one model was trained on {data}. Train another one to compare:",
                 data=plain(loaded.data_name),
             )
         )
@@ -74,12 +74,12 @@ def _models_of(data_name: str) -> list[str]:
 
 def _one_person(pair: tuple[Loaded, Loaded], interactions: Interactions) -> None:
     user = st.selectbox(
-        say("Person"),
+        say("User"),
         interactions.user_ids[:MOST_OFFERED].tolist(),
         key="compare-user",
         bind="query-params",
         accept_new_options=True,
-        help=say("Choose an id, or type one of the {n:,}.", n=interactions.n_users),
+        help=say("Choose a user id, or type any of the {n:,}.", n=interactions.n_users),
         width=220,
     )
     try:
@@ -105,7 +105,7 @@ def _one_person(pair: tuple[Loaded, Loaded], interactions: Interactions) -> None
                 ):
                     st.markdown(f"{row[here]} · {plain(label)}", width="stretch")
                     st.markdown(_sign(row, here == "rank_b", there), width="content")
-    st.caption(say("✓ in both lists · ▲ ▼ places up or down from A to B · ○ in this list only"))
+    st.caption(say("✓ in both lists · ▲ ▼ ranks up or down from A to B · ○ only in this list"))
 
 
 @st.cache_resource(
@@ -121,10 +121,10 @@ def _sign(row: Mapping[Hashable, Any], in_b: bool, there: str) -> str:
     if pd.isna(row[there]):
         return f":gray-badge[○ {say('only here')}]"
     if not in_b:
-        return f":blue-badge[✓ {say('{rank} in B', rank=row[there])}]"
+        return f":blue-badge[✓ {say('rank {rank} in B', rank=row[there])}]"
     moved = int(row["moved"])
     if moved == 0:
-        return f":blue-badge[✓ {say('same place')}]"
+        return f":blue-badge[✓ {say('same rank')}]"
     return f":green-badge[✓ ▲ {moved}]" if moved > 0 else f":orange-badge[✓ ▼ {-moved}]"
 
 
@@ -133,18 +133,19 @@ def _measures(found: Comparison, k: int) -> None:
         st.metric(
             say("In both lists"),
             say("{n} of {k}", n=round(found.overlap * k), k=k),
-            help=say("Movies that both lists have: overlap@{k}.", k=k),
+            help=say("Movies in both lists (overlap@{k}).", k=k),
             width="content",
         )
         st.metric(
             say("Rank-biased overlap"),
             f"{found.rank_biased:.2f}",
             help=say(
-                "Agreement that counts the first places most: 1 is the same list, 0 has nothing in common (p = 0.9)."
+                "Agreement of the two rankings, weighted towards the top: 1 means the same list, 0 means "
+                "nothing in common (p = 0.9)."
             ),
             width="content",
         )
-        popular = say("The share of all people who rated a movie, on average over the list.")
+        popular = say("The share of users who rated a movie, averaged over the list.")
         st.metric(say("Popularity A"), _percent(found.popularity_a), help=popular, width="content")
         st.metric(
             say("Popularity B"),
@@ -167,17 +168,18 @@ def _many_people(pair: tuple[Loaded, Loaded], interactions: Interactions) -> Non
     which = tuple((str(one.folder), (one.folder / store.MANIFEST).stat().st_mtime_ns) for one in pair)
     rows = _spread(a, b, interactions, (*which, interactions.fingerprint))
     st.subheader(
-        say("Over a random sample of {n:,} people", n=len(rows))
+        say("Random sample of {n:,} users", n=len(rows))
         if len(rows) < interactions.n_users
-        else say("Over all people ({n:,})", n=len(rows)),
+        else say("All {n:,} users", n=len(rows)),
         anchor=False,
     )
     common = (rows["overlap"] * K).round().astype(int)
     chance = K * K / max(len(a.model.item_ids), 1)
     st.caption(
         say(
-            "On average {common:.1f} of {k} movies are in both lists (rank-biased overlap {rbo:.2f}); two random lists "
-            "would share {chance:.2f}. The movies of A were rated by {a} of all people, those of B by {b}.",
+            "On average, {common:.1f} of {k} movies are in both lists (rank-biased overlap {rbo:.2f}); two "
+            "random lists would share {chance:.2f}. Mean popularity: {a} of all users rated a movie in A's "
+            "lists, {b} one in B's.",
             common=common.mean(),
             k=K,
             rbo=rows["rank_biased"].mean(),
@@ -189,7 +191,7 @@ def _many_people(pair: tuple[Loaded, Loaded], interactions: Interactions) -> Non
     show_chart(
         _histogram(common.to_numpy()),
         key="compare-spread",
-        alt=say("How many people share how many of {k} movies between the two lists.", k=K),
+        alt=say("Number of users by the number of movies in both lists, of {k}.", k=K),
     )
 
 
@@ -211,7 +213,7 @@ def _histogram(common: np.ndarray) -> go.Figure:
             textposition="outside",
             cliponaxis=False,
             hovertext=[
-                say("{n} of {k} in both lists; people: {people:,}", n=n, k=K, people=c) for n, c in enumerate(counts)
+                say("{n} of {k} in both lists: {users:,} users", n=n, k=K, users=c) for n, c in enumerate(counts)
             ],
             hoverinfo="text",
         )
@@ -223,7 +225,7 @@ def _histogram(common: np.ndarray) -> go.Figure:
         plot_bgcolor="rgba(0,0,0,0)",
         bargap=0.15,
         showlegend=False,
-        xaxis={"title": {"text": say("movies in both lists, of {k}", k=K)}, "dtick": 1, "showgrid": False},
-        yaxis={"title": {"text": say("people")}, "nticks": 4, "rangemode": "tozero"},
+        xaxis={"title": {"text": say("movies in both lists (of {k})", k=K)}, "dtick": 1, "showgrid": False},
+        yaxis={"title": {"text": say("users")}, "nticks": 4, "rangemode": "tozero"},
     )
     return figure

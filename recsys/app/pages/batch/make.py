@@ -26,12 +26,12 @@ LONGEST = 1000
 MOST_MEGABYTES = 20
 """Of an uploaded list: some two million ids."""
 K = 10
-EVERYONE, TYPED, UPLOADED = "Everyone", "Some, typed in", "Some, from a file"
+EVERYONE, TYPED, UPLOADED = "All users", "Chosen users", "Users from a file"
 
 
 def draw_make(loaded: Loaded, interactions: Interactions) -> None:
     """Draw the form, and the batch of this session or of the address."""
-    st.caption(say("Recommendations for many people at once, to take away as a file."))
+    st.caption(say("Recommendations for many users at once, to download as a file."))
     root = data_root() / "batches"
     folder = current_batch(root)
     _ask(loaded, interactions, root, folder)
@@ -54,7 +54,7 @@ def _ask(loaded: Loaded, interactions: Interactions, root: Path, folder: Path | 
     with st.container(border=True):
         choices = st.container(horizontal=True, vertical_alignment="bottom", gap="large")
         who = choices.segmented_control(
-            say("For whom?"),
+            say("Users"),
             (EVERYONE, TYPED, UPLOADED),
             default=EVERYONE,
             required=True,
@@ -63,7 +63,7 @@ def _ask(loaded: Loaded, interactions: Interactions, root: Path, folder: Path | 
             persist_state="session",
         )
         k = choices.number_input(
-            say("Movies for each"),
+            say("Movies per user"),
             min_value=1,
             max_value=longest,
             value=min(K, longest),
@@ -73,9 +73,7 @@ def _ask(loaded: Loaded, interactions: Interactions, root: Path, folder: Path | 
             persist_state="session",
         )
         listed = _ask_list(interactions, str(who))
-        exclude_seen = st.checkbox(
-            say("Leave out what they have rated"), value=True, key="batch-unseen", persist_state="session"
-        )
+        exclude_seen = st.checkbox(say("Exclude rated movies"), value=True, key="batch-unseen", persist_state="session")
         n_rows = interactions.n_users * int(k)
         is_too_much = who == EVERYONE and n_rows > batch_jobs.MOST_ROWS
         with st.container(horizontal=True, vertical_alignment="center"):
@@ -87,12 +85,11 @@ def _ask(loaded: Loaded, interactions: Interactions, root: Path, folder: Path | 
                 key="batch-generate",
             )
             if who == EVERYONE and not is_too_much:
-                st.caption(say("People: {users:,}; rows: up to {rows:,}", users=interactions.n_users, rows=n_rows))
+                st.caption(say("{users:,} users, up to {rows:,} rows", users=interactions.n_users, rows=n_rows))
         if is_too_much:
             st.warning(
                 say(
-                    "{rows:,} rows are more than the {most:,} that are made here. Choose fewer movies, or run this in "
-                    "a terminal:",
+                    "{rows:,} rows exceed the app's limit of {most:,}. Choose fewer movies, or run this in a terminal:",
                     rows=n_rows,
                     most=batch_jobs.MOST_ROWS,
                 )
@@ -101,13 +98,13 @@ def _ask(loaded: Loaded, interactions: Interactions, root: Path, folder: Path | 
         if clicked and not is_active:
             assert loaded.data_folder is not None
             if who != EVERYONE and listed is None:
-                st.error(say("Nobody is named yet. Type one user id or more, or choose a file."))
+                st.error(say("No users given. Enter at least one user id, or choose a file."))
                 return
             request = Request(loaded.folder.resolve(), loaded.data_folder.resolve(), int(k), exclude_seen)
             try:
                 begun = new_batch(root, request, interactions.n_users, listed)
             except RecsysError as error:
-                st.error(say("That cannot be made: {why}", why=plain(str(error))))
+                st.error(say("This batch cannot be generated: {why}", why=plain(str(error))))
                 if isinstance(error, TooManyRows):
                     _in_a_terminal(loaded, int(k), exclude_seen, None if listed is None else listed[0])
                 return
@@ -131,7 +128,7 @@ def _ask_list(interactions: Interactions, who: str) -> tuple[str, bytes] | None:
     example = ", ".join(map(str, interactions.user_ids[:3].tolist()))
     if who == TYPED:
         typed = st.text_area(
-            say("User ids, with commas or one a line"),
+            say("User ids, separated by commas or one per line"),
             placeholder=example,
             key="batch-typed",
             height=100,
@@ -143,11 +140,11 @@ def _ask_list(interactions: Interactions, who: str) -> tuple[str, bytes] | None:
         return ("list.txt", "\n".join(lines).encode()) if lines else None
     if who == UPLOADED:
         file = st.file_uploader(
-            say("A text or CSV file of user ids, one a line, or a Parquet table"),
+            say("Text or CSV file with one user id per line, or a Parquet table"),
             key="batch-file",
             max_upload_size=MOST_MEGABYTES,
             help=say(
-                "A column called user_id is used if there is one, else the first. Ids look like {example}.",
+                "The column user_id is used if it exists, otherwise the first column. Example ids: {example}.",
                 example=example,
             ),
         )

@@ -35,7 +35,7 @@ def current_batch(root: Path) -> Path | None:
     folder = find_batch(root, name)
     if folder is None:
         let_go()
-        st.info(say("The batch of this address is gone: batches are kept for a day."))
+        st.info(say("The batch at this address no longer exists: batches are kept for one day."))
         return None
     st.session_state[MADE] = name
     return folder

@@ -26,9 +26,9 @@ def draw_progress(folder: Path) -> None:
         if job.state == "waiting":
             st.progress(0.0, text=_waiting_words(job))
         elif job.total == 0:
-            st.progress(0.0, text=say("Reading the model and the data …"))
+            st.progress(0.0, text=say("Loading the model and the data …"))
         else:
-            words = say("{done:,} of {total:,} people", done=job.done, total=job.total)
+            words = say("{done:,} of {total:,} users", done=job.done, total=job.total)
             left = job.seconds_left
             if left is not None:
                 words += " · " + say("{time} left", time=_span(left))
@@ -44,9 +44,9 @@ def draw_progress(folder: Path) -> None:
 
 
 def _waiting_words(job: Job) -> str:
-    words = say("{n} others are running; yours waits.", n=MOST_AT_ONCE)
+    words = say("{n} other batches are running; yours is queued.", n=MOST_AT_ONCE)
     before = batch_jobs.DESK.n_before(job)
-    return words + " " + say("{n} more before it.", n=before) if before else words
+    return words + " " + say("{n} more ahead of it.", n=before) if before else words
 
 
 def _span(seconds: float) -> str:

@@ -36,22 +36,22 @@ def draw_outcome(folder: Path) -> None:
         _finished(folder, request, result)
     elif job is not None and job.state == "failed":
         if job.error:
-            st.error(say("That cannot be made: {why}", why=plain(job.error)))
+            st.error(say("This batch cannot be generated: {why}", why=plain(job.error)))
         else:
-            st.error(say("Something in the app is broken; the server's log says what."))
+            st.error(say("Internal error. See the server log for details."))
         if job.done:
             _go_on(folder)
         else:
             draw_discard(folder, say("Discard"))
     else:
         if job is not None and job.total:
-            words = say("Stopped after {done:,} of {total:,} people.", done=job.done, total=job.total)
+            words = say("Stopped after {done:,} of {total:,} users.", done=job.done, total=job.total)
         else:
-            words = say("Stopped before it was finished.")
+            words = say("Stopped before it finished.")
         kept = (
-            say("What was finished is kept; go on from there, or discard it.")
+            say("The finished part is kept: resume the batch, or discard it.")
             if is_own(folder)
-            else say("Only the session that began it can go on.")
+            else say("Only the session that started it can resume it.")
         )
         st.warning(words + " " + kept)
         _go_on(folder)
@@ -62,7 +62,7 @@ def _go_on(folder: Path) -> None:
         return
     with st.container(horizontal=True):
         st.button(
-            say("Go on"),
+            say("Resume"),
             type="primary",
             icon=":material/resume:",
             on_click=_resume,
@@ -77,26 +77,28 @@ def _resume(folder: Path) -> None:
 
 
 def _finished(folder: Path, request: Request, result: dict[str, Any]) -> None:
-    st.subheader(say("The lists"), anchor=False)
-    seen = say("without what they have rated") if request.exclude_seen else say("with what they have rated")
-    about = say("Movies for each: {k}, {seen}, by {model}", k=request.k, seen=seen, model=plain(request.model.name))
+    st.subheader(say("Recommendations"), anchor=False)
+    seen = say("without rated movies") if request.exclude_seen else say("including rated movies")
+    about = say("Movies per user: {k}, {seen}; model: {model}", k=request.k, seen=seen, model=plain(request.model.name))
     st.caption(about)
     origin = result["origin"]
     with st.container(horizontal=True, gap="large"):
-        st.metric(say("People"), f"{result['users']:,}", width="content")
+        st.metric(say("Users"), f"{result['users']:,}", width="content")
         st.metric(say("Rows"), f"{result['rows']:,}", width="content")
         if FOLDED_IN in origin:
             st.metric(
-                say("New to the model"),
+                say("New users"),
                 f"{origin[FOLDED_IN]:,}",
-                help=say("Training never saw them; their place was computed from their ratings."),
+                help=say(
+                    "They are not in the training data. Their vectors were computed from their ratings (fold-in)."
+                ),
                 width="content",
             )
         if COLD in origin:
             st.metric(
-                say("Nothing known"),
+                say("No usable ratings"),
                 f"{origin[COLD]:,}",
-                help=say("They have no ratings that count, so they get the most watched movies."),
+                help=say("They get the most popular movies."),
                 width="content",
             )
     _left_out(folder)
@@ -116,9 +118,12 @@ def _finished(folder: Path, request: Request, result: dict[str, Any]) -> None:
                 )
         draw_discard(folder, say("Delete"))
     if result.get("has_formulas"):
-        st.caption(say("Some ids begin with =, +, - or @: a spreadsheet may run such cells of the CSV as formulas."))
+        st.caption(say("Some ids start with =, +, - or @. A spreadsheet may run these CSV cells as formulas."))
     st.caption(
-        say("Columns: user_id, rank (1 is best), item_id, score. Kept for a day, for whoever has this page's address.")
+        say(
+            "Columns: user_id, rank (1 is best), item_id, score. The files are kept for one day; anyone with "
+            "this page's address can download them."
+        )
     )
     st.fragment(_preview)(folder, request, result["rows"])
 
@@ -128,26 +133,26 @@ def _left_out(folder: Path) -> None:
     lines = set_aside(folder)
     if lines is None:
         return
-    st.warning(say("Lines of your list that could not be used: {n:,}. Everyone else has a list.", n=len(lines)))
-    with st.expander(say("Which, and why")):
+    st.warning(say("Lines of your list that were not used: {n:,}. All other users got recommendations.", n=len(lines)))
+    with st.expander(say("Lines not used")):
         st.dataframe(
             pd.DataFrame(
                 {
                     say("line"): lines["line"],
-                    say("what it says"): lines["text"],
-                    say("why not"): [named(reason) for reason in lines["reason"]],
+                    say("text"): lines["text"],
+                    say("reason"): [named(reason) for reason in lines["reason"]],
                 }
             ),
             hide_index=True,
-            alt=say("Which, and why"),
+            alt=say("Lines not used"),
         )
 
 
 def _preview(folder: Path, request: Request, n_rows: int) -> None:
     """The first rows, or those of one user, with titles."""
     user = st.text_input(
-        say("Look up one person"),
-        placeholder=say("A user id"),
+        say("Look up a user"),
+        placeholder=say("User id"),
         icon=":material/search:",
         key="batch-lookup",
     )
@@ -163,7 +168,7 @@ def _preview(folder: Path, request: Request, n_rows: int) -> None:
     try:
         catalog = load_model(request.model).model.catalog
     except (RecsysError, OSError):
-        st.caption(say("The model is gone, so there are ids in place of titles."))
+        st.caption(say("The model no longer exists, so ids are shown instead of titles."))
         catalog = Catalog.of(pd.unique(ids))
     items = catalog.take(pd.unique(ids)).items.set_index("item_id").loc[ids]
     table = pd.DataFrame(
@@ -186,10 +191,10 @@ def _preview(folder: Path, request: Request, n_rows: int) -> None:
             say("year"): st.column_config.NumberColumn(format="%d", width="small"),
             say("score"): st.column_config.NumberColumn(format="%.3f", width="small"),
         },
-        alt=say("The lists"),
+        alt=say("Recommendations"),
     )
     if not user.strip() and len(table) < n_rows:
-        st.caption(say("The first {n:,} of {all:,} rows.", n=len(table), all=n_rows))
+        st.caption(say("First {n:,} of {all:,} rows.", n=len(table), all=n_rows))
 
 
 def _size(n_bytes: int) -> str:

@@ -23,8 +23,9 @@ def page() -> None:
     st.header(say("Dimensions"), anchor=False)
     st.caption(
         say(
-            "Every movie is a point in a space that was learned from ratings alone. An axis is a direction through it: "
-            "an angle to look at movies, and to recommend from."
+            "Each movie is a point in a space learned from ratings alone. An axis is a direction in that "
+            "space, such as “children's ↔ adult”: it orders the movies, and it can steer your "
+            "recommendations."
         )
     )
     if not loaded.maps:
@@ -32,7 +33,7 @@ def page() -> None:
         return
     for line in loaded.unreadable:
         st.warning(plain(line))
-    titles = [say("Axes"), say("Plane"), say("Your own axis"), say("Genres"), say("How many?")]
+    titles = [say("Axes"), say("Plane"), say("Your own axis"), say("Genres"), say("How many dimensions?")]
     tabs = st.tabs(titles, key="dimensions-tab", bind="query-params")
     draws = (draw_axes, draw_plane, draw_own_axis, draw_genres, draw_dimension_count)
     for tab, draw in zip(tabs, draws, strict=True):

@@ -30,37 +30,34 @@ def draw_axes(loaded: Loaded) -> None:
     asked = loaded.axes.asked
     known = [axis for axis in named_axes(loaded) if number_of(axis) is None]
     found = [axis for axis in loaded.axes.discovered if axis.is_valid]
-    st.subheader(say("Asked for"), anchor=False)
+    st.subheader(say("Axes found for a question"), anchor=False)
     st.caption(
         say(
-            "A question such as “children's or adult?” becomes a direction, if the space knows the answer. AUC: how "
-            "often it puts a movie of one kind and one of the other, both unseen, in the right order; .5 is chance, 1 "
-            "is always."
+            "Each of these axes answers a question such as “children's or adult?”. AUC: how often the axis "
+            "orders two held-out movies, one of each kind, correctly; 0.5 is chance, 1 is perfect."
         )
     )
     _cards(loaded, known)
     if not known:
-        st.write(say("None of the questions that were asked has an answer here."))
+        st.write(say("No axis was found for any of the questions."))
     unknown = [axis for axis in asked if not axis.is_valid]
     if unknown:
-        st.markdown("**" + say("Not in this space") + "**")
+        st.markdown("**" + say("Not found in this space") + "**")
         st.markdown("\n".join(f"- **{plain(title_of(axis))}**: {plain(why_not(axis))}" for axis in unknown))
-    st.subheader(say("Discovered"), anchor=False)
+    st.subheader(say("Discovered axes"), anchor=False)
     st.caption(
         say(
-            "Turned so that each says one thing ({method}), without looking at genres or titles; a name is given "
-            "only if it holds on movies set aside and the axis comes back in models of other people.",
+            "Found by rotation ({method}), without genres or titles. An axis is named only when the name is "
+            "verified on held-out movies and the axis is stable when the model is retrained on other users.",
             method=loaded.axes.method,
         )
     )
     _cards(loaded, found)
     if not found:
-        st.write(say("None carries a name that holds."))
+        st.write(say("No axis has a verified name."))
     unnamed = [axis for axis in loaded.axes.discovered if not axis.is_valid]
     if unnamed:
-        with st.expander(
-            say("Dimensions without a name that holds: {n}", n=len(unnamed)), key="unnamed", on_change="rerun"
-        ) as rest:
+        with st.expander(say("{n} unnamed dimensions", n=len(unnamed)), key="unnamed", on_change="rerun") as rest:
             if rest.open:
                 _unnamed(loaded, unnamed)
 
@@ -77,7 +74,7 @@ def _card(loaded: Loaded, axis: Axis) -> None:
     low, high = ends_of(axis)
     number = number_of(axis)
     along_it, *titles_at = facts_of(loaded, axis)
-    share = say("{share:.1%} of the variance", share=along_it)
+    share = say("{share:.1%} of variance", share=along_it)
     if number is not None:
         share = say("axis {n}", n=number) + " · " + share
     with st.container(border=True, gap="small", height="stretch"):
@@ -103,10 +100,12 @@ def _unnamed(loaded: Loaded, axes: Sequence[Axis]) -> None:
             "axis": st.column_config.NumberColumn(say("axis"), width="small"),
             "share": st.column_config.NumberColumn(say("variance"), format="percent", width="small"),
             "stability": st.column_config.NumberColumn(
-                say("comes back"),
+                say("stability"),
                 format="%.2f",
                 width="small",
-                help=say("Likeness to its match in models of other people; from .80 on an axis counts as stable."),
+                help=say(
+                    "Similarity to the matching axis after retraining on other users; an axis is stable from 0.80."
+                ),
             ),
             "low": st.column_config.TextColumn(say("low end"), width="large"),
             "high": st.column_config.TextColumn(say("high end"), width="large"),

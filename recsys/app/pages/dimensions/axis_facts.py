@@ -97,7 +97,7 @@ def explain_missing_axes(loaded: Loaded) -> bool:
     if (why := too_few_known(loaded)) is not None:
         st.info(plain(why))
         return True
-    st.info(say("Nobody has looked for axes in this model yet. It takes some seconds to a few minutes:"))
+    st.info(say("This model has no axes yet. To find them (a few seconds to a few minutes), run this in a terminal:"))
     data = str(loaded.data_folder or "DIR")
     show_command("recsys", "axes", "--model", str(loaded.folder), "--data", data)
     return True

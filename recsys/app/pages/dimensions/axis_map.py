@@ -56,7 +56,7 @@ def chosen_movie(loaded: Loaded, chosen_key: str, axes: Sequence[Axis]) -> None:
     """The movie that was clicked: what it is, where it lies, and the way to its own page."""
     found = known_rows(loaded, [st.session_state.get(chosen_key)])
     if not found:
-        st.caption(say("Point at a dot for its title; click it to see where it lies."))
+        st.caption(say("Hover over a dot for its title; click it for its position."))
         return
     item, row = found[0]
     with st.container(border=True, key=f"{chosen_key}-panel", gap="small"):

@@ -46,11 +46,11 @@ def draw_dimension_count(loaded: Loaded) -> None:
         if len(axes) > 1:
             with right:
                 _small_plane(loaded, axes[0], axes[1], quality)
-    st.subheader(say("{d} axes", d=loaded.model.space.n_factors), anchor=False)
+    st.subheader(say("{d} dimensions", d=loaded.model.space.n_factors), anchor=False)
     st.markdown(
         say(
-            "This model places every movie along {d} axes at once. Each is an angle to recommend from: two movies may "
-            "agree in one and differ in the next, and a taste is a direction through all of them.",
+            "This model describes every movie by {d} numbers. Two movies can be close in one dimension and "
+            "far apart in another; a user's taste is a direction across all of them.",
             d=loaded.model.space.n_factors,
         )
     )
@@ -58,7 +58,12 @@ def draw_dimension_count(loaded: Loaded) -> None:
         st.info(plain(why))
         return
     if not rows:
-        st.info(say("How much each added dimension brings has not been measured for this model. To measure it:"))
+        st.info(
+            say(
+                "The gain from added dimensions has not been measured for this model. To measure it, run "
+                "this in a terminal:"
+            )
+        )
         data = str(loaded.data_folder or "DIR")
         show_command("recsys", "report", "--model", str(loaded.folder), "--data", data)
         return
@@ -68,14 +73,14 @@ def draw_dimension_count(loaded: Loaded) -> None:
         show_chart(
             dimension_curve(rows, loaded.model.space.n_factors, across=say("dimensions"), here=say("this model")),
             key="dimension-curve",
-            alt=say("nDCG@10 by the number of dimensions, with 95 % intervals"),
+            alt=say("nDCG@10 by number of dimensions, with 95% intervals"),
         )
     with table:
         _added(rows)
     st.caption(
         say(
-            "nDCG@10: how well the ten best of a list fit what people rated and the model had not seen, 1 at best. "
-            "For each number the model was trained anew on four fifths of each person's ratings and judged by the rest."
+            "nDCG@10: how well the top ten match the held-out ratings; 1 is perfect. For each number of "
+            "dimensions, the model was retrained on 80% of each user's ratings and evaluated on the rest."
         )
     )
 
@@ -83,9 +88,9 @@ def draw_dimension_count(loaded: Loaded) -> None:
 def _line(loaded: Loaded, axis: Axis, quality: dict[int, float]) -> None:
     low, high = ends_of(axis)
     st.subheader(say("One axis: a line"), anchor=False)
-    words = say("All movies in one order, from {low} to {high}.", low=low, high=high)
+    words = say("All movies, ordered from {low} to {high}.", low=low, high=high)
     if 1 in quality:
-        words = joined(words, say("A model of one dimension reaches nDCG@10 {value:.3f}.", value=quality[1]))
+        words = joined(words, say("A model with one dimension reaches nDCG@10 {value:.3f}.", value=quality[1]))
     st.markdown(plain(words))
     rows = movies_along(version_of(loaded), directions_of([axis]), loaded, axis)
     labels = list(loaded.model.catalog.labels[rows])
@@ -98,11 +103,11 @@ def _line(loaded: Loaded, axis: Axis, quality: dict[int, float]) -> None:
 
 def _small_plane(loaded: Loaded, across: Axis, up: Axis, quality: dict[int, float]) -> None:
     st.subheader(say("Two axes: a plane"), anchor=False)
-    words = say("A second axis parts what the first has mixed.")
+    words = say("A second axis separates movies that are close on the first.")
     if 1 in quality and 2 in quality:
         gained = quality[2] - quality[1]
         words = joined(
-            words, say("A model of two dimensions reaches {value:.3f}: {gain:+.3f}.", value=quality[2], gain=gained)
+            words, say("A model with two dimensions reaches {value:.3f} ({gain:+.3f}).", value=quality[2], gain=gained)
         )
     st.markdown(plain(words))
     rows = movies_over(version_of(loaded), directions_of([across, up]), loaded, (across, up))
@@ -120,7 +125,7 @@ def _which_is_best(rows: Sequence[dict[str, Any]]) -> str:
     if len(rows) == 1:
         return say("Only one number of dimensions was tried: {best}.", best=best)
     if not overlapping:
-        return say("**Best of those tried: {best}**, by more than luck: no other 95 % interval reaches its.", best=best)
+        return say("**Best of those tried: {best}**. No other 95% interval overlaps with its own.", best=best)
     tried = [row["n_factors"] for row in rows]
     places = sorted(tried.index(n) for n in (best, *overlapping))
     first, last = tried[places[0]], tried[places[-1]]
@@ -132,15 +137,15 @@ def _which_is_best(rows: Sequence[dict[str, Any]]) -> str:
         else say("{others} and {last}", others=others, last=last)
     )
     return say(
-        "**The 95 % intervals of {numbers} dimensions overlap**: which of them is best cannot be said. The highest "
-        "mean is that of {best}.",
+        "**The 95% intervals of {numbers} dimensions overlap**, so none of these is clearly the best. The "
+        "highest mean is that of {best}.",
         numbers=numbers, best=best,
     )  # fmt: skip
 
 
 def _added(rows: Sequence[dict[str, Any]]) -> None:
     """What added dimensions bring, as a table."""
-    heads = [say("dimensions"), "nDCG@10", say("gained"), say("by each added")]
+    heads = [say("dimensions"), "nDCG@10", say("gain"), say("per dimension")]
     lines = [" | ".join(heads), "--: | --: | --: | --:", f"{rows[0]['n_factors']} | {rows[0]['ndcg@10']:.3f} | | "]
     for row, step in zip(rows[1:], gains(rows).to_dict("records"), strict=True):
         gained, each = round(step["gain"], 3) + 0.0, round(step["each"], 4) + 0.0  # + 0 makes −0 a 0

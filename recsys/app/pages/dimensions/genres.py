@@ -26,20 +26,20 @@ def draw_genres(loaded: Loaded) -> None:
         return
     table, n = genre_table(version_of(loaded), directions_of(axes), loaded, axes)
     if table.empty:
-        st.info(say("No genre has ten movies that are known well enough."))
+        st.info(say("No genre has ten movies with at least 20 ratings."))
         return
     st.caption(
         say(
-            "Where the movies of a genre lie on average, in standard deviations: purple towards the second end of an "
-            "axis, orange towards the first, near nothing where the axis does not part the genre from others. Movies "
-            "with 20 ratings or more; genres and axes stand beside those that are like them."
+            "Mean position of each genre along each axis, in standard deviations: purple is towards the "
+            "second end, orange towards the first, pale is near the mean of all movies. Only movies with at "
+            "least 20 ratings count. Similar genres and similar axes are next to each other."
         )
     )
     ends = [ends_of(axes[int(at)]) for at in table.columns]
     said = [
         [
             say(
-                "{genre}, {n} movies: {value} from {low} to {high}",
+                "{genre}, {n} movies: {value} on {low} ↔ {high}",
                 genre=named(genre), n=n[genre], value=signed(value), low=low, high=high,
             )
             for value, (low, high) in zip(row, ends, strict=True)
@@ -51,7 +51,7 @@ def draw_genres(loaded: Loaded) -> None:
             table.to_numpy(), [named(genre) for genre in table.index], [f"{low} → {high}" for low, high in ends], said
         ),
         key="heat-map",
-        alt=say("Mean position of each genre along each axis; the table below holds the same numbers"),
+        alt=say("Mean position of each genre along each axis; the table below has the same numbers"),
     )
     with st.expander(say("As a table"), key="genre-table", on_change="rerun") as rest:
         if rest.open:

@@ -43,14 +43,14 @@ def draw_own_axis(loaded: Loaded) -> None:
     """Draw the tab."""
     st.caption(
         say(
-            "Ask the space whether it knows a difference that you have in mind. Put {n} movies or more on either "
-            "side, or ask in words; it answers with a direction, and says how far to trust it.",
+            "Describe a contrast with at least {n} movies at each end, or in words. You get an axis, and a "
+            "measure of how reliable it is.",
             n=FEWEST,
         )
     )
     way = st.segmented_control(
-        say("How do you ask?"), [say("With movies"), say("In words")], default=say("With movies"), required=True,
-        key="ask-way", label_visibility="collapsed",
+        say("How to describe the axis"), [say("With movies"), say("In words")], default=say("With movies"),
+        required=True, key="ask-way", label_visibility="collapsed",
     )  # fmt: skip
     question = _question_in_words(loaded) if way == say("In words") else _question_of_movies(loaded)
     if question is not None:
@@ -72,7 +72,7 @@ def _question_of_movies(loaded: Loaded) -> Question | None:
     for side, end in zip(st.columns(2, gap="medium"), ("low", "high"), strict=True):
         with side, st.container(border=True, key=f"end-{end}"):
             names[end] = st.text_input(
-                say("{end}: its name", end=words[end]), key=f"name-{end}", max_chars=40, placeholder=say("e.g. cosy"),
+                say("{end}: name", end=words[end]), key=f"name-{end}", max_chars=40, placeholder=say("e.g. cosy"),
                 persist_state="session",
             ).strip()  # fmt: skip
             handful = _handful(loaded, end)
@@ -87,7 +87,11 @@ def _question_of_movies(loaded: Loaded) -> Question | None:
     both = set(low) & set(high)
     missing = _what_is_missing(len(low), len(high), len(both))
     asked = st.button(
-        say("Ask the space"), type="primary", key="ask-movies", icon=":material/psychology_alt:", disabled=missing != ""
+        say("Find this axis"),
+        type="primary",
+        key="ask-movies",
+        icon=":material/psychology_alt:",
+        disabled=missing != "",
     )
     if missing:
         st.caption(missing)
@@ -105,10 +109,11 @@ def _question_of_movies(loaded: Loaded) -> Question | None:
 
 def _what_is_missing(n_low: int, n_high: int, n_both: int) -> str:
     if n_both:
-        return say("A movie stands at both ends: take it away from one.")
+        return say("A movie is at both ends: remove it from one of them.")
     if min(n_low, n_high) < FEWEST:
         return say(
-            "Each end needs {n} movies or more; there are {low} and {high}. Five or more make the answer surer.",
+            "Each end needs at least {n} movies; there are {low} and {high}. Five or more give a more "
+            "reliable axis.",
             n=FEWEST, low=n_low, high=n_high,
         )  # fmt: skip
     return ""
@@ -133,27 +138,27 @@ def _chips(loaded: Loaded, end: str, handful: list[Any]) -> None:
                 plain(label), icon=":material/close:", key=f"take-{end}-{item}", on_click=handful.remove, args=(item,)
             )  # fmt: skip
     if handful:  # not as help: it would open over the box above, where one types on
-        st.caption(say("Click a title to take it away."))
+        st.caption(say("Click a title to remove it."))
 
 
 def _question_in_words(loaded: Loaded) -> Question | None:
     with st.form("ask-in-words", border=False):
         text = st.text_input(
-            say("One end, or two with <-> between"), key="ask-text", max_chars=200,
+            say("One end, or two ends separated by <->"), key="ask-text", max_chars=200,
             placeholder="Comedy <-> Horror",
             help=say(
-                "Genres, tags, decades or titles, several parted by commas: Horror; 1940s <-> 1990s; Toy Story, "
-                "Aladdin <-> Se7en, Saw. One end alone is held against all other movies."
+                "Genres, tags, decades or titles, separated by commas: Horror; 1940s <-> 1990s; Toy Story, "
+                "Aladdin <-> Se7en, Saw. A single end is compared with all other movies."
             ),
         ).strip()  # fmt: skip
-        asked = st.form_submit_button(say("Ask the space"), type="primary", icon=":material/psychology_alt:")
+        asked = st.form_submit_button(say("Find this axis"), type="primary", icon=":material/psychology_alt:")
     genres = loaded.model.catalog.genre_names[:12]
     if genres:
-        st.caption(plain(say("For instance: {genres}", genres=", ".join(genres))))
+        st.caption(plain(say("Examples: {genres}", genres=", ".join(genres))))
     if not asked:
         return None
     if not text:
-        st.warning(say("Write what to ask for, such as Horror."))
+        st.warning(say("Enter a genre, tag, decade or title, such as Horror."))
         return None
     try:
         return question_of(text, loaded.model.catalog, loaded.model.attributes)
@@ -164,7 +169,7 @@ def _question_in_words(loaded: Loaded) -> Question | None:
 
 def _ask(loaded: Loaded, question: Question) -> None:
     try:
-        with st.spinner(say("Asking …")):
+        with st.spinner(say("Finding the axis …")):
             st.session_state[f"answer-{loaded.name}"] = ask(loaded.model, question)
     except RecsysError as error:
         st.session_state.pop(f"answer-{loaded.name}", None)
@@ -178,12 +183,14 @@ def _answer(loaded: Loaded) -> None:
         return
     st.subheader(plain(title_of(axis)), anchor=False)
     if axis.is_valid:
-        st.success(say("The space knows this."), icon=":material/check_circle:")
+        st.success(say("Found it."), icon=":material/check_circle:")
     else:
-        st.warning(joined(say("Not in this space."), plain(why_not(axis))), icon=":material/help:")
+        st.warning(joined(say("Not found in this space."), plain(why_not(axis))), icon=":material/help:")
     st.markdown(plain(evidence_of(axis)))
     if axis.is_valid and axis.evidence["low"] < UNSURE and axis.evidence["measure"] == "auc":
-        st.caption(say("The interval is wide, for the movies are few: more at each end would make the answer surer."))
+        st.caption(
+            say("The interval is wide because there are few movies. Add more at each end for a more reliable axis.")
+        )
     low, high = ends_of(axis)
     for side, name, titles in zip(st.columns(2), (low, high), facts_of(loaded, axis)[1:], strict=True):
         side.markdown(f"**{plain(name)}**  \n" + "  \n".join(map(plain, titles)))
@@ -191,16 +198,17 @@ def _answer(loaded: Loaded) -> None:
     is_kept = any(axis.name == other.name for other in own)
     if axis.is_valid and not is_kept:
         st.button(
-            say("Keep it for this session"), key="keep-axis", icon=":material/bookmark_add:", on_click=own.append,
-            args=(axis,), help=say("To steer along it on the page “For you”, and to choose it for the plane."),
+            say("Keep for this session"), key="keep-axis", icon=":material/bookmark_add:", on_click=own.append,
+            args=(axis,), help=say("You can then steer your recommendations along it, and choose it in the "
+                                   "tab “Plane”."),
         )  # fmt: skip
     chosen_key = f"own-chosen-{loaded.data_name}"
     shown = loaded.maps["tsne"] if "tsne" in loaded.maps else loaded.maps["pca"]
     others = [other for other in named_axes(loaded) if other.name != axis.name]
-    ways = [say("Coloured on the map"), *([say("Across a plane")] if others else [])]
-    way = st.segmented_control(say("How to look at it"), ways, default=ways[0], required=True, key="own-look")
+    ways = [say("Colours on the map"), *([say("The horizontal axis of a plane")] if others else [])]
+    way = st.segmented_control(say("Show it as"), ways, default=ways[0], required=True, key="own-look")
     axes = None
-    if way == say("Across a plane"):
+    if way == say("The horizontal axis of a plane"):
         up = min(others, key=lambda other: abs(float(other.direction @ axis.direction)))  # says most beside it
         shown, axes = plane_map(loaded, axis, up), (axis, up)
     movie_map(
@@ -224,6 +232,6 @@ def _kept(loaded: Loaded) -> None:
         with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
             st.markdown(f"{plain(title_of(axis))}  \n:small[:gray[{plain(evidence_in_short(axis))}]]", width="stretch")
             st.button(
-                say("Let it go"), key=f"drop-{axis.name}", type="tertiary", icon=":material/close:",
+                say("Remove"), key=f"drop-{axis.name}", type="tertiary", icon=":material/close:",
                 on_click=own.remove, args=(axis,),
             )  # fmt: skip

@@ -29,12 +29,12 @@ def draw_plane(loaded: Loaded) -> None:
         return
     titles = list(axes)
     across_box, up_box, colour_box = st.columns([2, 2, 1])
-    across = across_box.selectbox(say("Across"), titles, index=0, key="x", bind="query-params")
-    up = up_box.selectbox(say("Up"), titles, index=1, key="y", bind="query-params")
+    across = across_box.selectbox(say("Horizontal axis"), titles, index=0, key="x", bind="query-params")
+    up = up_box.selectbox(say("Vertical axis"), titles, index=1, key="y", bind="query-params")
     with colour_box:
         colouring = choose_colouring(loaded, "plane-colour")
     if across == up:
-        st.info(say("Choose two different axes: along one and the same all movies lie on a line."))
+        st.info(say("Choose two different axes."))
         return
     x, y = axes[str(across)], axes[str(up)]
     chosen_key = f"plane-chosen-{loaded.data_name}"
@@ -49,7 +49,7 @@ def draw_plane(loaded: Loaded) -> None:
     )
     st.caption(
         joined(
-            say("In standard deviations of the movies with 20 ratings or more; the lines cross in the middle."),
+            say("Units: standard deviations of the movies with at least 20 ratings. The lines mark the means."),
             _turned(x, y),
         )
     )
@@ -62,8 +62,8 @@ def _turned(x: Axis, y: Axis) -> str:
     cosine = float(x.direction @ y.direction)
     if abs(cosine) < 0.2:
         return say(
-            "The two are nearly at right angles (cosine {cosine:.2f}): they say different things.", cosine=cosine
+            "The axes are nearly perpendicular (cosine {cosine:.2f}): they measure different things.", cosine=cosine
         )
     if abs(cosine) < 0.6:
-        return say("The two are partly alike (cosine {cosine:.2f}).", cosine=cosine)
-    return say("The two say nearly the same (cosine {cosine:.2f}).", cosine=cosine)
+        return say("The axes overlap partly (cosine {cosine:.2f}).", cosine=cosine)
+    return say("The axes measure nearly the same (cosine {cosine:.2f}).", cosine=cosine)

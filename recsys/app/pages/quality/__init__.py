@@ -19,7 +19,7 @@ def page() -> None:
     st.header(say("Quality"), anchor=False)
     st.caption(
         say(
-            "How well {model} finds the movies that people rated, measured on ratings that were hidden from it.",
+            "How well {model} recommends movies, measured on held-out ratings.",
             model=plain(loaded.name),
         )
     )
@@ -32,4 +32,4 @@ def _say_what_was_done() -> None:
     """What the last measurement of this session took; said once."""
     seconds = st.session_state.pop("measured-seconds", None)
     if seconds is not None:
-        st.success(say("Measured and stored, in {seconds:,.0f} seconds.", seconds=seconds), icon=":material/check:")
+        st.success(say("Measured and saved in {seconds:,.0f} s.", seconds=seconds), icon=":material/check:")

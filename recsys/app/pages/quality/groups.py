@@ -27,22 +27,22 @@ def list_length(found: dict[str, Any]) -> int:
 def draw_activity(found: dict[str, Any]) -> None:
     """Draw quality by user activity."""
     labels, k = labels_of(found), list_length(found)
-    st.subheader(say("Who is served badly"), anchor=False)
+    st.subheader(say("Quality by user activity"), anchor=False)
     ours = found["results"][0]["by_activity"]
     judged = found["results"][0]["judged"]
     if judged < FEWEST_JUDGED:
-        st.caption(say("People judged: {n:,}. So few cannot be compared in groups.", n=judged))
+        st.caption(say("Evaluated users: {n:,}. That is too few to compare groups of users.", n=judged))
         return
     if len(ours) < 2:
-        st.caption(say("Everybody here has rated equally much, so there are no groups to compare."))
+        st.caption(say("All users have equally many ratings, so there are no groups to compare."))
         return
     st.markdown(_worst(ours, k))
     _chart_of_activity(found, labels, k)
     st.caption(
         say(
-            "People in tenths by how many ratings are known of them; those with equally many stay together. Of people "
-            "who rated more, more is hidden, and so more can be found: compare the models within a tenth, not only the "
-            "tenths. Bars: 95% intervals."
+            "Users in ten groups by their number of known ratings; users with the same number stay together. "
+            "More ratings are held out for users who rated more, which makes hits easier: compare the models "
+            "within a group, not only the groups. Bars: 95% intervals."
         )
     )
 
@@ -52,12 +52,12 @@ def _worst(ours: list[dict[str, Any]], k: int) -> str:
     worst = ours[worst_served(ours)]
     best = max(ours, key=lambda row: row["mean"])
     if len(worst) == len(ours):
-        return say("No group is clearly served worse than the others.")
+        return say("No group has clearly lower quality than the others.")
     users = sum(row["users"] for row in worst)
     mean = sum(row["mean"] * row["users"] for row in worst) / users
     return say(
-        "Served worst: the **{users:,} people of whom {fewest:,} to {most:,} ratings are known**, with nDCG@{k} "
-        "{mean:.2f}; those with {best_fewest:,} to {best_most:,} get {best:.2f}.",
+        "Lowest quality: the **{users:,} users with {fewest:,} to {most:,} known ratings**, nDCG@{k} "
+        "{mean:.2f}. Highest: users with {best_fewest:,} to {best_most:,}, {best:.2f}.",
         users=users, fewest=worst[0]["fewest"], most=worst[-1]["most"], k=k, mean=mean,
         best_fewest=best["fewest"], best_most=best["most"], best=best["mean"],
     )  # fmt: skip
@@ -79,49 +79,50 @@ def _chart_of_activity(found: dict[str, Any], labels: list[str], k: int) -> None
         least = results[0]["by_activity"][int(more.argmin())]
         st.caption(
             say(
-                "Over {other} it gains least among people with {fewest:,} to {most:,} known ratings: {gain:+.2f}.",
+                "Smallest gain over {other}: {gain:+.2f}, for users with {fewest:,} to {most:,} known ratings.",
                 other=plain(labels[at]), fewest=least["fewest"], most=least["most"], gain=float(more.min()),
             )
         )  # fmt: skip
     show_chart(
-        lines_by_activity(groups, labels[0], across=say("known ratings of a person"), up=f"nDCG@{k}"),
+        lines_by_activity(groups, labels[0], across=say("known ratings per user"), up=f"nDCG@{k}"),
         key="activity-chart",
-        alt=say("Quality by how many ratings are known of a person, a line a model"),
+        alt=say("Quality by known ratings per user, one line per model"),
     )  # fmt: skip
 
 
 def draw_popularity(found: dict[str, Any]) -> None:
     """Draw recommendations by movie popularity."""
     labels, k = labels_of(found), list_length(found)
-    st.subheader(say("Which movies get recommended"), anchor=False)
+    st.subheader(say("Recommendations by popularity"), anchor=False)
     head, middle, tail = found["results"][0]["by_popularity"]
     st.markdown(
         say(
-            "The best-known movies (**{n_head:,}**) get {of_head:.0%} of all ratings and **{head:.0%}** of this "
-            "model's recommendations; the least known (**{n_tail:,}**) get {of_tail:.0%} and **{tail:.0%}**.",
+            "The **{n_head:,} most popular movies** have {of_head:.0%} of all ratings and get **{head:.0%}** "
+            "of this model's recommendations; the **{n_tail:,} least popular** have {of_tail:.0%} and get "
+            "**{tail:.0%}**.",
             n_head=head["items"], of_head=head["ratings"], head=head["recommendations"],
             n_tail=tail["items"], of_tail=tail["ratings"], tail=tail["recommendations"],
         )
     )  # fmt: skip
     parts = [
-        say("{n:,} best known", n=head["items"]),
-        say("{n:,} in between", n=middle["items"]),
-        say("{n:,} least known", n=tail["items"]),
+        say("{n:,} most popular", n=head["items"]),
+        say("{n:,} in the middle", n=middle["items"]),
+        say("{n:,} least popular", n=tail["items"]),
     ]
-    shares = {say("what people rated"): [row["ratings"] for row in (head, middle, tail)]}
+    shares = {say("all ratings"): [row["ratings"] for row in (head, middle, tail)]}
     for label, result in zip(labels, found["results"], strict=True):
         shares[label] = [row["recommendations"] for row in result["by_popularity"]]
     show_chart(
-        bars_by_popularity(shares, parts, labels[0], say("share of all places in the lists")),
+        bars_by_popularity(shares, parts, labels[0], say("share of ratings or recommendations")),
         key="popularity-chart",
-        alt=say("How the recommendations of each model spread over well-known and little-known movies"),
+        alt=say("Share of each model's recommendations that go to popular and to obscure movies"),
     )  # fmt: skip
     ours = found["results"][0]["metrics"]
     st.caption(
         say(
-            "The movies are ordered by ratings and cut in three, each with about a third of all ratings. "
-            "{coverage:.0%} of the movies stand in anybody's list; Gini coefficient of how often each does: {gini:.2f} "
-            "(0: all equally often, 1: one movie takes all).",
+            "Movies are sorted by number of ratings and split into three parts with about a third of all "
+            "ratings each. {coverage:.0%} of the movies are in at least one list. Gini coefficient of how "
+            "often each is recommended: {gini:.2f} (0: all equally often, 1: always the same movie).",
             coverage=ours[f"coverage@{k}"]["mean"], gini=ours[f"gini@{k}"]["mean"],
         )
     )  # fmt: skip

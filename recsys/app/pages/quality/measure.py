@@ -37,10 +37,10 @@ def command(*words: str) -> None:
 def run(measure: Callable[[common_workflow.Report], dict[str, Any]], steps: int) -> None:
     """Measure with a bar that shows how far it is, then show the result; what goes wrong is said in a line."""
     if not _MEASURING.acquire(blocking=False):
-        st.info(say("Somebody else is measuring now. Try again when that is done."), icon=":material/hourglass:")
+        st.info(say("Another measurement is running. Try again when it has finished."), icon=":material/hourglass:")
         return
     begun = pd.Timestamp.now()
-    bar = st.progress(0.0, say("Reading the data …"))
+    bar = st.progress(0.0, say("Loading the data …"))
     started = 0
 
     def report(what: str) -> common_workflow.Progress:
@@ -71,5 +71,5 @@ def _doing(what: str) -> str:
     if doing == "training":
         return say("Training {model} …", model=plain(model))
     if doing == "judging":
-        return say("Judging {model} …", model=plain(model))
-    return say("Measuring the space …")
+        return say("Evaluating {model} …", model=plain(model))
+    return say("Measuring the embedding …")

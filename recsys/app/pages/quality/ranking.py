@@ -31,9 +31,9 @@ def draw_ranking(loaded: Loaded) -> None:
         st.warning(plain(str(error)), icon=":material/warning:")
         found = None
     if found is None:
-        st.subheader(say("Beside simpler models"), anchor=False)
+        st.subheader(say("Comparison with other models"), anchor=False)
         st.info(
-            say("This model has not been measured yet: nobody knows how good its recommendations are."),
+            say("The recommendations of this model have not been evaluated yet."),
             icon=":material/straighten:",
         )
         _measure_ranking(loaded)
@@ -48,23 +48,24 @@ def _metrics() -> dict[str, tuple[str, str]]:
     return {
         "ndcg": (
             "nDCG",
-            say("How many of the hidden movies stand in the list, those near its top counting more; 1 is perfect."),
+            say("How many of the held-out movies are in the list, weighted towards the top; 1 is perfect."),
         ),
-        "recall": (say("Recall"), say("Of the hidden ratings that fit into the list, the share that stands in it.")),
-        "precision": (say("Precision"), say("The share of the list that the person did rate.")),
-        "coverage": (say("Coverage"), say("The share of all movies that stands in anybody's list.")),
+        "recall": (
+            say("Recall"),
+            say("The share of the held-out movies that are in the list, counting at most as many as the list is long."),
+        ),
+        "precision": (say("Precision"), say("The share of the list that is among the user's held-out ratings.")),
+        "coverage": (say("Coverage"), say("The share of all movies that are in at least one list.")),
         "novelty": (
             say("Novelty"),
-            say(
-                "How little known the recommended movies are: 1 is a movie that half of all people rated, 2 a quarter."
-            ),
+            say("How obscure the recommended movies are: 1 means that half of all users rated them, 2 a quarter."),
         ),
     }
 
 
 def _beside_others(loaded: Loaded, found: dict[str, Any]) -> None:
     labels, k = labels_of(found), list_length(found)
-    st.subheader(say("Beside simpler models"), anchor=False)
+    st.subheader(say("Comparison with other models"), anchor=False)
     st.markdown(_verdict(found, labels, k))
     _chart_of_metric(found, labels, k)
     st.dataframe(
@@ -72,7 +73,7 @@ def _beside_others(loaded: Loaded, found: dict[str, Any]) -> None:
         column_config={
             "model": st.column_config.TextColumn(say("Model"), pinned=True),
             **{name: st.column_config.TextColumn(words, help=help) for name, (words, help) in _metrics().items()},
-            "seconds": st.column_config.NumberColumn(say("Training, seconds"), format="%.1f"),
+            "seconds": st.column_config.NumberColumn(say("Training time (s)"), format="%.1f"),
         },
     )  # fmt: skip
     st.caption(_what_was_measured(found, k))
@@ -83,10 +84,10 @@ def _beside_others(loaded: Loaded, found: dict[str, Any]) -> None:
 def _verdict(found: dict[str, Any], labels: list[str], k: int) -> str:
     """In a sentence or two: whom this model beats, if so many were judged that one can say so."""
     if len(labels) == 1:
-        return say("It was measured alone, so there is nothing to compare it with.")
+        return say("Only this model was evaluated, so there is no comparison.")
     judged = found["results"][0]["judged"]
     if judged < FEWEST_JUDGED:
-        return say("People judged: {n:,}. So few tell nothing of which model is better.", n=judged)
+        return say("Evaluated users: {n:,}. That is too few to tell which model is better.", n=judged)
     stands = standing(found["results"], f"ndcg@{k}")
     parts = [
         words.format(models=", ".join(f"**{plain(labels[at])}**" for at in places))
@@ -98,8 +99,8 @@ def _verdict(found: dict[str, Any], labels: list[str], k: int) -> str:
     ]
     overlapping = ", ".join(f"**{plain(labels[at])}**" for at in stands.overlapping)
     return joined(
-        say("By nDCG@{k} this model is {standing}.", k=k, standing=say("; ").join(parts)) if parts else "",
-        say("Its 95% interval of nDCG@{k} overlaps with that of {models}.", k=k, models=overlapping)
+        say("By nDCG@{k}, this model is {standing}.", k=k, standing=say("; ").join(parts)) if parts else "",
+        say("Its 95% interval for nDCG@{k} overlaps with that of {models}.", k=k, models=overlapping)
         if overlapping
         else "",
     )
@@ -109,7 +110,7 @@ def _verdict(found: dict[str, Any], labels: list[str], k: int) -> str:
 def _chart_of_metric(found: dict[str, Any], labels: list[str], k: int) -> None:
     metrics = _metrics()
     chosen = st.segmented_control(
-        say("Measure"), list(metrics), default="ndcg", required=True, format_func=lambda name: metrics[name][0],
+        say("Metric"), list(metrics), default="ndcg", required=True, format_func=lambda name: metrics[name][0],
         key="metric", label_visibility="collapsed",
     )  # fmt: skip
     words, meaning = metrics[chosen or "ndcg"]
@@ -144,23 +145,23 @@ def _with_interval(value: dict[str, float | None]) -> str:
 
 def _what_was_measured(found: dict[str, Any], k: int) -> str:
     hidden = {
-        "random": say("a fifth of each person's ratings, drawn at random, was hidden"),
-        "leave-last-out": say("each person's latest rating was hidden"),
-        "time": say("the latest fifth of all ratings was hidden"),
-        "new-users": say("a fifth of the people was kept from training, and half of their ratings hidden"),
+        "random": say("a random 20% of each user's ratings were held out"),
+        "leave-last-out": say("each user's latest rating was held out"),
+        "time": say("the latest 20% of all ratings were held out"),
+        "new-users": say("20% of the users were excluded from training, and half of their ratings were held out"),
     }[found["protocol"]]
     least = found["confidence"]["min_rating"]
     first = found["results"][0]
     lines = [
         say(
-            "What was done: {hidden} (ratings: {n_hidden:,}, people: {users:,}); each model learned from the other "
-            "{n_train:,} and named its top {k} for everybody.",
+            "Method: {hidden} ({n_hidden:,} ratings of {users:,} users); each model was trained on the other "
+            "{n_train:,} ratings and recommended {k} movies to every user.",
             hidden=hidden, n_hidden=found["hidden_ratings"], users=first["judged"], n_train=found["train_ratings"], k=k,
         ),
-        say("The other models have their default settings.") if len(found["results"]) > 1 else "",
-        say("Part: {part}, seed of the draw: {seed}.", part=named(found["part"]), seed=found["seed"]),
-        "" if least is None else say("Ratings of {stars:g} or more counted as liking, for all models.", stars=least),
-        say("Brackets: 95% intervals over people. It took {seconds:,.0f} seconds.", seconds=found["seconds"]),
+        say("The other models use default settings.") if len(found["results"]) > 1 else "",
+        say("Split: {part}, seed {seed}.", part=named(found["part"]), seed=found["seed"]),
+        "" if least is None else say("For all models, ratings of {stars:g} or more count as positive.", stars=least),
+        say("In parentheses: 95% intervals over users. Duration: {seconds:,.0f} s.", seconds=found["seconds"]),
     ]  # fmt: skip
     return joined(*lines)
 
@@ -172,18 +173,18 @@ def _measure_ranking(loaded: Loaded) -> None:
     n_items = len(loaded.model.item_ids)
     offered = [name for name in MODELS if name != "ease" or n_items <= MOST_ITEMS_OF_EASE]
     chosen = st.pills(
-        say("Hold it against"), offered, selection_mode="multi",
+        say("Compare with"), offered, selection_mode="multi",
         default=list(evaluate_workflow.baselines_for(loaded.model)), key="baselines",
-        help=say("Kinds of models with their default settings. Ease is offered for up to {most:,} movies.",
+        help=say("Models with default settings. ease is available for up to {most:,} movies.",
                  most=MOST_ITEMS_OF_EASE),
     )  # fmt: skip
     st.caption(
         say(
-            "Every model is trained anew on four fifths of the ratings. On 100,000 ratings all of it takes about ten "
-            "seconds, on 25 million some minutes a model. Leaving the page stops it."
+            "Retrains every model on 80% of the ratings: about 10 s in all for 100,000 ratings, a few minutes "
+            "per model for 25 million. Leaving the page stops it."
         )
     )
-    if st.button(say("Measure it now"), key="measure-ranking", type="primary", icon=":material/speed:"):
+    if st.button(say("Measure now"), key="measure-ranking", type="primary", icon=":material/speed:"):
         run(
             lambda report: evaluate_workflow.evaluate(
                 loaded.data_folder, trained=loaded.folder, models=list(chosen), report=report  # type: ignore[arg-type]

@@ -24,7 +24,7 @@ from recsys.workflows import inspect as inspect_workflow
 
 def draw_space(loaded: Loaded) -> None:
     """The embedding report, in short."""
-    st.subheader(say("What the space knows"), anchor=False)
+    st.subheader(say("Embedding quality"), anchor=False)
     if not loaded.model.has_space:
         explain_missing_vectors()
         return
@@ -34,7 +34,7 @@ def draw_space(loaded: Loaded) -> None:
         st.warning(plain(str(error)), icon=":material/warning:")
         found = None
     if found is None:
-        st.info(say("The space of this model has not been measured yet."), icon=":material/straighten:")
+        st.info(say("The embedding of this model has not been measured yet."), icon=":material/straighten:")
         _measure_space(loaded)
         return
     lines = _findings(found)
@@ -45,11 +45,11 @@ def draw_space(loaded: Loaded) -> None:
     page = loaded.folder / store.REPORT_PAGE
     if page.is_file():
         st.download_button(
-            say("Download the whole report"), page.read_bytes, help=say("One page that opens without a network."),
+            say("Download the full report"), page.read_bytes, help=say("A single HTML page that works offline."),
             file_name=f"{loaded.name}-{page.name}", mime="text/html", icon=":material/download:", on_click="ignore",
             key="download-report",
         )  # fmt: skip
-    with st.expander(say("Measure the space again"), icon=":material/refresh:"):
+    with st.expander(say("Measure the embedding again"), icon=":material/refresh:"):
         _measure_space(loaded)
 
 
@@ -59,32 +59,33 @@ def _findings(found: dict[str, Any]) -> list[str]:
     lines = []
     if _all_known(retrieval, "precision", "chance"):
         lines.append(say(
-            "**Neighbours.** {share:.0%} of a movie's ten nearest share a genre with it; of random movies that are as "
-            "popular, {chance:.0%} do.",
+            "**Neighbours.** {share:.0%} of a movie's ten nearest neighbours share a genre with it; among "
+            "random movies of similar popularity it is {chance:.0%}.",
             share=retrieval["precision"], chance=retrieval["chance"],
         ))  # fmt: skip
     if analogies["n_questions"] and _all_known(analogies, "hits@10", "neighbour_hits@10"):
         lines.append(
             say(
-                "**Analogies.** “Toy Story is to Toy Story 2 as … is to …”: {hits:.0%} of {n:,} such questions have "
-                "their answer among ten; the third movie's neighbours alone have {alone:.0%}.",
+                "**Analogies.** “Toy Story is to Toy Story 2 as … is to …”: for {hits:.0%} of {n:,} such "
+                "questions the answer is in the top ten; with the third movie's neighbours alone, for "
+                "{alone:.0%}.",
                 hits=analogies["hits@10"], n=analogies["n_questions"], alone=analogies["neighbour_hits@10"],
             )
         )  # fmt: skip
     if seeds["n"] and _all_known(seeds, "overlap@10", "chance_overlap@10"):
         lines.append(
             say(
-                "**Luck.** Trained with another seed, {stay:.0%} of the ten nearest stay; between random vectors "
-                "{chance:.0%} do.",
+                "**Seeds.** With another seed, {stay:.0%} of a movie's ten nearest neighbours stay the same; "
+                "between random vectors, {chance:.0%}.",
                 stay=seeds["overlap@10"], chance=seeds["chance_overlap@10"],
             )
         )  # fmt: skip
     if _all_known(apart, "js", "js_control"):
         lines.append(
             say(
-                "**People and movies.** They lie apart by a Jensen–Shannon divergence of {js:.2f} (0: mixed, 0.69: "
-                "nothing in common; all of them parted at random: {control:.2f}). People point where many movies "
-                "are liked, so the two need not agree.",
+                "**Users and movies.** The Jensen–Shannon divergence between user and movie vectors is "
+                "{js:.2f} (0: same distribution, 0.69: disjoint; a random split of all vectors: "
+                "{control:.2f}). User vectors point towards many liked movies, so the two need not match.",
                 js=apart["js"], control=apart["js_control"],
             )
         )  # fmt: skip
@@ -100,13 +101,31 @@ def _representations(found: dict[str, Any]) -> None:
     """Representations × measures, the best of each marked."""
     rows = found["representations"]
     heads = {
-        "genre_retrieval": (say("Same genre"), say("Share of a movie's ten nearest that share a genre with it.")),
-        "tag_retrieval": (say("Same tag"), say("Share of a movie's ten nearest that share a tag with it.")),
-        "genre_auc": (say("Genre"), say("How well a line through the space tells a genre: ½ is a coin, 1 perfect.")),
-        "decade_auc": (say("Decade"), say("How well a line through the space tells a decade: ½ is a coin, 1 perfect.")),
-        "mean_rating_r2": (say("Mean rating"), say("How much of a movie's mean rating it explains: 0 nothing, 1 all.")),
-        "clusters": (say("Clusters"), say("What 18 clusters share with the genres: 0 nothing, 1 all.")),
-        "analogies": (say("Analogies"), say("Sequels and remakes found among ten answers.")),
+        "genre_retrieval": (
+            say("Same genre"),
+            say("The share of a movie's ten nearest neighbours that have a genre in common with it."),
+        ),
+        "tag_retrieval": (
+            say("Same tag"),
+            say("The share of a movie's ten nearest neighbours that have a tag in common with it."),
+        ),
+        "genre_auc": (
+            say("Genre"),
+            say("How well a linear probe of the vectors predicts a genre (AUC): 0.5 is chance, 1 is perfect."),
+        ),
+        "decade_auc": (
+            say("Decade"),
+            say("How well a linear probe of the vectors predicts a decade (AUC): 0.5 is chance, 1 is perfect."),
+        ),
+        "mean_rating_r2": (
+            say("Mean rating"),
+            say("How much of the variance of mean ratings a linear probe explains (R²): 0 is none, 1 is all."),
+        ),
+        "clusters": (
+            say("Clusters"),
+            say("Agreement of 18 clusters with the genres (normalized mutual information): 0 is none, 1 is perfect."),
+        ),
+        "analogies": (say("Analogies"), say("The share of sequels and remakes found in the top ten.")),
     }
     if all(row["tag_retrieval"] is None for row in rows.values()):
         del heads["tag_retrieval"]
@@ -130,8 +149,9 @@ def _representations(found: dict[str, Any]) -> None:
     )  # fmt: skip
     st.caption(
         say(
-            "Beside representations that need no learning, on the {n:,} movies with twenty ratings or more. ★ best of "
-            "the column. † was told this beforehand, so its number proves nothing.",
+            "Compared with representations that need no training, on the {n:,} movies with at least 20 "
+            "ratings. ★: best in the column. †: this information is part of the representation, so the number "
+            "proves nothing.",
             n=found["judged_items"],
         )
     )
@@ -140,13 +160,13 @@ def _representations(found: dict[str, Any]) -> None:
 def _dimension_curve(found: dict[str, Any], loaded: Loaded) -> None:
     if not found["dimensions"]:
         return
-    st.markdown("**" + say("What each dimension adds") + "**")
-    st.caption(say("The model trained anew with so many dimensions on four fifths of each person's ratings."))
+    st.markdown("**" + say("Quality by number of dimensions") + "**")
+    st.caption(say("The model, retrained with each number of dimensions on 80% of each user's ratings."))
     show_chart(
         dimension_curve(
             found["dimensions"], loaded.model.space.n_factors, across=say("dimensions"), here=say("this model")
         ),
-        key="dimension-curve", alt=say("nDCG@10 by the number of dimensions, with 95% intervals"),
+        key="dimension-curve", alt=say("nDCG@10 by number of dimensions, with 95% intervals"),
     )  # fmt: skip
 
 
@@ -158,12 +178,11 @@ def _measure_space(loaded: Loaded) -> None:
         return
     st.caption(
         say(
-            "It trains the model {n} times anew, with other numbers of dimensions and other seeds: expect so many "
-            "times its training, and more. On 100,000 ratings that is about fifteen seconds, on 25 million ten minutes "
-            "or more. Leaving the page stops it.",
+            "Retrains the model {n} times with other seeds and numbers of dimensions: about 15 s for 100,000 "
+            "ratings, 10 minutes or more for 25 million. Leaving the page stops it.",
             n=len(DIMENSIONS) + N_SEEDS,
         )
     )
-    if st.button(say("Measure the space now"), key="measure-space", type="primary", icon=":material/speed:"):
+    if st.button(say("Measure the embedding now"), key="measure-space", type="primary", icon=":material/speed:"):
         run(lambda report: inspect_workflow.report_embedding(loaded.folder, loaded.data_folder, report=report), 1)  # type: ignore[arg-type]
     command("recsys", "report", "--model", str(loaded.folder), "--data", str(loaded.data_folder))
