@@ -1,12 +1,24 @@
-// The map of all movies: dots, marks, labels, a lasso. It fetches large arrays by address and sends back small facts:
-// the row that was clicked, or the outline of a region. Zoom and place survive every rerun; titles are drawn as text,
-// never as HTML.
+// The map of all movies: dots, marks, labels, a lasso. It fetches large arrays by URL and sends back small messages:
+// the row of the chosen movie, or the outline of a region. Zoom and pan survive every rerun. Titles are inserted as
+// text, never as HTML.
 //
-// Dots are written into pixels here, not by WebGL: 60,000 of them take some milliseconds, on any machine, with or
-// without a graphics card, and a browser's limit of WebGL contexts does not matter.
+// Dots are rasterized here rather than by WebGL: 60,000 of them take a few milliseconds on any machine, with or without
+// a graphics card, and the browser's limit on WebGL contexts does not apply.
+//
+// A pointer chooses what is drawn on top under it, otherwise the nearest dot or mark within reach (see `pick`).
+//
+// Attributes of `.movie-map` for tests and automation (read-only):
+//   data-ready         number of updates drawn so far; absent until the first one
+//   data-coordinates   URL of the coordinates that are drawn
+//   data-view          JSON {x, y, scale}: map coordinates at the centre of the frame, and CSS pixels per map unit
+//   data-in-view       number of dots in view
+//   data-labels        number of region labels drawn
+//   data-titles        number of titles drawn
+//   data-milliseconds  duration of the last paint
+// `.marked` lists what is marked, for screen readers and for tests: one <li data-kind="rated"> for each mark.
 
 const MARKS = {
-  // shape as well as colour: drawn in this order, the last on top
+  // by shape as well as by colour; drawn in this order, the last on top
   alike: { colour: "#7a3e9d", size: 9, shape: "ring" },
   rated: { colour: "#b8860b", size: 10, shape: "star" },
   recommended: { colour: "#a01c1c", size: 11, shape: "diamond" },
@@ -14,29 +26,35 @@ const MARKS = {
   you: { colour: "#d6006c", size: 17, shape: "circle" },
 };
 const YOU_ON_DARK = "#ff6fb0";
-const NEAR = 12; // pixels from a dot at which a pointer means it
-const ALPHA = 200; // of 256: how opaque a dot is
-const MOST_RADIUS = 14;
-const DEEPEST = 400; // how far one can zoom in
-const TITLES_FROM = 300; // with fewer dots in view than this, the best known among them show their titles
+const MARK_ORDER = ["alike", "rated", "recommended"]; // from bottom to top; then focus, then you
+const EDGE = 1.5; // width of the white edge of a filled mark
+const REACH = 12; // CSS pixels between a pointer and the edge of the dot or mark that it still chooses
+const TOUCH_REACH = 24;
+const KEYBOARD_REACH = 60;
+const CLICK_TRAVEL = 4; // a pointer that moves farther than this drags
+const ALPHA = 200; // opacity of a dot, of 256
+const MAX_RADIUS = 14; // of a dot, in CSS pixels
+const MAX_ZOOM = 400;
+const MAX_DOTS_FOR_TITLES = 300; // with fewer dots in view, the best-known movies among them show their titles
+const MAX_TITLES = 40;
 
-const fetched = new Map(); // address → promise of what is there, for all maps of this page
+const fetched = new Map(); // URL → promise of its content, for all maps of this page
 
-function fetchOnce(address, read) {
-  if (!fetched.has(address)) {
+function fetchOnce(url, read) {
+  if (!fetched.has(url)) {
     if (fetched.size > 40) fetched.clear();
-    const found = fetch(new URL(address, document.baseURI))
-      .then((answer) => {
-        if (!answer.ok) throw new Error(`${answer.status}`);
-        return read(answer);
+    const content = fetch(new URL(url, document.baseURI))
+      .then((response) => {
+        if (!response.ok) throw new Error(`${response.status}`);
+        return read(response);
       });
-    found.catch(() => fetched.delete(address));
-    fetched.set(address, found);
+    content.catch(() => fetched.delete(url));
+    fetched.set(url, content);
   }
-  return fetched.get(address);
+  return fetched.get(url);
 }
 
-const stencils = []; // by radius in half pixels: the pixels of a disc and how much of each it covers
+const stencils = []; // by radius in half pixels: the pixels of a disc and the opacity of each
 
 function stencil(radius) {
   const at = Math.round(radius * 2);
@@ -65,6 +83,41 @@ function shorten(text, most) {
   return letters.length <= most ? text : letters.slice(0, most - 1).join("").trimEnd() + "…";
 }
 
+// Corners [x, y] of a filled mark around (0, 0); none for the rings.
+function cornersOf({ shape, size }) {
+  const count = { diamond: 4, hexagon: 6, star: 10 }[shape] ?? 0;
+  return Array.from({ length: count }, (_, k) => {
+    const radius = shape === "star" && k % 2 ? size * 0.45 : size;
+    const angle = (2 * Math.PI * k) / count - Math.PI / 2;
+    return [radius * Math.cos(angle), radius * Math.sin(angle)];
+  });
+}
+
+// Distance from (x, y) to a polygon; 0 inside it.
+function gapToPolygon(corners, x, y) {
+  let isInside = false, gap = Infinity;
+  corners.forEach(([x1, y1], k) => {
+    const [x0, y0] = corners.at(k - 1);
+    if (y0 > y !== y1 > y && x < x0 + ((y - y0) * (x1 - x0)) / (y1 - y0)) isInside = !isInside;
+    const along = ((x - x0) * (x1 - x0) + (y - y0) * (y1 - y0)) / ((x1 - x0) ** 2 + (y1 - y0) ** 2);
+    const t = Math.max(0, Math.min(1, along));
+    gap = Math.min(gap, Math.hypot(x0 + t * (x1 - x0) - x, y0 + t * (y1 - y0) - y));
+  });
+  return isInside ? 0 : gap;
+}
+
+const ringRadius = (size) => size - 2;
+const RING_WIDTHS = { ring: [5, 2.5], circle: [6, 4] }; // of the white line and of the coloured line on it
+
+// Distance from (x, y) to the pixels of a mark at (0, 0); 0 on them. The inside of a ring is not part of the ring.
+function gapToMark(kind, x, y) {
+  const mark = MARKS[kind];
+  const gap = RING_WIDTHS[mark.shape]
+    ? Math.abs(Math.hypot(x, y) - ringRadius(mark.size)) - RING_WIDTHS[mark.shape][0] / 2
+    : gapToPolygon(cornersOf(mark), x, y) - EDGE / 2;
+  return Math.max(0, gap);
+}
+
 class MovieMap {
   constructor(root) {
     this.root = root;
@@ -73,39 +126,48 @@ class MovieMap {
     this.frame = root.querySelector(".frame");
     this.tip = root.querySelector(".tip");
     this.data = null;
-    this.drawn = null; // the data whose arrays are here
-    this.items = this.places = this.codes = null;
-    this.view = null; // { x, y: the middle in map units, scale: pixels a unit }
-    this.isMoved = false; // by its reader: then a change of size keeps the view
-    this.pointers = new Map();
-    this.lasso = null; // outline being drawn, in map units
+    this.loaded = null; // the data whose arrays are below
+    this.items = this.coordinates = this.codes = null;
+    this.view = null; // { x, y: map coordinates at the centre, scale: CSS pixels per map unit }
+    this.isMoved = false; // once the user has moved the view, a resize keeps it
+    this.dotsDrawn = null; // where the dots of the picture on screen are: { left, top, scale, ratio, unit }
+    this.marksDrawn = []; // the marks on screen, from bottom to top: { kind, row, x, y }
+    this.pointers = new Map(); // pressed pointers: id → [x, y]
+    this.pressed = -1; // row under the pointer when it was pressed
+    this.hover = null; // [x, y] of a mouse or pen over the map
+    this.lasso = null; // outline being drawn, in map coordinates
     this.isLassoing = false;
-    this.isKeyed = false; // moved by keys: a cross shows what Enter would choose
-    this.hovered = -1;
+    this.isKeyed = false; // moved with the keyboard: a cross marks the centre, where Enter chooses
+    this.pointed = -1; // row whose tooltip is open
     this.sharpen = 0;
     this.listen();
   }
 
-  // --- what to show -------------------------------------------------------------------------------------------
+  // --- data ---------------------------------------------------------------------------------------------------
 
   async update(data) {
     this.data = data;
-    this.tellWords();
-    this.tellLegend();
+    this.setWords();
+    this.setLegend();
     try {
-      const [items, places, codes] = await Promise.all([
-        fetchOnce(data.items, (answer) => answer.json()),
-        fetchOnce(data.places, async (answer) => new Float32Array(await answer.arrayBuffer())),
-        fetchOnce(data.colours, async (answer) => new Uint8Array(await answer.arrayBuffer())),
+      const [items, coordinates, codes] = await Promise.all([
+        fetchOnce(data.items, (response) => response.json()),
+        fetchOnce(data.coordinates, async (response) => new Float32Array(await response.arrayBuffer())),
+        fetchOnce(data.colours, async (response) => new Uint8Array(await response.arrayBuffer())),
       ]);
-      if (this.data !== data) return; // a newer one has overtaken it
-      const isSame = ["items", "places", "colours"].every((what) => this.drawn?.[what] === data[what]);
-      this.take(items, places, codes, this.drawn?.places !== data.places);
-      this.drawn = data;
+      if (this.data !== data) return; // superseded while it was fetched
+      const isSame = ["items", "coordinates", "colours"].every((name) => this.loaded?.[name] === data[name]);
+      this.take(items, coordinates, codes, this.loaded?.coordinates !== data.coordinates);
+      this.loaded = data;
+      this.listMarks();
       this.root.querySelector(".problem").hidden = true;
-      if (isSame && this.image && !this.pending) this.paintOver();
-      else this.draw();
-      this.root.dataset.places = data.places; // what is drawn, for whoever looks from outside
+      if (isSame && this.image && !this.pending) {
+        this.paintOver();
+        this.repoint();
+      } else {
+        this.draw();
+      }
+      this.root.dataset.coordinates = data.coordinates;
       this.root.dataset.ready = String(Number(this.root.dataset.ready || 0) + 1);
     } catch (error) {
       if (this.data !== data) return;
@@ -115,32 +177,36 @@ class MovieMap {
     this.root.querySelector(".loading").hidden = true;
   }
 
-  take(items, places, codes, isNewPlace) {
-    const n = places.length / 2;
+  take(items, coordinates, codes, isNew) {
+    const n = coordinates.length / 2;
     if (items !== this.items) {
       const most = items.ratings.reduce((a, b) => Math.max(a, b), 1);
-      this.fame = Float32Array.from(items.ratings, (count) => Math.sqrt(count / most));
-      this.byFame = Uint32Array.from(items.ratings.keys()).sort((a, b) => items.ratings[a] - items.ratings[b]);
+      this.popularity = Float32Array.from(items.ratings, (count) => Math.sqrt(count / most));
+      // Drawn in this order: the best-known movie on top; of equally known ones, the last row.
+      this.drawOrder = Uint32Array.from(items.ratings.keys()).sort((a, b) => items.ratings[a] - items.ratings[b]);
     }
     this.items = items;
-    this.places = places;
+    this.coordinates = coordinates;
     this.codes = codes;
     this.colours = this.data.palette.map(rgbOf);
-    if (isNewPlace) {
+    if (isNew) {
       let [left, right, low, high] = [Infinity, -Infinity, Infinity, -Infinity];
       for (let i = 0; i < n; i++) {
-        const x = places[2 * i], y = places[2 * i + 1];
+        const x = coordinates[2 * i], y = coordinates[2 * i + 1];
         if (x < left) left = x;
         if (x > right) right = x;
         if (y < low) low = y;
         if (y > high) high = y;
       }
       this.bounds = left <= right ? { left, right, low, high } : { left: -1, right: 1, low: -1, high: 1 };
-      this.view = null;
+      this.view = this.dotsDrawn = null;
+      this.marksDrawn = [];
       this.isMoved = false;
+      this.point(-1);
     }
   }
 
+  // The view of the whole map.
   whole() {
     const { left, right, low, high } = this.bounds;
     const width = this.frame.clientWidth, height = this.frame.clientHeight;
@@ -148,9 +214,10 @@ class MovieMap {
     return { x: (left + right) / 2, y: (low + high) / 2, scale };
   }
 
-  tellWords() {
+  setWords() {
     const { words } = this.data;
     this.dots.setAttribute("aria-label", words.alt);
+    this.root.querySelector(".marked").setAttribute("aria-label", words.marked);
     for (const button of this.root.querySelectorAll("button")) {
       button.title = words[button.dataset.does];
       button.setAttribute("aria-label", words[button.dataset.does]);
@@ -160,7 +227,7 @@ class MovieMap {
     this.root.querySelector("[data-does=clear]").hidden = !this.data.region;
   }
 
-  tellLegend() {
+  setLegend() {
     const legend = this.root.querySelector(".legend");
     const { data } = this;
     legend.replaceChildren();
@@ -177,11 +244,11 @@ class MovieMap {
       entry.append(sign, name);
       legend.append(entry);
     };
-    const there = { recommended: data.marks.recommended.length, rated: data.marks.rated.length, alike: data.marks.alike.length };
-    there.focus = data.marks.focus !== null;
-    there.you = data.marks.you !== null;
+    const has = { recommended: data.marks.recommended.length, rated: data.marks.rated.length, alike: data.marks.alike.length };
+    has.focus = data.marks.focus !== null;
+    has.you = data.marks.you !== null;
     for (const kind of ["recommended", "rated", "alike", "focus", "you"]) {
-      if (!there[kind]) continue;
+      if (!has[kind]) continue;
       const words = kind === "you" ? data.marks.youLabel : data.words[kind];
       add(words, (context) => this.shape(context, kind, 8, 8, 6));
     }
@@ -203,10 +270,30 @@ class MovieMap {
     }
   }
 
+  // The marks as a list for screen readers: the canvas cannot be read.
+  listMarks() {
+    const { marks, words } = this.data;
+    const entries = ["recommended", "rated", "alike"].flatMap((kind) =>
+      marks[kind].map(([row, note]) => [kind, this.items.titles[row], note]),
+    );
+    if (marks.focus !== null) entries.push(["focus", this.items.titles[marks.focus], words.focus]);
+    if (marks.you !== null) entries.push(["you", marks.youLabel, ""]);
+    this.root.querySelector(".marked").replaceChildren(
+      ...entries.map(([kind, title, note]) => {
+        const entry = document.createElement("li");
+        entry.dataset.kind = kind;
+        const name = document.createElement("bdi");
+        name.textContent = title;
+        entry.append(name, note && `: ${note}`);
+        return entry;
+      }),
+    );
+  }
+
   // --- drawing ------------------------------------------------------------------------------------------------
 
   draw(isMoving = false) {
-    if (!this.places || this.pending) return;
+    if (!this.coordinates || this.pending) return;
     this.pending = true;
     requestAnimationFrame(() => {
       this.pending = false;
@@ -224,15 +311,16 @@ class MovieMap {
     this.ink = style.getPropertyValue("--st-text-color") || "#222";
     this.paper = style.getPropertyValue("--st-background-color") || "#fff";
     this.font = style.getPropertyValue("--st-font") || "sans-serif";
-    const fine = this.fineness();
     const started = performance.now();
-    this.paintDots(width, height, isMoving && this.items.ratings.length > 20000 ? 1 : fine);
+    this.paintDots(width, height, isMoving && this.items.ratings.length > 20000 ? 1 : this.pixelRatio());
     this.paintOver();
     this.root.dataset.milliseconds = (performance.now() - started).toFixed(1);
+    this.root.dataset.view = JSON.stringify(this.view);
+    if (this.isKeyed || !isMoving) this.repoint();
   }
 
-  paintDots(width, height, fine) {
-    const W = Math.round(width * fine), H = Math.round(height * fine);
+  paintDots(width, height, ratio) {
+    const W = Math.round(width * ratio), H = Math.round(height * ratio);
     if (this.dots.width !== W || this.dots.height !== H || !this.image) {
       this.dots.width = W;
       this.dots.height = H;
@@ -243,17 +331,20 @@ class MovieMap {
     this.isDark = paper[0] + paper[1] + paper[2] < 384;
     const pixels = this.image.data;
     new Uint32Array(pixels.buffer).fill((255 << 24) | (paper[2] << 16) | (paper[1] << 8) | paper[0]);
-    const { places, codes, colours, fame } = this;
+    const { codes, colours } = this;
     const n = this.items.ratings.length;
     const zoom = this.view.scale / this.whole().scale;
     const unit = Math.max(0.9, Math.min(2.6, Math.sqrt((width * height) / n) * 0.12)) * Math.max(1, zoom) ** 0.4;
-    const scale = this.view.scale * fine, left = W / 2 - this.view.x * scale, top = H / 2 + this.view.y * scale;
+    const scale = this.view.scale * ratio;
+    this.dotsDrawn = { left: W / 2 - this.view.x * scale, top: H / 2 + this.view.y * scale, scale, ratio, unit };
     let inView = 0;
-    for (const i of this.byFame) {
-      const x = Math.round(left + places[2 * i] * scale), y = Math.round(top - places[2 * i + 1] * scale);
-      if (!(x > -8 && x < W + 8 && y > -8 && y < H + 8)) continue; // NaN, without a place, falls out here too
+    for (const i of this.drawOrder) {
+      const { x, y, radius } = this.discOf(i);
+      const outside = radius + 1;
+      // False for NaN too: a movie without coordinates is not drawn.
+      if (!(x > -outside && x < W + outside && y > -outside && y < H + outside)) continue;
       inView++;
-      const shape = stencil(Math.min(MOST_RADIUS, unit * (0.7 + 1.6 * fame[i]) * fine));
+      const shape = stencil(radius);
       const [r, g, b] = colours[codes[i]];
       for (let k = 0; k < shape.length; k += 3) {
         const px = x + shape[k], py = y + shape[k + 1];
@@ -267,6 +358,17 @@ class MovieMap {
     this.context.putImageData(this.image, 0, 0);
     this.inView = inView;
     this.root.dataset.inView = inView;
+  }
+
+  // The disc of a dot in the picture on screen: its middle pixel and its radius, in pixels of the canvas.
+  discOf(row) {
+    const { left, top, scale, ratio, unit } = this.dotsDrawn;
+    const radius = Math.min(MAX_RADIUS, unit * (0.7 + 1.6 * this.popularity[row]));
+    return {
+      x: Math.floor(left + this.coordinates[2 * row] * scale),
+      y: Math.floor(top - this.coordinates[2 * row + 1] * scale),
+      radius: Math.round(2 * radius * ratio) / 2,
+    };
   }
 
   toScreen(x, y) {
@@ -284,32 +386,34 @@ class MovieMap {
   }
 
   screenOf(row) {
-    return this.toScreen(this.places[2 * row], this.places[2 * row + 1]);
+    return this.toScreen(this.coordinates[2 * row], this.coordinates[2 * row + 1]);
   }
 
-  fineness() {
+  pixelRatio() {
     return Math.min(window.devicePixelRatio || 1, 2);
   }
 
   paintOver() {
-    const width = this.frame.clientWidth, height = this.frame.clientHeight, fine = this.fineness();
-    const W = Math.round(width * fine), H = Math.round(height * fine);
+    const width = this.frame.clientWidth, height = this.frame.clientHeight, ratio = this.pixelRatio();
+    const W = Math.round(width * ratio), H = Math.round(height * ratio);
     if (this.over.width !== W || this.over.height !== H) {
       this.over.width = W;
       this.over.height = H;
     }
     const context = this.over.getContext("2d");
-    context.setTransform(fine, 0, 0, fine, 0, 0);
+    context.setTransform(ratio, 0, 0, ratio, 0, 0);
     context.clearRect(0, 0, width, height);
     this.paintRegion(context);
     const tools = this.root.querySelector(".tools");
-    const taken = [[tools.offsetLeft, 0, width, tools.offsetTop + tools.offsetHeight]]; // where no words may stand
+    const taken = [[tools.offsetLeft, 0, width, tools.offsetTop + tools.offsetHeight]]; // boxes that text must not cover
     const { marks } = this.data;
-    for (const kind of ["alike", "rated", "recommended"]) {
+    this.marksDrawn = [];
+    for (const kind of MARK_ORDER) {
       marks[kind].forEach(([row], at) => {
         const [x, y] = this.screenOf(row);
         if (!(x > -20 && x < width + 20 && y > -20 && y < height + 20)) return;
         this.shape(context, kind, x, y, MARKS[kind].size, kind === "recommended" ? String(at + 1) : "");
+        this.marksDrawn.push({ kind, row, x, y });
         taken.push([x - 10, y - 10, x + 10, y + 10]);
       });
     }
@@ -317,6 +421,7 @@ class MovieMap {
       const [x, y] = this.screenOf(marks.focus);
       if (Number.isFinite(x)) {
         this.shape(context, "focus", x, y, MARKS.focus.size);
+        this.marksDrawn.push({ kind: "focus", row: marks.focus, x, y });
         this.word(context, shorten(this.items.titles[marks.focus], 36), x, y + 24, 13, taken, true);
       }
     }
@@ -333,17 +438,18 @@ class MovieMap {
       shown += this.word(context, words, px, py, 13, taken);
     }
     this.root.dataset.labels = shown;
-    if (this.inView < TITLES_FROM) this.paintTitles(context, width, height, taken);
+    this.root.dataset.titles = this.inView < MAX_DOTS_FOR_TITLES ? this.paintTitles(context, width, height, taken) : 0;
     if (this.isKeyed) this.paintCross(context, width, height);
   }
 
   paintTitles(context, width, height, taken) {
-    let left = 40;
-    for (let k = this.byFame.length - 1; k >= 0 && left > 0; k--) {
-      const [x, y] = this.screenOf(this.byFame[k]);
+    let shown = 0;
+    for (let k = this.drawOrder.length - 1; k >= 0 && shown < MAX_TITLES; k--) {
+      const row = this.drawOrder[k], [x, y] = this.screenOf(row);
       if (!(x > 0 && x < width && y > 0 && y < height)) continue;
-      left -= this.word(context, shorten(this.items.titles[this.byFame[k]], 32), x, y + 14, 11, taken, false, null, "400");
+      shown += this.word(context, shorten(this.items.titles[row], 32), x, y + 14, 11, taken, false, null, "400");
     }
+    return shown;
   }
 
   paintAxes(context, width, height, taken) {
@@ -394,7 +500,7 @@ class MovieMap {
     context.stroke();
   }
 
-  // Words with a halo, where they cover no others; returns 1 if they were drawn.
+  // Text with a halo, unless it would cover a box in `taken`; returns 1 if it was drawn, else 0.
   word(context, words, x, y, size, taken, isForced = false, colour = null, weight = "600", align = "center") {
     context.font = `${weight} ${size}px ${this.font}`;
     const half = context.measureText(words).width / 2 + 3;
@@ -423,26 +529,22 @@ class MovieMap {
     const { colour, shape } = MARKS[kind];
     context.save();
     context.beginPath();
-    if (shape === "star" || shape === "hexagon" || shape === "diamond") {
-      const corners = shape === "star" ? 10 : shape === "hexagon" ? 6 : 4;
-      for (let k = 0; k < corners; k++) {
-        const far = shape === "star" && k % 2 ? size * 0.45 : size;
-        const turn = (2 * Math.PI * k) / corners - Math.PI / 2;
-        context.lineTo(x + far * Math.cos(turn), y + far * Math.sin(turn));
-      }
+    if (RING_WIDTHS[shape]) {
+      context.arc(x, y, ringRadius(size), 0, 2 * Math.PI);
+      const [outer, inner] = RING_WIDTHS[shape];
+      context.lineWidth = outer;
+      context.strokeStyle = "#fff";
+      context.stroke();
+      context.lineWidth = inner;
+      context.strokeStyle = colour;
+      context.stroke();
+    } else {
+      for (const [dx, dy] of cornersOf({ shape, size })) context.lineTo(x + dx, y + dy);
       context.closePath();
       context.fillStyle = colour;
       context.fill();
-      context.lineWidth = 1.5;
+      context.lineWidth = EDGE;
       context.strokeStyle = "#fff";
-      context.stroke();
-    } else {
-      context.arc(x, y, size - 2, 0, 2 * Math.PI);
-      context.lineWidth = shape === "circle" ? 6 : 5;
-      context.strokeStyle = "#fff";
-      context.stroke();
-      context.lineWidth = shape === "circle" ? 4 : 2.5;
-      context.strokeStyle = colour;
       context.stroke();
     }
     if (words) {
@@ -455,32 +557,41 @@ class MovieMap {
     context.restore();
   }
 
-  // --- pointing -----------------------------------------------------------------------------------------------
+  // --- choosing -----------------------------------------------------------------------------------------------
 
-  // The dot nearest to a place of the screen, or −1; marks win over dots, for they lie on top.
-  nearest(px, py, reach = NEAR) {
-    if (!this.places || !this.view) return -1;
-    const { marks } = this.data;
-    const marked = [...marks.recommended, ...marks.rated, ...marks.alike].map(([row]) => row);
-    if (marks.focus !== null) marked.push(marks.focus);
-    for (const row of marked) {
-      const [x, y] = this.screenOf(row);
-      if (Math.hypot(x - px, y - py) <= 10) return row;
+  // The row that a pointer at (px, py) in the frame chooses, or -1: the dot or mark that is drawn on top there,
+  // otherwise the one whose edge is nearest, if it is less than `reach` CSS pixels away. Of equally near ones, the one
+  // on top. It reads the picture on screen, so that it agrees with what the user sees even before the next paint.
+  pick(px, py, reach = REACH) {
+    let best = -1, least = reach;
+    for (let k = this.marksDrawn.length - 1; k >= 0 && least > 0; k--) {
+      const { kind, row, x, y } = this.marksDrawn[k];
+      const gap = gapToMark(kind, px - x, py - y);
+      if (gap < least) [best, least] = [row, gap];
     }
-    const [x, y] = this.toMap(px, py);
-    let best = -1, least = (reach / this.view.scale) ** 2;
-    for (let i = 0, n = this.places.length / 2; i < n; i++) {
-      const dx = this.places[2 * i] - x, dy = this.places[2 * i + 1] - y, far = dx * dx + dy * dy;
-      if (far < least || (far === least && best >= 0 && this.fame[i] > this.fame[best])) {
-        least = far;
-        best = i;
-      }
+    if (!this.dotsDrawn) return best;
+    const { ratio } = this.dotsDrawn;
+    const column = Math.floor(px * ratio), line = Math.floor(py * ratio); // the pixel under the pointer
+    for (let k = this.drawOrder.length - 1; k >= 0 && least > 0; k--) {
+      const { x, y, radius } = this.discOf(this.drawOrder[k]);
+      const gap = Math.max(0, Math.hypot(x - column, y - line) - radius) / ratio; // NaN without coordinates
+      if (gap < least) [best, least] = [this.drawOrder[k], gap];
     }
     return best;
   }
 
+  // Point again at what is under the mouse, or at the centre under keyboard control, after the picture has changed.
+  repoint() {
+    if (this.isKeyed) {
+      this.point(this.pick(this.frame.clientWidth / 2, this.frame.clientHeight / 2, KEYBOARD_REACH), true);
+    } else if (this.hover && !this.pointers.size) {
+      this.point(this.pick(...this.hover));
+    }
+  }
+
+  // Open the tooltip of a row, or close it (-1).
   point(row, isSpoken = false) {
-    this.hovered = row;
+    this.pointed = row;
     this.tip.hidden = row < 0;
     this.dots.style.cursor = this.isLassoing ? "crosshair" : row >= 0 ? "pointer" : "grab";
     if (row < 0) return;
@@ -511,7 +622,7 @@ class MovieMap {
     if (!this.view) return;
     const [x, y] = this.toMap(px, py);
     const widest = this.whole().scale;
-    const scale = Math.max(widest / 2, Math.min(widest * DEEPEST, this.view.scale * factor));
+    const scale = Math.max(widest / 2, Math.min(widest * MAX_ZOOM, this.view.scale * factor));
     this.view = { x: x - (x - this.view.x) * (this.view.scale / scale), y: y - (y - this.view.y) * (this.view.scale / scale), scale };
     this.isMoved = true;
     this.point(-1);
@@ -526,11 +637,11 @@ class MovieMap {
     this.draw(true);
   }
 
-  // A cross in the middle, and what Enter would choose there.
-  showMiddle() {
+  // Mark the centre with a cross and point at what Enter chooses there.
+  showCentre() {
     if (!this.view) return;
     this.isKeyed = true;
-    this.point(this.nearest(this.frame.clientWidth / 2, this.frame.clientHeight / 2, 60), true);
+    this.paint(true); // at once: an Enter that follows must find the new picture
     this.draw(true);
   }
 
@@ -543,8 +654,10 @@ class MovieMap {
     in: () => this.zoom(1.6),
     out: () => this.zoom(1 / 1.6),
     whole: () => {
-      this.view = null;
+      if (!this.view) return;
+      this.view = this.whole();
       this.isMoved = false;
+      this.point(-1);
       this.draw();
     },
     lasso: () => this.setLassoing(!this.isLassoing),
@@ -560,28 +673,34 @@ class MovieMap {
     this.isLassoing = isOn;
     this.root.querySelector("[data-does=lasso]").setAttribute("aria-pressed", String(isOn));
     this.dots.style.cursor = isOn ? "crosshair" : "grab";
-    this.dots.style.touchAction = isOn ? "none" : ""; // else one finger up or down scrolls the page
+    this.dots.style.touchAction = isOn ? "none" : ""; // otherwise a vertical swipe scrolls the page
   }
 
   listen() {
     const here = (event) => {
-      const box = this.dots.getBoundingClientRect();
-      return [event.clientX - box.x, event.clientY - box.y];
+      const box = this.dots.getBoundingClientRect(); // differs from the frame's own pixels under a CSS transform
+      return [
+        ((event.clientX - box.x) * this.frame.clientWidth) / box.width,
+        ((event.clientY - box.y) * this.frame.clientHeight) / box.height,
+      ];
     };
     const { dots } = this;
     dots.addEventListener("pointerdown", (event) => {
       if (!this.view || event.button > 0) return;
       dots.setPointerCapture(event.pointerId);
       this.pointers.set(event.pointerId, here(event));
-      this.isKeyed = false;
+      this.pressed = this.pick(...here(event), event.pointerType === "touch" ? TOUCH_REACH : REACH);
+      this.leaveKeys();
       this.travelled = this.pointers.size > 1 ? Infinity : 0;
       if (this.isLassoing && this.pointers.size === 1) this.lasso = [this.toMap(...here(event))];
     });
     dots.addEventListener("pointermove", (event) => {
       const [x, y] = here(event);
       const before = this.pointers.get(event.pointerId);
+      if (event.pointerType !== "touch") this.hover = [x, y];
       if (!before) {
-        if (event.pointerType === "mouse") this.point(this.nearest(x, y));
+        if (event.movementX || event.movementY) this.leaveKeys(); // the browser also sends moves that nobody made
+        this.repoint();
         return;
       }
       this.travelled += Math.hypot(x - before[0], y - before[1]);
@@ -593,7 +712,7 @@ class MovieMap {
         const apart = Math.hypot(before[0] - other[0], before[1] - other[1]) || 1;
         this.pan((x - before[0]) / 2, (y - before[1]) / 2);
         this.zoom(Math.hypot(x - other[0], y - other[1]) / apart, (x + other[0]) / 2, (y + other[1]) / 2);
-      } else if (this.travelled > 4) {
+      } else if (this.travelled > CLICK_TRAVEL) {
         this.pan(x - before[0], y - before[1]);
       }
       this.pointers.set(event.pointerId, [x, y]);
@@ -606,15 +725,17 @@ class MovieMap {
         this.setLassoing(false);
         if (event.type === "pointerup" && this.travelled > 40) this.sendRegion(outline);
         this.draw();
-      } else if (event.type === "pointerup" && this.travelled <= 4) {
-        const row = this.nearest(...here(event), event.pointerType === "mouse" ? NEAR : 2 * NEAR);
-        this.point(row);
-        if (row >= 0) this.send("clicked", row);
+      } else if (event.type === "pointerup" && this.travelled <= CLICK_TRAVEL) {
+        this.point(this.pressed);
+        if (this.pressed >= 0) this.send("clicked", this.pressed);
       }
     };
     dots.addEventListener("pointerup", release);
     dots.addEventListener("pointercancel", release);
-    dots.addEventListener("pointerleave", () => !this.isKeyed && this.point(-1));
+    dots.addEventListener("pointerleave", () => {
+      this.hover = null;
+      if (!this.isKeyed) this.point(-1);
+    });
     dots.addEventListener(
       "wheel",
       (event) => {
@@ -631,10 +752,10 @@ class MovieMap {
       if (event.ctrlKey || event.metaKey || event.altKey || !this.view) return;
       if (steps[event.key]) this.pan(...steps[event.key]);
       else if (keys[event.key]) this.does[keys[event.key]]();
-      else if (event.key === "Enter" && this.isKeyed && this.hovered >= 0) this.send("clicked", this.hovered);
+      else if (event.key === "Enter" && this.isKeyed && this.pointed >= 0) this.send("clicked", this.pointed);
       else return;
       event.preventDefault();
-      if (event.key !== "Enter") this.showMiddle();
+      if (event.key !== "Enter") this.showCentre();
     });
     dots.addEventListener("blur", () => {
       this.isKeyed = false;
@@ -648,17 +769,24 @@ class MovieMap {
       this.draw();
     });
     dots.addEventListener("focus", () => {
-      if (dots.matches(":focus-visible") && !this.pointers.size) this.showMiddle();
+      if (dots.matches(":focus-visible") && !this.pointers.size) this.showCentre();
     });
     for (const button of this.root.querySelectorAll("button")) {
       button.addEventListener("click", () => this.does[button.dataset.does]());
     }
   }
 
-  // Watch what changes the picture from outside: the size of the frame, and the theme.
+  // The mouse takes over from the keyboard: the cross disappears.
+  leaveKeys() {
+    if (!this.isKeyed) return;
+    this.isKeyed = false;
+    if (this.view) this.paintOver();
+  }
+
+  // Redraw when the size of the frame or the theme changes.
   watch() {
     this.resized ??= new ResizeObserver(() => {
-      if (!this.isMoved) this.view = null;
+      if (!this.isMoved && this.view && this.frame.clientWidth) this.view = this.whole();
       this.draw();
     });
     this.resized.observe(this.frame);

@@ -1,4 +1,4 @@
-"""The map of all movies as a Streamlit component: what it is given, what it reports. movie_map.js does the drawing."""
+"""The map of all movies as a Streamlit component: its inputs and its callbacks. movie_map.js draws it."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
+from recsys.app.axis_text import joined
 from recsys.app.blobs import Blob, offer
 from recsys.app.i18n.translate import named, say
 from recsys.app.session import Loaded
@@ -31,12 +32,14 @@ _component = st.components.v2.component(
 
 @dataclass(frozen=True, eq=False)
 class Marks:
-    """What stands out, by shape as well as by colour.
+    """Items and places that are highlighted, by shape as well as by colour.
 
-    rated, recommended, alike  item rows, each with a line to say when it is pointed at; recommended ones are numbered
-    focus                      the row of the chosen item
-    you                        (2,) place of the person, with what to call them
-    region                     (n, 2) outline of the region that was chosen
+    rated, recommended, alike  item rows, each with a line for the tooltip; recommended items are numbered in order
+    focus                      row of the chosen item
+    you, you_label             (2,) map coordinates of the user, and the label to show there
+    region                     (n, 2) outline of the selected region, in map coordinates
+
+    Marks are drawn over the dots: alike at the bottom, then rated, recommended, focus and the user on top.
     """
 
     rated: Sequence[tuple[int, str]] = ()
@@ -60,12 +63,14 @@ def movie_map(
     axes: tuple[Axis, Axis] | None = None,
     height: int = 620,
 ) -> None:
-    """Draw a map with its legend; zoom and place survive reruns as long as `key` stays.
+    """Draw a map with its legend. Zoom and pan survive reruns as long as `key` does not change.
 
-    on_click   called with the id of the item that was clicked, before the rerun
-    on_region  called with the outline (n, 2) of a region that was drawn, in the map's units, or None when it is given
-               up; without it there is no lasso
-    axes       across and up, for a map of method "axes": their ends stand at the edges
+    on_click   called with the id of the chosen item, before the rerun: the one whose dot or mark is drawn on top under
+               the pointer, otherwise the nearest one within 12 pixels
+    on_region  called with the outline (n, 2) of a region, in map coordinates, or with None when the region is cleared;
+               without this callback there is no lasso
+    axes       horizontal and vertical axis, for a map of method "axes": their ends are labelled at the edges
+    height     in CSS pixels, at most
     """
     model = loaded.model
     labels = [] if item_map.method == "axes" else loaded.cluster_labels[item_map.method]
@@ -84,7 +89,7 @@ def movie_map(
         key=key,
         data={
             "items": offer(loaded.item_facts),
-            "places": offer(_places(item_map)),
+            "coordinates": offer(_coordinates(item_map)),
             "colours": offer(_codes(colouring)),
             "palette": list(colouring.palette),
             "legend": [[named(name), colour] for name, colour in colouring.legend],
@@ -104,7 +109,7 @@ def movie_map(
             if axes is None
             else {at: [named(axis.low), named(axis.high)] for at, axis in zip("xy", axes, strict=True)},
             "genres": {genre: named(genre) for genre in model.catalog.genre_names},
-            "words": _words(),
+            "words": _words(axes),
             "height": height,
         },
         on_clicked_change=clicked,
@@ -113,7 +118,7 @@ def movie_map(
 
 
 @lru_cache(maxsize=32)
-def _places(item_map: ItemMap) -> Blob:
+def _coordinates(item_map: ItemMap) -> Blob:
     return Blob(np.ascontiguousarray(item_map.coordinates, dtype="<f4").tobytes())
 
 
@@ -123,7 +128,7 @@ def _codes(colouring: Colouring) -> Blob:
 
 
 def outline_of(value: object) -> np.ndarray | None:
-    """The outline (n, 2) that the browser sent, or None where it is none: fewer than three corners, or not numbers."""
+    """The outline (n, 2) that the browser sent; None if it has fewer than three corners or is not numeric."""
     try:
         outline = np.array(value, dtype=np.float64)
     except (TypeError, ValueError):
@@ -133,12 +138,18 @@ def outline_of(value: object) -> np.ndarray | None:
     return outline
 
 
-def _words() -> dict[str, str]:
+def _words(axes: tuple[Axis, Axis] | None) -> dict[str, str]:
+    alt = say(
+        "All movies as dots on a plane; near dots are alike. Arrow keys move, plus and minus zoom, Enter chooses "
+        "the movie in the middle."
+    )
+    if axes is not None:
+        left, right, bottom, top = (named(end) for axis in axes for end in (axis.low, axis.high))
+        alt = joined(
+            alt, say("Across: {left} to {right}. Up: {bottom} to {top}.", left=left, right=right, bottom=bottom, top=top)
+        )
     return {
-        "alt": say(
-            "All movies as dots on a plane; near dots are alike. Arrow keys move, plus and minus zoom, Enter chooses "
-            "the movie in the middle."
-        ),
+        "alt": alt,
         "in": say("Zoom in"),
         "out": say("Zoom out"),
         "whole": say("Show the whole map"),
@@ -152,4 +163,5 @@ def _words() -> dict[str, str]:
         "rated": say("rated"),
         "alike": say("alike"),
         "focus": say("chosen"),
+        "marked": say("Marked on the map"),
     }

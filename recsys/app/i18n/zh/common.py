@@ -32,6 +32,8 @@ WORDS: dict[str, str] = {
     # --- the map ---
     "All movies as dots on a plane; near dots are alike. Arrow keys move, plus and minus zoom, Enter chooses "
     "the movie in the middle.": "所有电影都是平面上的点，相近的点彼此相似。方向键移动，加减号缩放，回车选择中央的电影。",
+    "Across: {left} to {right}. Up: {bottom} to {top}.": "横向：从{left}到{right}。纵向：从{bottom}到{top}。",
+    "Marked on the map": "地图上的标记",
     "Zoom in": "放大",
     "Zoom out": "缩小",
     "Show the whole map": "显示整张地图",
