@@ -146,7 +146,8 @@ def _words(axes: tuple[Axis, Axis] | None) -> dict[str, str]:
     if axes is not None:
         left, right, bottom, top = (named(end) for axis in axes for end in (axis.low, axis.high))
         alt = joined(
-            alt, say("Across: {left} to {right}. Up: {bottom} to {top}.", left=left, right=right, bottom=bottom, top=top)
+            alt,
+            say("Across: {left} to {right}. Up: {bottom} to {top}.", left=left, right=right, bottom=bottom, top=top),
         )
     return {
         "alt": alt,
