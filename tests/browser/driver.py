@@ -1,7 +1,9 @@
-"""The app in a real browser: serve it, open it, rate in it. Shared by the browser tests, screenshots and benchmarks."""
+"""The app in a real browser: serve it, open it, rate in it. Shared by the browser tests and the screenshots."""
 
 from __future__ import annotations
 
+import io
+import json
 import os
 import shutil
 import socket
@@ -9,10 +11,13 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PIL import Image
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Locator, Page, Playwright
@@ -20,17 +25,19 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[2]
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 PATIENCE = 30_000
-"""Milliseconds to wait for something to appear: long, for a machine that is busy; a page takes a second or two."""
+"""Milliseconds to wait for something to appear: generous, for a busy machine; a page takes a second or two."""
+
+Point = tuple[float, float]
 
 
 @contextmanager
-def serving(models: Path, log: Path) -> Iterator[str]:
-    """The address of an app that serves the models of a folder; it ends with the block."""
+def serving(models: Path, log: Path, script: Path = ROOT / "app.py") -> Iterator[str]:
+    """Run the app, or another Streamlit script, over a folder of models until the block ends; yields its address."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     with log.open("w") as out:
-        command = [sys.executable, "-m", "streamlit", "run", str(ROOT / "app.py"), "--server.port", str(port)]
+        command = [sys.executable, "-m", "streamlit", "run", str(script), "--server.port", str(port)]
         command += ["--server.address", "127.0.0.1", "--server.headless", "true", "--server.fileWatcherType", "none"]
         server = subprocess.Popen(
             command,
@@ -73,12 +80,14 @@ def chromium(playwright: Playwright) -> Iterator[Browser]:
 
 
 @contextmanager
-def browsing(browser: Browser, width: int = 1280, dark: bool = False, locale: str = "en-GB") -> Iterator[Page]:
-    """A page of that width that remembers nothing of others. What its scripts complain of is an error at the end."""
+def browsing(
+    browser: Browser, width: int = 1280, dark: bool = False, locale: str = "en-GB", pixel_ratio: float = 1
+) -> Iterator[Page]:
+    """A page of that width with storage of its own. An exception in one of its scripts fails the test at the end."""
     context = browser.new_context(
         viewport={"width": width, "height": 900},
         color_scheme="dark" if dark else "light",
-        device_scale_factor=1,
+        device_scale_factor=pixel_ratio,
         locale=locale,
     )
     try:
@@ -102,7 +111,7 @@ def open_app(page: Page, address: str, path: str = "") -> None:
 
 
 def settle(page: Page) -> None:
-    """Wait until the app has finished what it was asked, and the browser has drawn it."""
+    """Wait until the script has finished and the browser has drawn its output."""
     page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for()
     page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
 
@@ -114,14 +123,65 @@ def map_of(page: Page) -> Locator:
     return found
 
 
-def on_map(page: Page, question: str, argument: Any = None) -> Any:
-    """Ask the map itself: a JavaScript expression in which `map` is it, and `argument` what is given."""
-    return map_of(page).evaluate(f"(root, argument) => {{ const map = root.movieMap; return {question}; }}", argument)
+def until(page: Page, is_true: Callable[[], bool]) -> None:
+    """Wait until a condition holds. Raises AssertionError after `PATIENCE`."""
+    deadline = time.monotonic() + PATIENCE / 1000
+    while not is_true():
+        assert time.monotonic() < deadline, "the condition did not become true in time"
+        page.wait_for_timeout(20)
+
+
+def view_of(page: Page) -> dict[str, float]:
+    """The part of the map in view: map coordinates x and y at the centre of the frame; scale, CSS pixels per unit."""
+    view: dict[str, float] = json.loads(map_of(page).get_attribute("data-view") or "")
+    return view
+
+
+def dots_in_view(page: Page) -> int:
+    """How many dots of the map are in view."""
+    return int(map_of(page).get_attribute("data-in-view") or "")
+
+
+def to_screen(page: Page, x: float, y: float) -> Point:
+    """Pixels of the page at which map coordinates are drawn."""
+    view, (left, top, width, height) = view_of(page), frame_of(page)
+    scale = view["scale"] * _transform(page)
+    return left + width / 2 + (x - view["x"]) * scale, top + height / 2 - (y - view["y"]) * scale
+
+
+def to_map(page: Page, x: float, y: float) -> Point:
+    """Map coordinates at pixels of the page."""
+    view, (left, top, width, height) = view_of(page), frame_of(page)
+    scale = view["scale"] * _transform(page)
+    return view["x"] + (x - left - width / 2) / scale, view["y"] - (y - top - height / 2) / scale
+
+
+def _transform(page: Page) -> float:
+    """Scale of the CSS transforms around the map, 1 without any."""
+    own: float = page.locator(".movie-map canvas.dots").evaluate("canvas => canvas.offsetWidth")
+    return frame_of(page)[2] / own
+
+
+def frame_of(page: Page) -> tuple[float, float, float, float]:
+    """Left, top, width and height of the map's picture, in pixels of the page."""
+    box = page.locator(".movie-map canvas.dots").bounding_box()
+    assert box is not None
+    return box["x"], box["y"], box["width"], box["height"]
+
+
+def nearest(places: dict[str, Point], x: float, y: float) -> str:
+    """Title of the movie whose map coordinates are nearest."""
+    return min(places, key=lambda title: (places[title][0] - x) ** 2 + (places[title][1] - y) ** 2)
 
 
 def marked(page: Page, kind: str) -> list[str]:
-    """Titles that the map marks as rated, recommended or alike."""
-    return on_map(page, "map.data.marks[argument].map(([row]) => map.items.titles[row])", kind)
+    """Titles that the map marks as rated, recommended, alike or focus, as it lists them for screen readers."""
+    return map_of(page).locator(f".marked [data-kind={kind}] bdi").all_text_contents()
+
+
+def picture_of(shown: Page | Locator) -> np.ndarray:
+    """The colours of what is shown of a page or a part of it, (height, width, 3) int, in pixels of the device."""
+    return np.asarray(Image.open(io.BytesIO(shown.screenshot())).convert("RGB"), dtype=int)
 
 
 def find(page: Page, typed: str, title: str, label: str = "Which movies have you seen?") -> None:

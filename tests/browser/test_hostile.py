@@ -4,11 +4,26 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
-from driver import ROOT, browsing, map_of, marked, on_map, open_app, rate, recommended, serving, settle, whole_page
+from driver import (
+    ROOT,
+    browsing,
+    map_of,
+    marked,
+    open_app,
+    rate,
+    recommended,
+    serving,
+    settle,
+    to_screen,
+    whole_page,
+)
+from layout import on_grid
 
+from recsys import store
 from recsys.workflows import inspect as inspect_workflow
 from recsys.workflows import prepare as prepare_workflow
 from recsys.workflows import train as train_workflow
@@ -44,14 +59,18 @@ def titled(at: int) -> str:
     return HOSTILE[at % len(HOSTILE)] if at < len(HOSTILE) else f"{HOSTILE[at % len(HOSTILE)]} {at // len(HOSTILE)}"
 
 
+def item_of(at: int) -> str:
+    return f"m{at}<script>window.hacked=1</script>"
+
+
 @pytest.fixture(scope="module")
-def hostile(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """An app over 120 such movies, with ids that mean harm too, rated by 200 people of four tastes; and bad rows."""
+def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model of 120 such movies, with ids that mean harm too, rated by 200 people of four tastes; and bad rows."""
     rng = np.random.default_rng(0)
     root = tmp_path_factory.mktemp("hostile")
     source, n = root / "raw", N_COPIES * len(HOSTILE)
     source.mkdir()
-    items = [f"m{at}<script>window.hacked=1</script>" for at in range(n)]
+    items = [item_of(at) for at in range(n)]
     with (source / "movies.csv").open("w", newline="", encoding="utf-8") as file:
         rows = csv.writer(file)
         rows.writerow(["movieId", "title", "genres"])
@@ -72,7 +91,14 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     train_workflow.train(data, model, settings={"n_factors": 8})
     inspect_workflow.map_items(model)
     inspect_workflow.clusters(model, method="kmeans")
-    with serving(root / "models", root / "app.log") as where:
+    store.save_map(model, on_grid(store.load_map(model, "tsne")))
+    return root / "models"
+
+
+@pytest.fixture(scope="module")
+def hostile(models: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The app over that model."""
+    with serving(models, tmp_path_factory.mktemp("log") / "app.log") as where:
         yield where
 
 
@@ -91,7 +117,7 @@ def unharmed(page, picture: str) -> None:
 
 
 @pytest.mark.parametrize("width", [1280, 420])
-def test_the_list_the_map_and_the_search(browser, hostile: str, width: int) -> None:
+def test_the_list_the_map_and_the_search(browser, hostile: str, models: Path, width: int) -> None:
     with browsing(browser, width) as page:
         open_app(page, hostile)
         shown = recommended(page)
@@ -103,7 +129,11 @@ def test_the_list_the_map_and_the_search(browser, hostile: str, width: int) -> N
         box = page.get_by_role("combobox", name="Which movies have you seen?")
         box.fill("script window")
         page.get_by_role("option").first.wait_for()
-        on_map(page, "map.point(map.items.titles.indexOf(argument), true)", HOSTILE[0])
+        item_map = store.load_map(models / "hostile", "tsne")
+        at = item_map.item_ids.tolist().index(item_of(0))
+        map_of(page).scroll_into_view_if_needed()
+        page.mouse.move(*to_screen(page, *item_map.coordinates[at].tolist()))
+        page.locator(".movie-map .tip strong").wait_for()
         assert page.locator(".movie-map .tip strong").inner_text() == HOSTILE[0]
         unharmed(page, f"for-you-{width}")
 

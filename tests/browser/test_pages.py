@@ -13,7 +13,6 @@ from driver import (
     find,
     map_of,
     marked,
-    on_map,
     open_app,
     rate,
     recommended,
@@ -26,6 +25,12 @@ from recsys import store
 
 PICTURES = ROOT / "test-output"
 LOOKS = [(1280, False), (1280, True), (420, False), (420, True)]
+
+
+def ends_of_axes(page) -> tuple[str, ...]:
+    """The ends of the map's axes, left, right, bottom and top, as its label tells screen readers."""
+    label = page.locator("canvas.dots").get_attribute("aria-label")
+    return re.search(r"Across: (.+) to (.+)\. Up: (.+) to (.+)\.$", label).groups()
 
 
 def for_you(page, address: str) -> None:
@@ -59,8 +64,7 @@ def dimensions(page, address: str) -> None:
     page.get_by_role("tab", name="Plane").click()
     map_of(page)
     settle(page)
-    ends = on_map(page, "[...map.data.axes.x, ...map.data.axes.y]")
-    assert len(set(ends)) == 4
+    assert len(set(ends_of_axes(page))) == 4
 
 
 def quality(page, address: str) -> None:
@@ -117,13 +121,13 @@ def test_a_link_carries_model_movie_axes_and_user(browser, address: str) -> None
         page.wait_for_function("() => decodeURIComponent(location.search).includes('old')")
         map_of(page)
         settle(page)
-        ends, link = on_map(page, "map.data.axes.y"), page.url
-    assert ends == ["old", "new"]
+        ends, link = ends_of_axes(page), page.url
+    assert ends[2:] == ("old", "new")
     with browsing(browser) as other:
         other.goto(link)
         map_of(other)
         settle(other)
-        assert on_map(other, "map.data.axes.y") == ends
+        assert ends_of_axes(other) == ends
 
 
 def test_an_axis_of_ones_own_is_asked_for_and_steered_along(browser, address: str) -> None:
