@@ -1,14 +1,14 @@
-"""How fast and how large the app is with a model of MovieLens 25M's size; writes its sections of RESULTS.md.
+"""Response times and memory of the app with a model of MovieLens 25M's size; writes its sections of RESULTS.md.
 
-    python benchmarks/app.py prepare     the large model: data, vectors, map, clusters, axes (once, some ten minutes)
-    python benchmarks/app.py scatter     which scatter plot for 60,000 movies: three side by side
-    python benchmarks/app.py view        until list and map are there
-    python benchmarks/app.py rating      from a star to the new list; and the library's part of it
-    python benchmarks/app.py drag        frames a second while the map is moved
-    python benchmarks/app.py sessions    twenty people at once: answers, errors, memory
+    python benchmarks/app.py prepare     builds the large model: data, vectors, map, clusters, axes (about ten minutes)
+    python benchmarks/app.py scatter     compares three scatter plots with 60,000 points
+    python benchmarks/app.py view        time until the list and the map are drawn
+    python benchmarks/app.py rating      time from a rating to the new list, and the library's share of it
+    python benchmarks/app.py drag        frames per second while the map moves
+    python benchmarks/app.py sessions    twenty concurrent sessions: response times, errors, memory
 
-Needs Chromium and playwright (the extra `dev`). Chromium has no graphics card here: it draws in software, on the same
-cores that serve the app, so all times of the browser are upper bounds for a person's own machine.
+Needs Chromium and playwright (extra `dev`). Chromium renders in software on the cores that also serve the app, so all
+browser times are upper bounds.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ PARTS = {"scatter": scatter, "view": view, "rating": rating, "drag": drag}
 
 
 def main() -> None:
-    """Run one part and replace its section of RESULTS.md; exit status 1 where something went wrong."""
+    """Run one part and replace its section of RESULTS.md; exit status 1 if a session failed."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("part", choices=("prepare", *PARTS, "sessions"))
-    parser.add_argument("--root", type=Path, default=large.default_root(), help="where the large model lies")
-    parser.add_argument("--sessions", type=int, default=N_SESSIONS, help="people at once")
-    parser.add_argument("--rounds", type=int, default=N_ROUNDS, help="movies that each of them rates")
+    parser.add_argument("--root", type=Path, default=large.default_root(), help="folder of the large model")
+    parser.add_argument("--sessions", type=int, default=N_SESSIONS, help="concurrent sessions")
+    parser.add_argument("--rounds", type=int, default=N_ROUNDS, help="movies rated per session")
     given = parser.parse_args()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the servers end with it
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the servers are stopped
     errors: list[str] = []
     try:
         if given.part == "prepare":

@@ -1,10 +1,10 @@
-"""An input of MovieLens 25M's shape, grown from a smaller data set, for where the real one cannot be fetched.
+"""A synthetic input with the shape of MovieLens 25M, expanded from a smaller dataset.
 
-After the fractal expansions of Belletti et al. 2019, "Scalable Realistic Recommendation Datasets through Fractal
-Expansions": every user and item becomes several copies, and the block of user copy a and item copy b keeps each
-original interaction with a probability of its own. The probabilities fall with b as a power law and vary with a, so
-that copies of one movie differ in popularity and the long tail stays long. Patterns of taste inside a block are those
-of the original.
+Based on the fractal expansions of Belletti et al. 2019, "Scalable Realistic Recommendation Datasets through Fractal
+Expansions": every user and item is copied several times, and the block of user copy a and item copy b keeps each
+original interaction with a probability that depends on (a, b). The probability decreases with b as a power law and
+varies with a, so that copies of a movie differ in popularity and the distribution keeps its long tail. Within a block
+the preferences are those of the original.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ def expand(
     """A binary CSR float32 matrix (users · user_copies, items · item_copies) with about `kept` interactions.
 
     From `ml-1m` the defaults give 163,080 users × 59,296 movies (empty ones included), 24.7 million interactions.
-    Needs about 12 bytes an interaction besides the result.
+    Needs about 12 bytes per interaction in addition to the result.
     """
     rng = np.random.default_rng(seed)
     coo = sp.coo_matrix(matrix)
     by_user = rng.lognormal(0.0, 0.7, user_copies)
     by_item = 1.0 / np.arange(1, item_copies + 1) ** 1.2
     wanted = kept / coo.nnz / (by_user[:, None] * by_item).sum()
-    for _ in range(50):  # no block keeps more than everything: what the cut takes away, the others give
+    for _ in range(50):  # probabilities are capped at 1: rescale the others to reach `kept`
         keep = np.minimum(by_user[:, None] * by_item * wanted, 1.0)
         wanted *= kept / (coo.nnz * keep.sum())
     users, items = [], []

@@ -1,4 +1,4 @@
-"""Other libraries behind the same promise as our models, so that one search and one judge serve all. Needs
+"""Adapters that give other libraries the interface of our learners, so that tuning and evaluation are the same. Needs
 `.[bench]`."""
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ THREADS = os.cpu_count() or 1
 
 @dataclass(frozen=True)
 class IrspackIALS(Learner):
-    """irspack's iALS, conjugate gradient, loss as in Rendle et al. 2022."""
+    """irspack's iALS with conjugate gradient; loss of Rendle et al. 2022."""
 
     name: ClassVar[str] = "irspack iALS"
     summary: ClassVar[str] = ""
@@ -38,7 +38,7 @@ class IrspackIALS(Learner):
     seed: int = setting(42, "")
 
     def trainer(self, matrix: sp.csr_matrix) -> IALSRecommender:
-        """The library's object, not yet trained."""
+        """The library's model, untrained."""
         return IALSRecommender(
             matrix,
             n_components=self.n_factors,
@@ -53,10 +53,10 @@ class IrspackIALS(Learner):
     def _learn(
         self, weights: Interactions, progress: Progress | None = None, watch: Watch | None = None
     ) -> EmbeddingSpace:
-        """Train; the object is kept for folding in."""
+        """Train; the library's model is kept for fold-in."""
         model = self.trainer(weights.matrix)
         model.start_learning()
-        for _ in range(self.epochs):  # `learn` would print a bar
+        for _ in range(self.epochs):  # `learn` prints a progress bar
             model.run_epoch()
         object.__setattr__(self, "_model", model)
         return EmbeddingSpace(
@@ -64,17 +64,17 @@ class IrspackIALS(Learner):
         )
 
     def fold_in(self, space: Fitted, ratings: sp.csr_matrix) -> np.ndarray:
-        """Vectors of new users as the library computes them."""
+        """Vectors of new users, computed by the library."""
         return self._model.compute_user_embedding(sp.csr_matrix(ratings))  # type: ignore[attr-defined]
 
     def contributions(self, space: Fitted, ratings: sp.csr_matrix, item_rows: np.ndarray) -> np.ndarray:
-        """Not offered."""
+        """Not supported."""
         raise Unsupported(self.name)
 
 
 @dataclass(frozen=True)
 class ImplicitBPR(Learner):
-    """implicit's BPR; it draws negatives as often as they were rated."""
+    """implicit's BPR, which draws negatives in proportion to their number of ratings."""
 
     name: ClassVar[str] = "implicit BPR"
     summary: ClassVar[str] = ""
@@ -88,7 +88,7 @@ class ImplicitBPR(Learner):
     def _learn(
         self, weights: Interactions, progress: Progress | None = None, watch: Watch | None = None
     ) -> EmbeddingSpace:
-        """Train on one thread, so that it can be repeated."""
+        """Train on one thread, for reproducible results."""
         model = BayesianPersonalizedRanking(
             factors=self.n_factors,
             learning_rate=self.learning_rate,
@@ -102,19 +102,19 @@ class ImplicitBPR(Learner):
         return EmbeddingSpace(model.user_factors, model.item_factors, weights.user_ids, weights.item_ids, has_bias=True)
 
     def fold_in(self, space: Fitted, ratings: sp.csr_matrix) -> np.ndarray:
-        """Not offered by the library; users without ratings have a zero vector."""
+        """Not supported by the library: returns zero vectors."""
         return np.zeros((ratings.shape[0], vectors_of(space, self.name).item_factors.shape[1]), np.float32)
 
     def contributions(self, space: Fitted, ratings: sp.csr_matrix, item_rows: np.ndarray) -> np.ndarray:
-        """Not offered."""
+        """Not supported."""
         raise Unsupported(self.name)
 
 
 class _ItemModel(Learner):
-    """What irspack's item-item models share."""
+    """Base class of irspack's item-item models."""
 
     def recommender(self, matrix: sp.csr_matrix) -> SLIMRecommender | RP3betaRecommender:
-        """The library's object, not yet trained."""
+        """The library's model, untrained."""
         raise NotImplementedError
 
     def _learn(
@@ -124,7 +124,7 @@ class _ItemModel(Learner):
         return ItemWeights(sp.csr_matrix(self.recommender(weights.matrix).learn().W), weights.item_ids)
 
     def fold_in(self, space: Fitted, ratings: sp.csr_matrix) -> np.ndarray:
-        """Not needed."""
+        """Not supported."""
         raise Unsupported(self.name)
 
     contributions = fold_in  # type: ignore[assignment]
@@ -132,7 +132,7 @@ class _ItemModel(Learner):
 
 @dataclass(frozen=True)
 class IrspackSLIM(_ItemModel):
-    """Sparse linear weights by elastic net."""
+    """Sparse linear item weights by elastic net."""
 
     name: ClassVar[str] = "irspack SLIM"
     summary: ClassVar[str] = ""
@@ -142,13 +142,13 @@ class IrspackSLIM(_ItemModel):
     seed: int = setting(42, "")
 
     def recommender(self, matrix: sp.csr_matrix) -> SLIMRecommender:
-        """With the library's own other settings."""
+        """Other settings are the library's defaults."""
         return SLIMRecommender(matrix, alpha=self.alpha, l1_ratio=self.l1_ratio, n_threads=THREADS)
 
 
 @dataclass(frozen=True)
 class IrspackRP3beta(_ItemModel):
-    """Random walks of three steps, popularity held down."""
+    """Three-step random walks with a popularity penalty."""
 
     name: ClassVar[str] = "irspack RP3beta"
     summary: ClassVar[str] = ""
@@ -159,5 +159,5 @@ class IrspackRP3beta(_ItemModel):
     seed: int = setting(42, "")
 
     def recommender(self, matrix: sp.csr_matrix) -> RP3betaRecommender:
-        """With the library's own other settings."""
+        """Other settings are the library's defaults."""
         return RP3betaRecommender(matrix, alpha=self.alpha, beta=self.beta, top_k=self.top_k, n_threads=THREADS)

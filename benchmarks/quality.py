@@ -1,12 +1,12 @@
-"""How well the models rank, beside the peers, on public protocols: `make bench` writes the tables into RESULTS.md.
+"""Ranking quality of our models and of other libraries on public protocols: `make bench` writes RESULTS.md.
 
-Every model is searched with the same number of trials on a validation part of the training data, trained again on the
-whole of it with the best settings, and judged once on the test part; "default" is the same without a search.
+Every model is tuned with the same number of trials on a validation part of the training data, retrained on all training
+data with the best settings, and evaluated once on the test part; "default" is the same without tuning.
 
-    python benchmarks/quality.py ml-100k       the protocol of the `recommenders` package, judged by its own metric
-    python benchmarks/quality.py ml-1m         strong generalization: half of a new user's ratings known
-    python benchmarks/quality.py dimensions    the curve of quality against the number of factors
-    python benchmarks/quality.py ml-20m        Liang et al. 2018; needs 20M ratings, fetched on first use
+    python benchmarks/quality.py ml-100k       the protocol of the `recommenders` package, cross-checked with its metric
+    python benchmarks/quality.py ml-1m         strong generalization: new users, half of whose ratings are known
+    python benchmarks/quality.py dimensions    quality as a function of the number of factors
+    python benchmarks/quality.py ml-20m        Liang et al. 2018; needs MovieLens 20M, downloaded on first use
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from recsys.models import ALS, BPR, EASE, IALS, ItemKNN, Popular
 THREADS = os.cpu_count() or 1
 DIMENSIONS = (1, 2, 4, 8, 16, 32, 64, 128)
 Contender = tuple[str, type[Any], dict[str, Any]]
-"""Shown name, learner, fixed settings."""
+"""Display name, learner, fixed settings."""
 
 
 def compete(
@@ -48,7 +48,7 @@ def compete(
     metrics: list[str],
     trials: int,
 ) -> list[str]:
-    """A table row for each contender, by default and tuned: metrics with interval of the first, and what was chosen."""
+    """A table row per contender, default and tuned: the metrics (the first with its interval), the chosen settings."""
     rows = []
     at = tuple(sorted({int(metric.partition("@")[2]) for metric in metrics}))
     for name, learner, fixed in contenders:
@@ -94,10 +94,9 @@ def ml_100k(trials: int) -> list[str]:
         return HoldOut(known, known, _csr(test, matrix.shape))
 
     train, test = split(everything, 0.75, 42)
-    validations = [
-        held(*split(train, 0.9, seed)) for seed in (42, 43, 44)
-    ]  # nearly as much to learn from as at the end
-    judged = held(train, test)
+    # A small validation part leaves nearly as much training data as the final run has.
+    validations = [held(*split(train, 0.9, seed)) for seed in (42, 43, 44)]
+    test_split = held(train, test)
     contenders: list[Contender] = [
         ("recsys `ials`", IALS, {"n_factors": 128}),
         ("recsys `als` (implicit's kernel)", ALS, {}),
@@ -108,10 +107,10 @@ def ml_100k(trials: int) -> list[str]:
         ("recsys `bpr`", BPR, {}),
         ("implicit BPR", ImplicitBPR, {}),
     ]
-    rows = compete(contenders, validations, judged, data.catalog, ["ndcg@10", "map@10", "recall_all@10"], trials)
-    model = IALS().fit(Dataset(judged.train, data.catalog))
-    ours = rank_quality(model, judged, auc=False)
-    listed = _lists(model, judged)
+    rows = compete(contenders, validations, test_split, data.catalog, ["ndcg@10", "map@10", "recall_all@10"], trials)
+    model = IALS().fit(Dataset(test_split.train, data.catalog))
+    ours = rank_quality(model, test_split, auc=False)
+    listed = _lists(model, test_split)
     theirs = ndcg_at_k(
         test, listed, k=10, col_user="row", col_item="column", col_rating="rating", col_prediction="score"
     )
@@ -119,10 +118,10 @@ def ml_100k(trials: int) -> list[str]:
     return [
         "## ML-100K, the protocol of the `recommenders` package",
         "",
-        f"75 % of each item's ratings to learn from, the rest hidden; {trials} trials a model on three draws of "
-        "a tenth of the training part. nDCG@10 with its 95 % interval over users. Published there: BiVAE .4751, "
-        f"BPR .4420, LightGCN .4176. For `ials` by default (64 factors), that package's own nDCG@10 is {theirs:.6f}, "
-        f"ours {ours['ndcg@10'] * n:.6f}.",
+        f"75 % of each item's ratings are used for training, the rest is held out; {trials} trials per model on three "
+        "random tenths of the training part. nDCG@10 with its 95 % interval over users. Published by that package: "
+        "BiVAE .4751, BPR .4420, LightGCN .4176. For `ials` with default settings (64 factors), the package computes "
+        f"an nDCG@10 of {theirs:.6f}, we compute {ours['ndcg@10'] * n:.6f}.",
         "",
         "| model | settings | nDCG@10 | MAP@10 | recall@10 | chosen |",
         "|---|---|---|---|---|---|",
@@ -131,7 +130,7 @@ def ml_100k(trials: int) -> list[str]:
 
 
 def _in_published_order(frame: pd.DataFrame, data: Interactions) -> pd.DataFrame:
-    """Rows in the order of the published file: that split draws by position."""
+    """Rows in the order of the published file, because that split samples by position."""
     raw = ingest.find_source(datasets.fetch("ml-100k")).ratings
     pairs = pd.read_csv(raw, sep="\t", header=0 if raw.suffix == ".inter" else None).iloc[:, :2]
     pairs.columns = pd.Index(["user", "item"])
@@ -146,7 +145,7 @@ def _csr(frame: pd.DataFrame, shape: tuple[int, int]) -> sp.csr_matrix:
 
 
 def _lists(model: Any, split: HoldOut) -> pd.DataFrame:
-    """The ten best items of every user as that package wants them."""
+    """The ten best items of every user, in the format of that package."""
     from recsys.recommend.topn import batch_of_users, recommend
 
     table = recommend(model, batch_of_users(model, split.known), 10)
@@ -160,7 +159,7 @@ def _lists(model: Any, split: HoldOut) -> pd.DataFrame:
 
 
 def ml_1m(trials: int) -> list[str]:
-    """Strong generalization: a fifth of the users is new, half of what they rated is known."""
+    """Strong generalization: a fifth of the users is new, and half of their ratings are known."""
     from peers import IrspackIALS, IrspackRP3beta, IrspackSLIM
 
     data = prepared("ml-1m")
@@ -180,8 +179,8 @@ def ml_1m(trials: int) -> list[str]:
     return [
         "## ML-1M, strong generalization",
         "",
-        f"{test.known.n_users:,} users kept from training, half of each one's ratings known, the rest hidden; "
-        f"{trials} trials a model, judged on other users than the test. All ratings are positive.",
+        f"{test.known.n_users:,} users are excluded from training; half of each one's ratings is known, the rest held "
+        f"out; {trials} trials per model, evaluated on other users than the test. All ratings count as positive.",
         "",
         "| model | settings | nDCG@20 | nDCG@10 | recall@20 | chosen |",
         "|---|---|---|---|---|---|",
@@ -190,7 +189,7 @@ def ml_1m(trials: int) -> list[str]:
 
 
 def dimensions(picture: Path) -> list[str]:
-    """nDCG@10 against the number of factors, defaults otherwise, with intervals: a table and a picture."""
+    """nDCG@10 by number of factors, other settings at their defaults, with intervals: a table and a chart."""
     import matplotlib as mpl
 
     mpl.use("Agg")
@@ -218,17 +217,17 @@ def dimensions(picture: Path) -> list[str]:
     axes.set_xscale("log", base=2)
     axes.set_xticks(DIMENSIONS, [str(d) for d in DIMENSIONS])
     axes.set_xlabel("dimensions")
-    axes.set_ylabel("nDCG@10 on hidden ratings")
-    axes.set_title("What each added axis brings", loc="left")
+    axes.set_ylabel("nDCG@10 on held-out ratings")
+    axes.set_title("Gain from each added dimension", loc="left")
     axes.legend(frameon=False)
     axes.spines[["top", "right"]].set_visible(False)
     picture.parent.mkdir(exist_ok=True)
     figure.savefig(picture, dpi=150)
     return [
-        "## What each added dimension brings",
+        "## Gain from each added dimension",
         "",
-        "nDCG@10, protocol `random` (a fifth of each user's ratings hidden), settings as they are by default. The "
-        "picture is `docs/dimensions.png`.",
+        "nDCG@10, protocol `random` (a fifth of each user's ratings held out), default settings. The chart is "
+        "`docs/ndcg-by-dimension.png`.",
         "",
         f"| data | model | {' | '.join(f'd = {d}' for d in DIMENSIONS)} |",
         f"|---|---|{'---|' * len(DIMENSIONS)}",
@@ -239,8 +238,8 @@ def dimensions(picture: Path) -> list[str]:
 def liang(data: Dataset, n_held: int, seed: int = 98765) -> tuple[HoldOut, HoldOut]:
     """The split of Liang et al. 2018, "Variational Autoencoders for Collaborative Filtering": (validation, test).
 
-    Ratings above 3.5, users with at least five of them; `n_held` users for each part, kept from training, a fifth of
-    their items hidden. Only items that training has seen count.
+    Ratings above 3.5, users with at least five of them; `n_held` users per part are excluded from training, and a
+    fifth of their items is held out. Items that do not occur in training are excluded.
     """
     liked = data.interactions.select(data.interactions.matrix.data > 3.5).matrix
     liked = liked[np.diff(liked.indptr) >= 5]
@@ -266,7 +265,7 @@ def liang(data: Dataset, n_held: int, seed: int = 98765) -> tuple[HoldOut, HoldO
 
 
 def ml_20m(name: str, n_held: int, trials: int) -> list[str]:
-    """The protocol of Mult-VAE and EASE, on `name`."""
+    """The protocol of the Mult-VAE and EASE papers, on dataset `name`."""
     data = prepared(name)
     validation, test = liang(data, n_held)
     catalog = data.catalog.take(test.train.item_ids)
@@ -277,8 +276,8 @@ def ml_20m(name: str, n_held: int, trials: int) -> list[str]:
     return [
         f"## {name}, Liang et al. 2018",
         "",
-        f"{n_held:,} + {n_held:,} users kept from training, a fifth of what they like hidden; "
-        f"{test.train.n_users:,} users × {test.train.n_items:,} movies to learn from. Published for ML-20M, R@20 / "
+        f"{n_held:,} + {n_held:,} users are excluded from training and a fifth of their liked movies is held out; "
+        f"training data: {test.train.n_users:,} users × {test.train.n_items:,} movies. Published for ML-20M, R@20 / "
         "R@50 / nDCG@100: EASE .391/.521/.420, Mult-VAE .395/.537/.426, RecVAE .414/.553/.442.",
         "",
         "| model | settings | nDCG@100 | recall@20 | recall@50 | chosen |",
@@ -291,9 +290,9 @@ def main() -> None:
     """Run one protocol and replace its section of RESULTS.md."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("protocol", choices=("ml-100k", "ml-1m", "dimensions", "ml-20m"))
-    parser.add_argument("--trials", type=int, default=40, help="of each model's search")
-    parser.add_argument("--held", type=int, default=10_000, help="users of each part in ml-20m")
-    parser.add_argument("--data", default="ml-20m", help="another data set for the protocol of ml-20m")
+    parser.add_argument("--trials", type=int, default=40, help="tuning trials per model")
+    parser.add_argument("--held", type=int, default=10_000, help="users per part in ml-20m")
+    parser.add_argument("--data", default="ml-20m", help="dataset for the protocol of ml-20m")
     chosen = parser.parse_args()
     try:
         if chosen.protocol == "ml-100k":
@@ -301,7 +300,7 @@ def main() -> None:
         elif chosen.protocol == "ml-1m":
             lines = ml_1m(chosen.trials)
         elif chosen.protocol == "dimensions":
-            lines = dimensions(Path(__file__).parents[1] / "docs" / "dimensions.png")
+            lines = dimensions(Path(__file__).parents[1] / "docs" / "ndcg-by-dimension.png")
         else:
             lines = ml_20m(chosen.data, chosen.held, chosen.trials)
     except RecsysError as error:

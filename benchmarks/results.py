@@ -1,4 +1,4 @@
-"""What the benchmarks share: where their data come from, and RESULTS.md, in which each run replaces its section."""
+"""Shared by all benchmarks: loading the data, and RESULTS.md, in which each run replaces its own section."""
 
 from __future__ import annotations
 
@@ -15,13 +15,14 @@ from recsys.workflows import prepare as prepare_workflow
 
 RESULTS = Path(__file__).with_name("RESULTS.md")
 HEAD = (
-    "# Measured\n\nEverything here was written by `make bench`. Ratios count, not seconds: each section is one run, "
-    f"side by side, on {os.cpu_count()} cores ({platform.machine()}), Python {platform.python_version()}.\n"
+    "# Benchmark results\n\nWritten by `make bench`. Each section is one run in which all contenders took turns: "
+    f"compare the ratios, not the seconds. Machine: {os.cpu_count()} cores ({platform.machine()}), "
+    f"Python {platform.python_version()}.\n"
 )
 
 
 def prepared(name: str) -> Dataset:
-    """A data set from data/prepared, made from data/raw or fetched where it is not there yet. Raises RecsysError."""
+    """A dataset from data/prepared; prepared (and downloaded) first if it is missing. Raises RecsysError."""
     folder = datasets.data_root() / "prepared" / name
     if not (folder / store.INTERACTIONS).is_file():
         prepare_workflow.prepare(name, folder, say=lambda line: print(line, file=sys.stderr))
@@ -29,7 +30,7 @@ def prepared(name: str) -> Dataset:
 
 
 def write_section(lines: list[str], path: Path = RESULTS) -> None:
-    """Put a section, its heading first, in the place of the one of the same heading, or at the end."""
+    """Replace the section with the same heading (`lines[0]`), or append a new one."""
     old = path.read_text(encoding="utf-8") if path.is_file() else HEAD
     sections = re.split(r"^(?=## )", old, flags=re.M)[1:]
     new = "\n".join(lines).strip() + "\n"

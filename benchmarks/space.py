@@ -1,11 +1,11 @@
-"""How legible the latent space is: `make bench` writes the tables into RESULTS.md.
+"""How interpretable the embedding space is: `make bench` writes the tables into RESULTS.md.
 
-    python benchmarks/space.py axes        ways to turn the factors, names that hold, controls, asked-for axes
-    python benchmarks/space.py steering    who goes where they are sent, and what it costs
-    python benchmarks/space.py maps        layouts: fidelity, landing of newcomers, time
-    python benchmarks/space.py analogies   sequels and remakes, beside chance and beside plain neighbours
+    python benchmarks/space.py axes        rotations, verified names, controls, asked-for axes
+    python benchmarks/space.py steering    effect and cost of steering
+    python benchmarks/space.py maps        layouts: fidelity, placement of new items, time
+    python benchmarks/space.py analogies   sequels and remakes, compared with chance and with plain neighbours
 
-Models are `ials` with its default settings; movies with twenty ratings or more are judged.
+All models are `ials` with default settings; movies with fewer than 20 ratings are excluded.
 """
 
 from __future__ import annotations
@@ -38,11 +38,11 @@ from recsys.space.rotation import Method, turn
 
 DATASETS = ("ml-1m", "ml-100k", "ml-latest-small")
 FIRST = 20
-"""Axes that a person would look at."""
+"""Axes that are counted: those a reader would look at."""
 
 
 def trained(name: str) -> tuple[Model, Interactions]:
-    """The default model of a data set, and the data."""
+    """The default model of a dataset, and its interactions."""
     data = prepared(name)
     return MODELS[DEFAULT_MODEL]().fit(data), data.interactions
 
@@ -50,25 +50,23 @@ def trained(name: str) -> tuple[Model, Interactions]:
 def axes() -> list[str]:
     """Discovered axes by each method, the shuffled control, and asked-for axes."""
     lines = [
-        "## Axes of the latent space",
+        "## Axes of the embedding space",
         "",
-        "`best axis` is the AUC of a genre along the axis that tells it best, mean over genres; `other half` the same "
-        "on half of the movies with the axis picked on the other half, mean of ten deals. `named` counts the first "
-        f"{FIRST} axes with a true name, `stable` those found again (cosine ≥ {STABLE}) on users drawn with "
-        "replacement, median of five refits; `shuffled` counts named axes of all when the vectors are dealt to other "
-        "movies, mean "
-        "of ten deals. `python benchmarks/space.py axes`",
+        "`best axis` is the AUC of a genre along the axis that separates it best, mean over genres; `other half` is "
+        "the same on one half of the movies with the axis chosen on the other half, mean of ten splits. `named` counts "
+        f"the first {FIRST} axes with a verified name, `stable` those found again (cosine ≥ {STABLE}) on bootstrap "
+        "samples of the users, median of five refits; `shuffled` counts named axes among all after permuting the "
+        "vectors between movies, mean of ten permutations. `python benchmarks/space.py axes`",
         "",
         "| data | method | best axis | other half | stable | named | shuffled |",
         "|---|---|---|---|---|---|---|",
     ]
     asked = [
         "",
-        "Asked-for axes, on movies the probe has not seen, with the 95 % interval; and what popularity or the year "
-        "alone, "
-        "the best learned dimension, and shuffled answers reach:",
+        "Asked-for axes, on movies the probe was not trained on, with the 95 % interval; controls: popularity alone, "
+        "year alone, the best learned dimension, and shuffled answers.",
         "",
-        "| data | axis | held out | popularity | year | raw dimension | shuffled | in the space |",
+        "| data | axis | held out | popularity | year | learned dimension | shuffled | in the space |",
         "|---|---|---|---|---|---|---|---|",
     ]
     for name in DATASETS:
@@ -113,35 +111,31 @@ def axes() -> list[str]:
 
 
 def picked_on_one_half(along: np.ndarray, carries: np.ndarray, n_deals: int = 10) -> float:
-    """Mean AUC of the attributes (n, m) along the axis (n, k) and in the sense picked for each on the other half."""
+    """Mean AUC of the attributes (n, m) along the axis (n, k), with axis and sign chosen on the other half."""
     found = []
     for seed in range(n_deals):
         half = np.random.default_rng(seed).permutation(len(along)) < len(along) // 2
         for one, other in ((half, ~half), (~half, half)):
-            picked_by, told_by = auc(along[one], carries[one]), auc(along[other], carries[other])
+            picked_by, tested_by = auc(along[one], carries[one]), auc(along[other], carries[other])
             both = np.concatenate([picked_by, 1 - picked_by], axis=1)
             best = np.nan_to_num(both).argmax(axis=1)
-            found.append(np.concatenate([told_by, 1 - told_by], axis=1)[np.arange(len(best)), best])
+            found.append(np.concatenate([tested_by, 1 - tested_by], axis=1)[np.arange(len(best)), best])
     return float(np.nanmean(found))
 
 
 def steering() -> list[str]:
-    """Every user sent along every built-in axis: who goes there, what it costs, and what else moves."""
+    """Every user steered along every built-in axis: effect, cost, and change along other axes."""
     lines = [
         "## Steering",
         "",
-        "Every user is sent by ±1 along each built-in axis; their list of 20 before and after. `go there` is the share "
-        "whose "
-        "mean coordinate moves that way, `monotone` the share for whom it rises at each step from -2 to 2, `by` the "
-        "mean "
-        "move in standard deviations, `others` the mean distance moved along the other three axes, `given up` the "
-        "median "
-        "share of the score by taste alone that the new list loses, `kept` the share of the old list that is still on "
-        "it, "
-        "`nDCG@10` that of the list for the hidden fifth of the ratings (protocol random), unsteered in brackets. "
-        "`python benchmarks/space.py steering`",
+        "Every user is steered by ±1 along each built-in axis; their top-20 lists before and after are compared. "
+        "`moved` is the share of users whose mean coordinate moves in that direction, `monotone` the share for whom it "
+        "rises at each step from -2 to 2, `shift` the mean change in standard deviations, `others` the mean absolute "
+        "change along the other three axes, `score loss` the median share of the unsteered score that the new list "
+        "gives up, `kept` the share of the old list that remains, `nDCG@10` that of the list for the held-out fifth "
+        "of the ratings (protocol random), unsteered in brackets. `python benchmarks/space.py steering`",
         "",
-        "| data | axis | amount | go there | monotone | by | others | given up | kept | nDCG@10 |",
+        "| data | axis | amount | moved | monotone | shift | others | score loss | kept | nDCG@10 |",
         "|---|---|---|---|---|---|---|---|---|---|",
     ]
     for name in DATASETS:
@@ -182,7 +176,7 @@ def steering() -> list[str]:
 
 
 def _rows(model: Model, table: object) -> np.ndarray:
-    """Lists of twenty as item rows, (n_users, 20)."""
+    """Lists of 20 as item rows, (n_users, 20)."""
     return model.space.item_rows(table["item_id"].to_numpy()).reshape(-1, 20)  # type: ignore[index]
 
 
@@ -191,9 +185,8 @@ def analogies() -> list[str]:
     lines = [
         "## Analogies",
         "",
-        "“A is to its sequel (remake) as B is to ?”, pairs from titles by rule; share of questions whose answer is "
-        "among "
-        "ten. `neighbours` answers with what is nearest to B alone: what the arithmetic has to beat. "
+        "“A is to its sequel (remake) as B is to ?”, with pairs derived from titles by rule; share of questions whose "
+        "answer is in the top ten. `neighbours` returns the nearest items of B alone: the baseline for the arithmetic. "
         "`python benchmarks/space.py analogies`",
         "",
         "| data | kind | pairs | questions | hits@10 | neighbours | chance | shuffled vectors |",
@@ -215,17 +208,15 @@ def analogies() -> list[str]:
 
 
 def maps() -> list[str]:
-    """Every kind of map: how true, how well newcomers land, how it stands a refit, how long it takes."""
+    """Every map method: fidelity, placement of new items, stability under a refit, time."""
     lines = [
         "## Maps",
         "",
-        "Fidelity by cosine neighbours among all movies. `landing` is the median distance between a movie's place and "
-        "where "
-        "it would land if it came later, in median distances of random pairs; `refit` is how far movies move "
-        "(alignment "
-        "residual) when the model is trained with another seed and the map is made with the earlier one as start; `s` "
-        "is "
-        "one layout on one thread with its measuring. `python benchmarks/space.py maps`",
+        "Fidelity by cosine neighbours among all movies. `landing` is the median distance between a movie's position "
+        "and the position it would get if it were added later, in units of the median distance of random pairs; "
+        "`refit` is how far movies move (alignment residual) when the model is retrained with another seed and "
+        "the map starts from the earlier one; `s` is one layout on one thread, including its measurement. "
+        "`python benchmarks/space.py maps`",
         "",
         "| data | map | trustworthiness | continuity | recall@15 | landing | recall@15 of landing | refit | s |",
         "|---|---|---|---|---|---|---|---|---|",

@@ -1,11 +1,12 @@
-"""How fast the parts are beside what people would use instead; `make bench` writes the tables into RESULTS.md.
+"""Speed of our components and of the usual alternatives; `make bench` writes the tables into RESULTS.md.
 
     python benchmarks/speed.py parts              CSV → matrix, exact top-k
-    python benchmarks/speed.py epochs             an epoch of iALS on an input of MovieLens 25M's shape
-    python benchmarks/speed.py time-to-quality    training time until the quality that implicit reaches
+    python benchmarks/speed.py epochs             one epoch of iALS on an input with the shape of MovieLens 25M
+    python benchmarks/speed.py time-to-quality    training time until implicit's final quality is reached
     python benchmarks/speed.py evaluation         all metrics for all users
 
-The inputs are made here, the same at every run. Ratios count, not seconds: contenders take turns, medians are compared.
+The inputs are generated and identical in every run. Contenders take turns and medians are compared: read the ratios,
+not the seconds.
 """
 
 from __future__ import annotations
@@ -48,13 +49,13 @@ from recsys.topk import top_k
 
 THREADS = os.cpu_count() or 1
 EPOCHS = 5
-JUDGED = 5000
-"""Users on whom time to quality is judged; all take part in training."""
+EVALUATED = 5000
+"""Users that time to quality is evaluated on; all users are trained on."""
 RUNS = 3
 
 
 def long_tailed(n_users: int, n_items: int, n_ratings: int, seed: int = 0) -> pd.DataFrame:
-    """Distinct (user, item) pairs, items drawn by Zipf's law, with half-star ratings and times."""
+    """Distinct (user, item) pairs, items drawn from a Zipf distribution, with half-star ratings and timestamps."""
     rng = np.random.default_rng(seed)
     weight = 1 / np.arange(1, n_items + 1) ** 0.8
     pairs = np.unique(
@@ -72,7 +73,7 @@ def long_tailed(n_users: int, n_items: int, n_ratings: int, seed: int = 0) -> pd
 
 
 def in_turn(*contenders: Callable[[], object]) -> list[float]:
-    """Median seconds of each, run one after the other RUNS times, so that a slow spell of the machine hits all."""
+    """Median seconds of each; they alternate RUNS times, so that a slow phase of the machine affects all."""
     seconds: list[list[float]] = [[] for _ in contenders]
     for _ in range(RUNS):
         for at, run in enumerate(contenders):
@@ -83,7 +84,7 @@ def in_turn(*contenders: Callable[[], object]) -> list[float]:
 
 
 def prepare_rows() -> list[str]:
-    """CSV → checked, ordered matrix, beside pandas doing the least that is needed."""
+    """CSV → validated, sorted matrix, compared with the minimum in pandas."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "ratings.csv"
         ratings = long_tailed(40_000, 20_000, 6_000_000)
@@ -104,7 +105,7 @@ def prepare_rows() -> list[str]:
 
 
 def top_k_rows() -> list[str]:
-    """Exact top-10 of 59k movies, seen ones removed, beside implicit and plain NumPy."""
+    """Exact top-10 of 59k movies without seen ones, compared with implicit and plain NumPy."""
     rng = np.random.default_rng(0)
     n_users, n_items, d, k = 16_384, 59_000, 64, 10
     users = rng.normal(size=(n_users, d)).astype(np.float32)
@@ -133,7 +134,7 @@ def top_k_rows() -> list[str]:
     def ours() -> np.ndarray:
         return top_k(lambda rows: users[rows] @ items.T, n_users, n_items, k, exclude=seen, n_threads=THREADS)[0]
 
-    assert (ours() == by_implicit()).mean() > 0.999  # the same lists, but for ties in the last bit
+    assert (ours() == by_implicit()).mean() > 0.999  # the same lists, except for ties in the last bit
     taken = in_turn(ours, by_implicit, by_numpy)
     names = ("recsys top_k", "implicit recommend", "NumPy, 512 users at a time")
     return [
@@ -144,7 +145,7 @@ def top_k_rows() -> list[str]:
 
 
 def ials_section(matrix: sp.csr_matrix) -> list[str]:
-    """Seconds of an epoch and what it leaves of the objective, side by side, at the same settings."""
+    """Seconds per epoch and the objective reached, with the same settings for all."""
     transposed = matrix.T.tocsr()
     rows = []
     for d in (64, 128):
@@ -170,21 +171,20 @@ def ials_section(matrix: sp.csr_matrix) -> list[str]:
             )
             print(rows[-1], file=sys.stderr, flush=True)
     return [
-        "## One epoch of ALS on an input of MovieLens 25M's shape",
+        "## One epoch of ALS on an input with the shape of MovieLens 25M",
         "",
         f"{matrix.shape[0]:,} users × {matrix.shape[1]:,} movies, {matrix.nnz:,} interactions "
-        f"(`benchmarks/expand.py`); median of {EPOCHS} epochs, taken in turns. The objective is that of "
-        f"`ials` after {EPOCHS} "
-        "epochs, lower is better; implicit minimises another one.",
+        f"(`benchmarks/expand.py`); median of {EPOCHS} epochs, alternating. The objective is that of "
+        f"`ials` after {EPOCHS} epochs, lower is better; implicit minimises a different one.",
         "",
-        "| factors | who | s an epoch | beside implicit | beside irspack CG | objective |",
+        "| factors | library | s per epoch | speedup over implicit | speedup over irspack CG | objective |",
         "|---|---|---|---|---|---|",
         *rows,
     ]
 
 
 def _our_epochs(learner: IALS, data: Interactions, transposed: sp.csr_matrix) -> Iterator[EmbeddingSpace]:
-    """The epochs of `ials` one by one, without the exact half-step at the end."""
+    """The epochs of `ials` one by one, without the final exact half-step."""
     users, items = learner.sides(data.matrix, transposed)
     x, y = learner.first_vectors(data.n_users, data.n_items)
     while True:
@@ -206,7 +206,7 @@ def _irspack_epochs(settings: IALS, data: Interactions, solver: str) -> Iterator
 
 
 def _implicit_epochs(d: int, data: Interactions) -> Iterator[None]:
-    """implicit has no epoch to call: its training runs in a thread that waits, in the callback, for its next turn."""
+    """implicit cannot run single epochs: training runs in a thread whose callback blocks after each one."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)
         model = AlternatingLeastSquares(
@@ -223,7 +223,7 @@ def _implicit_epochs(d: int, data: Interactions) -> Iterator[None]:
             model.fit(data.matrix * 3.0, show_progress=False, callback=after_epoch)
 
     threading.Thread(target=run, daemon=True).start()
-    done.acquire()  # the first epoch has the preparations in it, so it is not counted
+    done.acquire()  # the first epoch includes the setup, so it is not counted
     while True:
         turn.release()
         done.acquire()
@@ -233,7 +233,7 @@ def _implicit_epochs(d: int, data: Interactions) -> Iterator[None]:
 def _side_by_side(
     contenders: Sequence[tuple[str, Callable[[], Iterator[EmbeddingSpace | None]]]], ours: IALS, data: Interactions
 ) -> tuple[list[float], list[float | None]]:
-    """Median seconds of an epoch of each, their epochs taking turns, and the objective after the last."""
+    """Median seconds per epoch of each, with alternating epochs, and the objective after the last."""
     running = [start() for _, start in contenders]
     seconds: list[list[float]] = [[] for _ in contenders]
     spaces: list[EmbeddingSpace | None] = [None] * len(contenders)
@@ -247,17 +247,17 @@ def _side_by_side(
 
 
 def time_to_quality_section(matrix: sp.csr_matrix) -> list[str]:
-    """Training time until nDCG@100 is what implicit reaches in 15 iterations; a fifth of each user's ratings hidden."""
+    """Training time until the nDCG@100 of implicit after 15 epochs is reached, with a fifth of the ratings held out."""
     data = Interactions(matrix, np.arange(matrix.shape[0]), np.arange(matrix.shape[1]))
     split = hold_out(data, "random")
-    some = np.random.default_rng(0).permutation(data.n_users)[:JUDGED]
+    some = np.random.default_rng(0).permutation(data.n_users)[:EVALUATED]
     known = Interactions(split.known.matrix[some], split.known.user_ids[some], data.item_ids)
-    judged = HoldOut(split.train, known, split.truth[some])
+    sample = HoldOut(split.train, known, split.truth[some])
     catalog = Catalog.of(data.item_ids)
 
     def quality(learner: Learner, space: EmbeddingSpace) -> float:
         model = Model(learner, space, weighting, catalog, counts)
-        return rank_quality(model, judged, (100,), auc=False, n_threads=THREADS)["ndcg@100"]
+        return rank_quality(model, sample, (100,), auc=False, n_threads=THREADS)["ndcg@100"]
 
     weighting = Weighting().fit(split.train)
     counts = np.bincount(split.train.matrix.indices, minlength=data.n_items).astype(np.int64)
@@ -282,9 +282,9 @@ def time_to_quality_section(matrix: sp.csr_matrix) -> list[str]:
     return [
         "## Time to quality on the same input",
         "",
-        f"Default settings of both (`als` is implicit's kernel), nDCG@100 on {JUDGED:,} users.",
+        f"Default settings of both (`als` uses implicit's kernel), nDCG@100 on {EVALUATED:,} users.",
         "",
-        "| who | epochs | s | nDCG@100 | sooner |",
+        "| model | epochs | s | nDCG@100 | speedup |",
         "|---|---|---|---|---|",
         f"| recsys `als` (implicit's kernel) | 15 | {theirs:.1f} | {goal:.4f} | 1 × |",
         *rows,
@@ -301,11 +301,11 @@ def evaluation_section(matrix: sp.csr_matrix) -> list[str]:
     found = rank_quality(model, split, (10, 100), n_threads=THREADS)
     seconds = time.perf_counter() - started
     return [
-        "## Judging every user of the same input",
+        "## Evaluating every user of the same input",
         "",
-        "| what | s | memory above the model and the data |",
+        "| job | s | memory in addition to model and data |",
         "|---|---|---|",
-        f"| every metric of `recsys evaluate`, AUC included, at 10 and 100: {len(found.users):,} users × "
+        f"| every metric of `recsys evaluate`, including AUC, at 10 and 100: {len(found.users):,} users × "
         f"{data.n_items:,} movies | {seconds:.0f} | {(_peak() - before) / 2**20:.0f} MiB |",
     ]
 
@@ -319,19 +319,19 @@ def _peak() -> int:
 
 
 def large_input() -> sp.csr_matrix:
-    """`expand` of MovieLens 1M, which is fetched if it is not prepared yet."""
+    """`expand` of MovieLens 1M, which is downloaded if it is not prepared yet."""
     return expand(prepared("ml-1m").interactions.matrix)
 
 
 def main() -> None:
-    """Measure one part and replace its section of RESULTS.md."""
+    """Run one benchmark and replace its section of RESULTS.md."""
     parts: dict[str, Callable[[], list[str]]] = {
         "parts": lambda: [
             "## Reading and ranking",
             "",
-            f"Median of {RUNS} runs in turn.",
+            f"Median of {RUNS} alternating runs.",
             "",
-            "| job | who | speed | beside the slowest |",
+            "| job | implementation | speed | relative to the slowest |",
             "|---|---|---|---|",
             *prepare_rows(),
             *top_k_rows(),

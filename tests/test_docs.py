@@ -85,3 +85,9 @@ def test_python_blocks_are_valid() -> None:
     assert found
     for block in found:
         ast.parse(block)
+
+
+def test_every_section_of_the_results_has_a_benchmark() -> None:
+    code = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "benchmarks").rglob("*.py"))
+    headings = re.findall(r"^## .*", (ROOT / "benchmarks" / "RESULTS.md").read_text(encoding="utf-8"), re.M)
+    assert headings and not [heading for heading in headings if f'"{heading}"' not in code]

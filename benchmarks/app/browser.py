@@ -1,4 +1,4 @@
-"""What a person at a browser waits for: the first view, a new list after a rating, the next frame of the map."""
+"""Times seen in a browser: the first view, a new list after a rating, frames of the map."""
 
 from __future__ import annotations
 
@@ -28,14 +28,13 @@ PATIENCE = 120_000
 N_VIEWS = 10
 N_RATINGS = 30
 GIVEN = (5, 50, 200)
-"""Ratings that a person has given before."""
+"""Numbers of earlier ratings."""
 N_IN_PROCESS = 300
 DRAG_SECONDS = 2.0
 MOST_VIEW, MOST_RATING, MOST_LIBRARY, LEAST_FRAMES = 3.0, 300.0, 20.0, 50.0
-"""Goals: seconds, milliseconds, milliseconds (99th percentile), frames a second."""
+"""Goals: seconds, milliseconds, milliseconds (99th percentile), frames per second."""
 SOFTWARE = (
-    f"Chromium draws in software here and shares {large.threads()} cores with the server: an upper bound for a "
-    "person's own machine."
+    f"Chromium renders in software and shares {large.threads()} cores with the server, so the times are upper bounds."
 )
 
 WATCH_VIEW = """
@@ -54,7 +53,7 @@ const look = () => {
 };
 requestAnimationFrame(look);
 """
-"""In the page from its first moment: milliseconds since navigation until the list and the map are there."""
+"""Injected before any script: milliseconds from navigation until the list and the map are drawn."""
 
 WATCH_RATING = """
 ([stars, map]) => {
@@ -76,7 +75,7 @@ WATCH_RATING = """
   observer.observe(document.body, { subtree: true, childList: true, characterData: true });
 }
 """
-"""From the press on a star until the first card is another one, and until the map shows it."""
+"""Milliseconds from pressing a star until the first card changes, and until the map shows the change."""
 
 WATCH_FRAMES = """
 () => {
@@ -89,12 +88,12 @@ WATCH_FRAMES = """
   requestAnimationFrame(next);
 }
 """
-"""The times of the frames, and how many moves of the mouse and the wheel the page got round to: at most one a frame."""
+"""Frame timestamps, and the number of mouse and wheel events that the page handled: at most one per frame."""
 
 
 @contextmanager
 def browsing() -> Iterator[Browser]:
-    """The system's Chromium without a window; SwiftShader stands in for the graphics card where WebGL wants one."""
+    """The system's Chromium, headless; SwiftShader renders WebGL in software."""
     assert CHROMIUM is not None, "these measurements need a Chromium"
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
@@ -109,7 +108,7 @@ def browsing() -> Iterator[Browser]:
 
 @contextmanager
 def fresh_page(browser: Browser, width: int = WIDE, *scripts: str) -> Iterator[Page]:
-    """A page of a visitor who was never here; `scripts` run in it before all others."""
+    """A page with a new browser profile; `scripts` run in it before all others."""
     context = browser.new_context(viewport={"width": width, "height": HEIGHT})
     try:
         for script in scripts:
@@ -122,12 +121,12 @@ def fresh_page(browser: Browser, width: int = WIDE, *scripts: str) -> Iterator[P
 
 
 def settle(page: Page) -> None:
-    """Wait until the script has run."""
+    """Wait until the Streamlit script has finished."""
     page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for()
 
 
 def open_page(page: Page, server: Server) -> Locator:
-    """Open For you; returns the map, once it is drawn."""
+    """Open the page For you; returns the map once it is drawn."""
     page.goto(server.url)
     page.locator("[class*=st-key-recommended] strong").first.wait_for()
     drawn = page.locator(".movie-map[data-ready]")
@@ -149,7 +148,7 @@ def app(root: Path) -> Iterator[Server]:
 
 
 def view(root: Path) -> list[str]:
-    """How long until list and map are there: with a server that has just started, and with one that is warm."""
+    """Time until list and map are drawn, with a cold and with a warm server."""
     lines = [
         "## The first view",
         "",
@@ -162,7 +161,7 @@ def view(root: Path) -> list[str]:
     ]
     with browsing() as browser, app(root) as server:
         cold, *warm = [_view(browser, server) for _ in range(N_VIEWS + 1)]
-    lines.append(f"| just started: it reads the model first | {cold[0]:.1f} | {cold[1]:.1f} | | |")
+    lines.append(f"| cold: loads the model first | {cold[0]:.1f} | {cold[1]:.1f} | | |")
     seconds = np.array(warm)
     middle = np.median(seconds, axis=0)
     lines.append(f"| warm | {middle[0]:.2f} | **{middle[1]:.2f}** | {seconds[:, 1].max():.2f} | ≤ {MOST_VIEW:g} |")
@@ -182,14 +181,14 @@ def _view(browser: Browser, server: Server) -> tuple[float, float]:
 
 
 def rating(root: Path) -> list[str]:
-    """From a star to the new list, in the browser and in the library alone."""
+    """Time from a rating to the new list, in the browser and in the library alone."""
     model = store.load_model(large.models_of(root) / large.MODEL)
     lines = [
         "## From a rating to new recommendations",
         "",
-        f"The page For you on the large model ({large.size_of(root)}): milliseconds from the press on a star until "
-        "another movie heads the list in the browser, and until the map shows it. The movie rated is the one that "
-        f"headed the list before, found by typing. {N_RATINGS} ratings each. {SOFTWARE} "
+        f"The page For you on the large model ({large.size_of(root)}): milliseconds from pressing a star until "
+        "the first movie of the list changes in the browser, and until the map shows it. The rated movie is the first "
+        f"one of the list, found by typing its title. {N_RATINGS} ratings each. {SOFTWARE} "
         "`python benchmarks/app.py rating`",
         "",
         "| ratings before | list: median | p95 | worst | with the map: median | p95 | goal |",
@@ -205,9 +204,9 @@ def rating(root: Path) -> list[str]:
             )
     lines += [
         "",
-        f"The library's part, in process: {N_IN_PROCESS} times other ratings → vector, list of ten, reasons.",
+        f"The library alone, in process: ratings → vector, top-10 list, explanations; {N_IN_PROCESS} different users.",
         "",
-        "| ratings | median | p99 | vector | list | reasons | goal of p99 |",
+        "| ratings | median | p99 | vector | list | explanations | goal for p99 |",
         "|---|---|---|---|---|---|---|",
     ]
     for given in GIVEN:
@@ -219,14 +218,14 @@ def rating(root: Path) -> list[str]:
 
 
 def some_ratings(model: Model, n: int, seed: int) -> dict[int, float]:
-    """Ratings of n movies out of the thousand that most people know."""
+    """Ratings of n movies drawn from the 1000 most rated ones."""
     dice = np.random.default_rng(seed)
     rows = dice.choice(np.argsort(-model.n_ratings)[:1000], n, replace=False)
     return {int(model.item_ids[row]): float(dice.integers(3, 6)) for row in rows}
 
 
 def _ratings(browser: Browser, server: Server, before: dict[int, float]) -> list[tuple[float, float]]:
-    """Milliseconds until the list and until the map, of each rating."""
+    """Milliseconds until the list and until the map are updated, for each rating."""
     kept = json.dumps({"ratings": list(before.items()), "hidden": []})
     remember = f"localStorage.setItem('recsys:{large.DATA}', {json.dumps(kept)})"
     found = []
@@ -247,13 +246,13 @@ def _ratings(browser: Browser, server: Server, before: dict[int, float]) -> list
             star.click()
             page.wait_for_function("window.answer && answer.list && answer.map")
             answer = page.evaluate("answer")
-            if number:  # the first finds much that was never needed before
+            if number:  # the first rating is a warm-up
                 found.append((answer["list"], answer["map"]))
     return found
 
 
 def _in_process(model: Model, given: int) -> np.ndarray:
-    """Milliseconds of vector, list and reasons, (N_IN_PROCESS, 3)."""
+    """Milliseconds for vector, list and explanations, (N_IN_PROCESS, 3)."""
     allowed = np.ones(len(model.item_ids), dtype=bool)
     parts = np.zeros((N_IN_PROCESS + 5, 3))
     for number in range(len(parts)):
@@ -273,16 +272,16 @@ def _in_process(model: Model, given: int) -> np.ndarray:
 
 
 def drag(root: Path) -> list[str]:
-    """Frames while the map of the large model is moved and zoomed, on a wide and a narrow page."""
+    """Frames while the map of the large model is dragged and zoomed, on a wide and a narrow page."""
     lines = [
         "## Frames while the map moves",
         "",
         f"The map of the page For you on the large model ({large.size_of(root)}): milliseconds from one frame to the "
-        f"next (requestAnimationFrame in the page) during {DRAG_SECONDS:g} s of scripted dragging, and of turning the "
-        f"wheel; moves are those that the page got round to, at most one a frame. {SOFTWARE} "
+        f"next (requestAnimationFrame in the page) during {DRAG_SECONDS:g} s of scripted dragging and of scrolling; "
+        f"moves are the events that the page handled, at most one per frame. {SOFTWARE} "
         "`python benchmarks/app.py drag`",
         "",
-        "| pixels wide | what | median | p95 | worst | frames a second | moves a second | goal |",
+        "| pixels wide | action | median | p95 | worst | frames per second | moves per second | goal |",
         "|---|---|---|---|---|---|---|---|",
     ]
     with browsing() as browser, app(root) as server:
@@ -296,8 +295,8 @@ def drag(root: Path) -> list[str]:
 
 
 def frames(page: Page, target: Locator, act: Callable[[Page, float, float, float], None]) -> str:
-    """What happened to the frames while something was done in the middle of an element, as cells of a table:
-    milliseconds from one to the next (median, 95th percentile, worst), frames and moves a second."""
+    """Frame statistics while `act` runs in the middle of an element, as table cells: milliseconds between frames
+    (median, 95th percentile, worst), frames and moves per second."""
     box = target.bounding_box()
     assert box is not None
     x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
@@ -313,7 +312,7 @@ def frames(page: Page, target: Locator, act: Callable[[Page, float, float, float
 
 
 def pan(page: Page, x: float, y: float, reach: float) -> None:
-    """To and fro with the button down."""
+    """Drag back and forth."""
     page.mouse.down()
     started = time.perf_counter()
     side = 1
@@ -324,7 +323,7 @@ def pan(page: Page, x: float, y: float, reach: float) -> None:
 
 
 def turn_wheel(page: Page, x: float, y: float, reach: float) -> None:
-    """In for one half of the time, out for the other."""
+    """Zoom in for the first half of the time, out for the second."""
     started = time.perf_counter()
     while (passed := time.perf_counter() - started) < DRAG_SECONDS:
         page.mouse.wheel(0, -40 if passed < DRAG_SECONDS / 2 else 40)

@@ -1,6 +1,6 @@
-"""One visitor of the app without a browser: speaks Streamlit's protocol over a websocket, as its frontend does.
+"""A client of the app without a browser: it speaks Streamlit's websocket protocol, as the frontend does.
 
-Knows nothing of the pages: it keeps the widgets it was sent, changes them, and waits for the end of the run.
+It is independent of the pages: it stores the widgets it receives, changes them, and waits for the end of the run.
 """
 
 from __future__ import annotations
@@ -20,20 +20,20 @@ from websockets.asyncio.client import ClientConnection, connect
 
 DONE = (ForwardMsg.FINISHED_SUCCESSFULLY, ForwardMsg.FINISHED_FRAGMENT_RUN_SUCCESSFULLY)
 TRIGGERS = "$$STREAMLIT_INTERNAL_KEY_{}__events"
-"""The widget in which a component's triggers travel."""
+"""Id of the widget that carries a component's triggers."""
 
 
 class Broken(Exception):
-    """What a visitor would call an error: an exception on the page, a socket that closed, a run without an end."""
+    """A failure that a visitor would notice: an exception on the page, a closed socket, a run that does not end."""
 
 
 @dataclass
 class Run:
-    """What came back from one run of the script.
+    """The response to one run of the script.
 
     seconds   from the request to the end of the run
-    n_bytes   received
-    elements  with the fragment each belongs to, in the order they came
+    n_bytes   bytes received
+    elements  with the fragment each belongs to, in order of arrival
     """
 
     seconds: float = 0.0
@@ -45,7 +45,7 @@ class Run:
 
 
 class Visitor:
-    """A session. Use as an async context; widgets keep the values they were given, as they do in a browser."""
+    """One session, used as an async context manager. Widgets keep their values, as in a browser."""
 
     def __init__(self, address: str, *, patience: float = 60.0) -> None:
         self.address = address
@@ -70,21 +70,21 @@ class Visitor:
             await self.socket.close()
 
     async def open(self) -> Run:
-        """The first run: the page as a browser gets it that comes to the address."""
+        """The first run: what a browser gets when it opens the page."""
         return await self._run("", [])
 
     async def change(self, widget: str, value: str, fragment: str) -> Run:
-        """Give a widget a value that is sent as a string, such as stars counted from 0."""
+        """Set a widget whose value is sent as a string, such as stars counted from 0."""
         self.states[widget] = WidgetState(id=widget, string_value=value)
         return await self._run(fragment, [])
 
     async def set_state(self, component: str, state: dict[str, object], fragment: str) -> Run:
-        """What `setStateValue` of a component does."""
+        """Equivalent of a component's `setStateValue`."""
         self.states[component] = WidgetState(id=component, json_value=json.dumps(state))
         return await self._run(fragment, [])
 
     async def trigger(self, component: str, event: str, value: object, fragment: str) -> Run:
-        """What `setTriggerValue` of a component does."""
+        """Equivalent of a component's `setTriggerValue`."""
         events = json.dumps([{"event": event, "value": value}])
         return await self._run(fragment, [WidgetState(id=TRIGGERS.format(component), json_trigger_value=events)])
 
@@ -104,14 +104,14 @@ class Visitor:
                 while not await self._take(run):
                     pass
         except TimeoutError:
-            raise Broken(f"no end of the run within {self.patience:.0f} s") from None
+            raise Broken(f"the run did not end within {self.patience:.0f} s") from None
         except OSError as error:
             raise Broken(f"the socket closed: {error}") from None
         run.seconds = time.perf_counter() - started
         return run
 
     async def _take(self, run: Run) -> bool:
-        """Take one message; whether it was the end of the run."""
+        """Process one message; returns whether it ended the run."""
         assert self.socket is not None
         received = await self.socket.recv(decode=False)
         run.n_bytes += len(received)

@@ -1,4 +1,4 @@
-"""A model of MovieLens 25M's size for the app, grown from MovieLens 1M where the real one cannot be fetched."""
+"""A model of MovieLens 25M's size for the app, from data expanded from MovieLens 1M."""
 
 from __future__ import annotations
 
@@ -28,19 +28,19 @@ DATA = "ml-25m-like"
 MODEL = f"{DATA}-ials"
 N_FACTORS = 64
 FEW_REFITS = 2
-"""Of the model, for the stability of axes: each takes a minute here, and the app shows the axes alike."""
+"""Refits for the stability of axes: each takes a minute here, and the number does not affect the app's speed."""
 
 
 def default_root() -> Path:
-    """Where the large model lies unless another folder is named: apart from the models that people look at."""
+    """The default folder of the large model, separate from the models that users see."""
     return data_root() / "large"
 
 
 def make(root: Path) -> dict[str, float]:
-    """Make what is missing of `root`/prepared and `root`/models; returns seconds by step, of the steps it took.
+    """Create what is missing in `root`/prepared and `root`/models; returns the seconds of each step that ran.
 
-    `RECSYS_DATA` says, as for every benchmark, where MovieLens 1M lies prepared or is prepared to. The model comes
-    first and can be served from then on; its map, clusters and axes follow, each from the command that makes it.
+    MovieLens 1M is read from (or prepared in) the data folder, `RECSYS_DATA`. Map, clusters and axes are made by the
+    same workflows as on the command line.
     """
     data, model = root / "prepared" / DATA, root / "models" / MODEL
     seconds: dict[str, float] = {}
@@ -69,7 +69,7 @@ def make(root: Path) -> dict[str, float]:
 
 
 def grown(original: Dataset) -> Dataset:
-    """The expansion with its stars and titles: each pair has the stars of the pair it was copied from."""
+    """The expanded dataset with ratings and titles: each pair has the rating of the pair it was copied from."""
     source = original.interactions.matrix
     matrix = expand(source)
     n_users, n_items = source.shape
@@ -99,15 +99,15 @@ def grown(original: Dataset) -> Dataset:
 
 
 def size_of(root: Path) -> str:
-    """How large the model is, in words."""
-    told = store.read_manifest(models_of(root) / MODEL)["data"]
-    return f"{told['n_users']:,} users × {told['n_items']:,} movies, {told['n_ratings']:,} ratings, {N_FACTORS} factors"
+    """The size of the model as text."""
+    data = store.read_manifest(models_of(root) / MODEL)["data"]
+    return f"{data['n_users']:,} users × {data['n_items']:,} movies, {data['n_ratings']:,} ratings, {N_FACTORS} factors"
 
 
 def models_of(root: Path) -> Path:
-    """The folder to serve. Exits with what to run where there is no model."""
+    """The folder to serve. Exits with a message if there is no model."""
     if not (root / "models" / MODEL / store.MANIFEST).is_file():
-        sys.exit(f"{root}: holds no large model; make it with python benchmarks/app.py prepare --root {root}")
+        sys.exit(f"{root}: contains no large model; create it with python benchmarks/app.py prepare --root {root}")
     return root / "models"
 
 

@@ -1,6 +1,6 @@
-"""Which scatter plot for 60,000 movies: plotly, deck.gl and our own, side by side, seen from outside.
+"""Compares scatter plots with 60,000 movies: plotly, deck.gl and our own component.
 
-What is drawn when is read from the pictures that Chromium shows (its screencast), the same for all three.
+Drawing times are read from Chromium's screencast, in the same way for all three.
 """
 
 from __future__ import annotations
@@ -30,22 +30,22 @@ WAYS = {
     "ours": ("our `movie_map`", ".movie-map canvas.dots"),
 }
 QUIET = 2.5
-"""Seconds without a new picture after which nothing more is expected."""
+"""Seconds without a new frame after which drawing counts as finished."""
 UNLIKE = 40
-"""Levels of 255 by which a pixel has to differ to count as another one."""
+"""Difference in levels (of 255) from which a pixel counts as changed."""
 N_TIMES = 5
 ALL, FEW = 100_000, 3000
-"""Dots at most, to be measured and to be tried out."""
+"""Maximum number of points for timing and for the interaction checks."""
 MARK = (160, 28, 28)
-"""The colour of marks, the same in all three."""
+"""Colour of marks, the same in all three."""
 SLOW = 5000
-"""Milliseconds that the slowest of the three needs to show what was done, drawn in software."""
+"""Milliseconds that the slowest of the three needs to redraw in software."""
 MOVED = 0.01
-"""The share of the pixels that differ from which on a picture has moved."""
+"""Share of changed pixels from which the view counts as moved."""
 
 
 class Film:
-    """What Chromium shows of a page, picture by picture, with the time of each; and the bytes it receives."""
+    """The screencast of a page, frame by frame with timestamps, and the bytes received."""
 
     def __init__(self, page: Page) -> None:
         self.page = page
@@ -53,23 +53,23 @@ class Film:
         self.n_bytes = 0
         self.session = page.context.new_cdp_session(page)
         self.session.on("Page.screencastFrame", self._keep)
-        self.session.on("Network.dataReceived", lambda told: self._count(told["encodedDataLength"]))
+        self.session.on("Network.dataReceived", lambda event: self._count(event["encodedDataLength"]))
         self.session.on(
             "Network.webSocketFrameReceived",
-            lambda told: self._count(_length(told["response"]["payloadData"], told["response"]["opcode"])),
+            lambda event: self._count(_length(event["response"]["payloadData"], event["response"]["opcode"])),
         )
         self.session.send("Network.enable")
         self.session.send("Page.startScreencast", {"format": "jpeg", "quality": 80, "everyNthFrame": 1})
 
-    def _keep(self, told: dict[str, Any]) -> None:
-        self.pictures.append((told["metadata"]["timestamp"], base64.b64decode(told["data"])))
-        self.session.send("Page.screencastFrameAck", {"sessionId": told["sessionId"]})
+    def _keep(self, event: dict[str, Any]) -> None:
+        self.pictures.append((event["metadata"]["timestamp"], base64.b64decode(event["data"])))
+        self.session.send("Page.screencastFrameAck", {"sessionId": event["sessionId"]})
 
     def _count(self, n_bytes: float) -> None:
         self.n_bytes += int(n_bytes)
 
     def rest(self) -> None:
-        """Wait until nothing new is shown."""
+        """Wait until nothing changes any more."""
         while True:
             before = len(self.pictures), self.n_bytes
             self.page.wait_for_timeout(1000 * QUIET)
@@ -77,9 +77,9 @@ class Film:
                 return
 
     def drawn_after(self, since: float, box: dict[str, float]) -> float:
-        """Seconds from `since` until a part of the page (x, y, width, height) had become what it is in the end.
+        """Seconds from `since` until a box of the page (x, y, width, height) is fully drawn.
 
-        That is: until nine tenths of the pixels that changed have their last colour.
+        Fully drawn: nine tenths of the pixels that changed have their final colour.
         """
         shown = [(at, _part(picture, box)) for at, picture in self.pictures]
         first = next((part for at, part in reversed(shown) if at < since), np.full_like(shown[-1][1], 255))
@@ -105,15 +105,15 @@ def _part(picture: bytes, box: dict[str, float]) -> np.ndarray:
 
 
 def scatter(root: Path) -> list[str]:
-    """Bytes, times, frames and selections of the three."""
+    """Bytes, times, frames and interaction of the three."""
     lines = [
-        "## Which scatter plot for 60,000 movies",
+        "## Scatter plots with 60,000 movies",
         "",
-        f"Places, sizes, genre colours and titles of the large model ({large.size_of(root)}); 12 movies are marked. "
-        "KiB received over HTTP and the websocket for the first view (Streamlit's own files among them) "
+        f"Positions, sizes, genre colours and titles of the large model ({large.size_of(root)}); 12 movies are marked. "
+        "KiB received over HTTP and the websocket for the first view (including Streamlit's own files) "
         "and for a rerun in which only the marks change; seconds from navigation, and from the click that changes the "
-        f"marks, until they are drawn (median of {N_TIMES}). SwiftShader stands in for a graphics card, which makes "
-        f"plotly and deck.gl slower than one would; our map needs no WebGL. {SOFTWARE} "
+        f"marks, until they are drawn (median of {N_TIMES}). WebGL runs in SwiftShader, which makes plotly and "
+        f"deck.gl slower than a graphics card would; our map needs no WebGL. {SOFTWARE} "
         "`python benchmarks/app.py scatter`",
         "",
         "| scatter | KiB first | KiB rerun | s first | s rerun |",
@@ -121,17 +121,17 @@ def scatter(root: Path) -> list[str]:
     ]
     moving = [
         "",
-        "Frames while it is dragged and while the wheel turns, as in “Frames while the map moves”:",
+        "Frames while the plot is dragged and zoomed, as in “Frames while the map moves”:",
         "",
-        "| scatter | what | median ms | p95 | worst | frames a second | moves a second |",
+        "| scatter | action | median ms | p95 | worst | frames per second | moves per second |",
         "|---|---|---|---|---|---|---|",
     ]
     able = [
         "",
-        "What one can choose with, and what is left of zoom and choice when the marks change, tried out (plotly and "
-        f"deck.gl with {FEW:,} dots only, for with all of them and in software they answer too late):",
+        "How points can be selected, and whether zoom and selection survive when the marks change (plotly and deck.gl "
+        f"with {FEW:,} points only: with all points, software rendering is too slow to respond):",
         "",
-        "| scatter | click | lasso | keys move it | keys choose | zoom stays | choice stays |",
+        "| scatter | click | lasso | keys move | keys select | zoom survives | selection survives |",
         "|---|---|---|---|---|---|---|",
     ]
     for way, (words, selector) in WAYS.items():
@@ -153,7 +153,7 @@ Open = Callable[..., tuple[Page, Locator]]
 
 @contextmanager
 def _page(root: Path, way: str, n_dots: int = ALL) -> Iterator[Open]:
-    """A server of one way, its model read; yields what opens it in a browser profile of its own."""
+    """A server for one component with its model loaded; yields a function that opens it in a new browser profile."""
     model = large.models_of(root) / large.MODEL
     environment = {"SCATTER": way, "SCATTER_MODEL": str(model), "SCATTER_DOTS": str(n_dots)}
     with (
@@ -163,7 +163,7 @@ def _page(root: Path, way: str, n_dots: int = ALL) -> Iterator[Open]:
     ):
 
         def open_page(selector: str, begin: Callable[[Page], None] = lambda _: None) -> tuple[Page, Locator]:
-            for context in browser.contexts:  # one at a time: what is out of sight would draw all the same
+            for context in browser.contexts:  # one page at a time: hidden pages draw as well
                 context.close()
             page = browser.new_context(viewport={"width": WIDE, "height": HEIGHT}).new_page()
             page.set_default_timeout(PATIENCE)
@@ -180,7 +180,7 @@ def _page(root: Path, way: str, n_dots: int = ALL) -> Iterator[Open]:
 
 
 def _times(open_page: Open, selector: str) -> tuple[np.ndarray, np.ndarray]:
-    """Bytes and seconds of the first view and of other marks, the median of some visits."""
+    """Median bytes and seconds of the first view and of a change of marks."""
     firsts, agains = [], []
     for _ in range(N_TIMES):
         films: list[Film] = []
@@ -203,7 +203,7 @@ def _times(open_page: Open, selector: str) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _abilities(way: str, open_page: Open, selector: str) -> list[str]:
-    """Yes or no: chosen by click, by lasso; moved and chosen by keys; zoom and choice outlast other marks."""
+    """Yes or no: select by click, by lasso; move and select by keys; zoom and selection survive a change of marks."""
 
     def drawn() -> tuple[Page, Locator]:
         page, chart = open_page(selector)
@@ -217,7 +217,7 @@ def _abilities(way: str, open_page: Open, selector: str) -> list[str]:
     by_lasso = _lasso(way, page, chart)
     page, chart = drawn()
     before = _look(chart)
-    chart.click(position={"x": 5, "y": 5})  # an empty corner: keys, and the wheel of our map, go where one clicked
+    chart.click(position={"x": 5, "y": 5})  # focus an empty corner: keys, and the wheel of our map, need focus
     for key in ("+", "+", "ArrowRight", "ArrowRight"):
         page.keyboard.press(key)
     page.wait_for_timeout(SLOW)
@@ -239,7 +239,7 @@ def _abilities(way: str, open_page: Open, selector: str) -> list[str]:
 
 
 def _click(page: Page, chart: Locator) -> bool:
-    """Whether a click on a mark chooses it."""
+    """Whether a click on a mark selects it."""
     box = chart.bounding_box()
     assert box is not None
     is_mark = np.abs(_look(chart) - MARK).max(axis=2) < UNLIKE
@@ -253,7 +253,7 @@ def _click(page: Page, chart: Locator) -> bool:
 
 
 def _lasso(way: str, page: Page, chart: Locator) -> bool:
-    """Whether the dots inside a loop can be chosen; deck.gl in Streamlit has no such tool."""
+    """Whether the points inside a lasso can be selected; deck.gl in Streamlit has no lasso."""
     if way == "deck":
         return False
     chart.hover()
@@ -275,7 +275,7 @@ def _chosen_after_other_marks(page: Page) -> int:
 
 
 def _chosen(page: Page) -> int:
-    """How many movies the page says are chosen, once it has had time to find out."""
+    """The number of selected movies that the page shows, after waiting for it to update."""
     page.wait_for_timeout(SLOW)
     settle(page)
     return int(page.get_by_text("chosen: ").inner_text().removeprefix("chosen: "))
@@ -287,5 +287,5 @@ def _look(chart: Locator) -> np.ndarray:
 
 
 def _unlike(one: np.ndarray, other: np.ndarray) -> float:
-    """The share of pixels that differ."""
+    """Share of pixels that differ."""
     return float((np.abs(one - other).max(axis=2) > UNLIKE).mean())

@@ -1,4 +1,4 @@
-"""Serves `scatter_page.py` with the arrays that our map fetches, as `app.py` serves the app."""
+"""Serves `scatter_page.py` with the routes that our map needs, like the app's `serve.py`."""
 
 from pathlib import Path
 

@@ -1,9 +1,8 @@
-"""A page with nothing but a scatter plot of the large model, in one of three ways: what `scatter` measures.
+"""A page with only a scatter plot of the large model, drawn by one of three components: what `scatter` measures.
 
-Run by Streamlit; the environment says which way (`SCATTER`), where the model lies (`SCATTER_MODEL`) and
-how many dots plotly and deck.gl draw at most (`SCATTER_DOTS`). All ways get
-the same places, sizes, colours, titles and marks, and the settings under which each is at its best: a key that stays,
-plotly's `uirevision`, deck.gl's view of a plane.
+Run by Streamlit. Environment: `SCATTER` is the component, `SCATTER_MODEL` the model folder, and `SCATTER_DOTS` the most
+points that plotly and deck.gl draw. All three get the same positions, sizes, colours, titles and marks, and their best
+settings: a constant key, plotly's `uirevision`, deck.gl's orthographic view.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ WIDTH = 700
 
 @st.cache_resource
 def points(folder: str) -> tuple[Loaded, Colouring, pd.DataFrame]:
-    """The model, and a row for each dot: x, y, size (radius in pixels), colour, title; its index is the movie's row."""
+    """The model, and a row per point: x, y, size (radius in pixels), colour, title; the index is the item row."""
     loaded = load_model(Path(folder))
     colouring = by_genre(loaded.model.catalog)
     counts = loaded.model.n_ratings
@@ -37,12 +36,12 @@ def points(folder: str) -> tuple[Loaded, Colouring, pd.DataFrame]:
     dots["size"] = (1 + 2 * np.sqrt(counts / counts.max())).round(2).astype("float32")
     dots["colour"] = np.array(colouring.palette)[colouring.codes]
     dots["title"] = loaded.model.catalog.labels
-    dots = dots[dots["x"].notna()]  # what has no vector has no place
+    dots = dots[dots["x"].notna()]  # items without a vector have no position
     return loaded, colouring, dots.iloc[: int(os.environ["SCATTER_DOTS"])]
 
 
 def by_plotly(dots: pd.DataFrame, marked: np.ndarray) -> int:
-    """Points chosen in Streamlit's plotly chart: by click, box or lasso."""
+    """Number of points selected in Streamlit's plotly chart, by click, box or lasso."""
     figure = go.Figure()
     for rows, marker in (
         (dots, {"size": 2 * dots["size"], "color": dots["colour"], "opacity": 0.7}),
@@ -64,12 +63,12 @@ def by_plotly(dots: pd.DataFrame, marked: np.ndarray) -> int:
 
 
 def by_deck(dots: pd.DataFrame, marked: np.ndarray) -> int:
-    """Points chosen in Streamlit's deck.gl chart: by click."""
+    """Number of points selected in Streamlit's deck.gl chart, by click."""
 
     def layer(name: str, rows: pd.DataFrame, radius: Any, colour: Any) -> pydeck.Layer:
         return pydeck.Layer(
             "ScatterplotLayer", rows, id=name, get_position=["x", "y"], get_radius=radius,
-            radius_units=pydeck.types.String("pixels"),  # a bare word would be the name of a column
+            radius_units=pydeck.types.String("pixels"),  # a plain string would be a column name
             get_fill_color=colour, pickable=True,
         )  # fmt: skip
 
@@ -93,7 +92,7 @@ def by_deck(dots: pd.DataFrame, marked: np.ndarray) -> int:
 
 
 def by_ours(loaded: Loaded, colouring: Colouring, marked: np.ndarray) -> int:
-    """Movies chosen in our own component: by click or Enter; and by a region that is drawn."""
+    """Number of movies selected in our component, by click, Enter or lasso."""
 
     def click(item: Any) -> None:
         st.session_state["chosen"] = 1

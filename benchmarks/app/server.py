@@ -1,4 +1,4 @@
-"""The app as its own process, and how much memory it holds."""
+"""Runs the app as a process and measures its memory."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE = 60.0
-"""Seconds a server may take to start."""
+"""Seconds to wait for the server to start."""
 
 
 @dataclass(frozen=True)
@@ -31,19 +31,19 @@ class Server:
         return f"http://{self.address}"
 
     def memory(self) -> float:
-        """MiB that would come free if it ended: its unique set size."""
-        told = Path(f"/proc/{self.pid}/smaps_rollup").read_text(encoding="ascii")
-        return sum(int(kib) for kib in re.findall(r"^Private_\w+:\s+(\d+) kB", told, re.M)) / 1024
+        """Unique set size in MiB: the memory that would be freed if the process ended."""
+        text = Path(f"/proc/{self.pid}/smaps_rollup").read_text(encoding="ascii")
+        return sum(int(kib) for kib in re.findall(r"^Private_\w+:\s+(\d+) kB", text, re.M)) / 1024
 
     def cpu_seconds(self) -> float:
-        """Processor time it has used so far, on all cores."""
+        """CPU time used so far, summed over cores."""
         fields = Path(f"/proc/{self.pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 @contextmanager
 def serving(script: Path, log: Path, environment: Mapping[str, str] | None = None) -> Iterator[Server]:
-    """Serve a script on a free port until the block is left."""
+    """Serve a script on a free port inside the `with` block."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]

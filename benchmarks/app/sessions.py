@@ -1,4 +1,4 @@
-"""Many people at once: everyone searches, takes a movie and rates it, again and again; nothing may go wrong."""
+"""Concurrent sessions: each one searches, selects a movie and rates it, repeatedly; any error is counted."""
 
 from __future__ import annotations
 
@@ -23,25 +23,24 @@ from recsys import store
 
 N_SESSIONS = 20
 N_ROUNDS = 10
-"""Each changes three widgets: types, takes, rates."""
+"""Each round changes three widgets: type, select, rate."""
 THINKS = (0.5, 2.0)
-"""Seconds between an answer and the next wish."""
+"""Range of think time between a response and the next action, in seconds."""
 MOST_TRIES = 20
 LETTERS = 5
-"""Typed of a title before one of those that are offered is taken."""
+"""Letters of a title that are typed before a suggestion is selected."""
 AFTERWARDS = 150.0
-"""Seconds until the memory is looked at again after everyone left: Streamlit keeps a lost session for 120, in case its
-browser comes back."""
+"""Seconds from the last disconnect to another look at the memory: Streamlit keeps a disconnected session for 120 s."""
 MOST_MEGABYTES = 50.0
 
-WISHES = {"open": "open the page", "type": "type a title", "take": "take a movie", "rate": "rate it"}
+ACTIONS = {"open": "open the page", "type": "type a title", "take": "select a movie", "rate": "rate it"}
 
 Times = dict[str, list[Run]]
 
 
 async def visit(visitor: Visitor, titles: Sequence[str], seed: int, n_rounds: int, runs: Times) -> None:
-    """One person: open the page, then type, take, rate. Raises Broken, also where the page counts other ratings than
-    this person gave."""
+    """One session: open the page, then type, select, rate. Raises Broken, also if the page shows a wrong number of
+    ratings."""
     dice = random.Random(seed)
     rated: set[int] = set()
     run = await visitor.open()
@@ -57,7 +56,7 @@ async def visit(visitor: Visitor, titles: Sequence[str], seed: int, n_rounds: in
             if offered:
                 break
         else:
-            raise Broken(f"{MOST_TRIES} titles were typed, and nothing was offered")
+            raise Broken(f"{MOST_TRIES} titles were typed without a suggestion")
         row = dice.choice(offered)
         run = await visitor.trigger(search, "picked", row, fragment)
         runs["take"].append(run)
@@ -67,34 +66,34 @@ async def visit(visitor: Visitor, titles: Sequence[str], seed: int, n_rounds: in
         runs["rate"].append(run)
         rated.add(row)
         if f"**You rated {number}**" not in run.texts():
-            raise Broken(f"after {number} ratings the page says something else")
+            raise Broken(f"after {number} ratings the page shows another number")
 
 
 def _search_box(run: Run) -> tuple[str, str]:
     for element, fragment in reversed(run.elements):
         if element.bidi_component.component_name == "recsys.search_box":
             return element.bidi_component.id, fragment
-    raise Broken("there is no search box")
+    raise Broken("the search box is missing")
 
 
 def _offered(run: Run) -> list[int]:
     for element, _ in reversed(run.elements):
         if element.bidi_component.component_name == "recsys.search_box":
             return [row for row, _, _ in json.loads(element.bidi_component.json)["found"]]
-    raise Broken("there is no search box")
+    raise Broken("the search box is missing")
 
 
 def _stars(run: Run, item: int) -> tuple[str, str]:
-    """The stars of the movie that was taken; items are numbered from 1 in the large model."""
+    """The stars of the selected movie; items are numbered from 1 in the large model."""
     for element, fragment in reversed(run.elements):
         if element.feedback.id.endswith(f"found-{large.DATA}-{item}"):
             return element.feedback.id, fragment
-    raise Broken(f"there are no stars for movie {item}")
+    raise Broken(f"the stars are missing for movie {item}")
 
 
 @dataclass
 class Crowd:
-    """What a number of people at once came to. Memory in MiB, of the server, while all were still there."""
+    """Results of a group of concurrent sessions. Memory of the server in MiB while all are connected."""
 
     runs: Times = field(default_factory=lambda: defaultdict(list))
     errors: list[str] = field(default_factory=list)
@@ -107,7 +106,7 @@ class Crowd:
 
 
 async def _crowd(stack: AsyncExitStack, server: Server, titles: Sequence[str], seeds: range, n_rounds: int) -> Crowd:
-    """People come together, and stay until the stack is left."""
+    """Run the sessions concurrently; they stay connected until the stack is closed."""
     crowd = Crowd()
 
     async def one(visitor: Visitor, seed: int) -> None:
@@ -127,27 +126,27 @@ async def _crowd(stack: AsyncExitStack, server: Server, titles: Sequence[str], s
 async def _measure(
     server: Server, titles: Sequence[str], n_sessions: int, n_rounds: int
 ) -> tuple[Crowd, Crowd, dict[str, float]]:
-    """One person alone, who then stays; and so many more at once. Memory at the other moments, by moment."""
-    memory = {"before the first": server.memory()}
+    """One session alone, which stays connected, then `n_sessions` more. Also memory at other moments, by moment."""
+    memory = {"before the first session": server.memory()}
     async with AsyncExitStack() as stack:
         alone = await _crowd(stack, server, titles, range(1), n_rounds)
         crowd = await _crowd(stack, server, titles, range(1, n_sessions + 1), n_rounds)
     await asyncio.sleep(2)
-    memory["just after all left"] = server.memory()
+    memory["just after all disconnected"] = server.memory()
     await asyncio.sleep(AFTERWARDS)
-    async with Visitor(server.address) as visitor:  # Streamlit throws lost sessions away when somebody comes or goes
+    async with Visitor(server.address) as visitor:  # Streamlit removes expired sessions when another one connects
         await visitor.open()
     await asyncio.sleep(2)
-    memory[f"{AFTERWARDS:.0f} s later, after a visit"] = server.memory()
-    async with AsyncExitStack() as stack:  # what is not given back to the system may still be used again
+    memory[f"{AFTERWARDS:.0f} s later, after a new connection"] = server.memory()
+    async with AsyncExitStack() as stack:  # memory not returned to the system may be reused
         others = await _crowd(stack, server, titles, range(n_sessions + 1, 2 * n_sessions + 1), n_rounds)
-    memory[f"with {n_sessions} others, who did the same"] = others.memory
+    memory[f"with {n_sessions} other sessions"] = others.memory
     crowd.errors += others.errors
     return alone, crowd, memory
 
 
 def sessions(root: Path, n_sessions: int = N_SESSIONS, n_rounds: int = N_ROUNDS) -> tuple[list[str], list[str]]:
-    """The section of RESULTS.md, and what went wrong."""
+    """The section of RESULTS.md, and the errors."""
     models = large.models_of(root)
     model = store.load_model(models / large.MODEL)
     titles = model.catalog.items["title"].to_numpy()[np.argsort(-model.n_ratings)[:2000]].tolist()
@@ -159,17 +158,17 @@ def sessions(root: Path, n_sessions: int = N_SESSIONS, n_rounds: int = N_ROUNDS)
     errors = alone.errors + crowd.errors + complaints
     further = (crowd.memory - alone.memory) / n_sessions
     lines = [
-        "## Many at once",
+        "## Concurrent sessions",
         "",
-        f"The page For you on the large model ({large.size_of(root)}): {n_sessions} sessions over real websockets, one "
-        f"more there and idle, each {n_rounds} times: types {LETTERS} letters, takes a movie, rates it, thinks "
-        f"{THINKS[0]:g} to {THINKS[1]:g} s before each wish. Seconds from the request to the end of the run, server "
-        f"and visitors on the same {large.threads()} cores. `python benchmarks/app.py sessions`",
+        f"The page For you on the large model ({large.size_of(root)}): {n_sessions} sessions over real websockets and "
+        f"one idle session. Each one types {LETTERS} letters, selects a movie and rates it, {n_rounds} times, with "
+        f"{THINKS[0]:g} to {THINKS[1]:g} s of think time. Seconds from the request to the end of the run, with server "
+        f"and clients on the same {large.threads()} cores. `python benchmarks/app.py sessions`",
         "",
-        f"| what | one session: median | worst | {n_sessions} sessions: median | p95 | p99 | worst | KiB back |",
+        f"| action | one session: median | worst | {n_sessions} sessions: median | p95 | p99 | worst | KiB received |",
         "|---|---|---|---|---|---|---|---|",
     ]
-    for name, words in WISHES.items():
+    for name, words in ACTIONS.items():
         one, many = (np.array([run.seconds for run in those.runs[name]]) for those in (alone, crowd))
         size = np.median([run.n_bytes for run in crowd.runs[name]]) / 1024 if len(many) else float("nan")
         lines.append(
@@ -178,16 +177,16 @@ def sessions(root: Path, n_sessions: int = N_SESSIONS, n_rounds: int = N_ROUNDS)
         )
     lines += [
         "",
-        f"Errors: {len(errors)} in {alone.n_runs + crowd.n_runs:,} runs. Processor time of the server: "
-        f"{1000 * alone.cpu_seconds / max(alone.n_runs, 1):.0f} ms a run alone (with the loading of the model), "
-        f"{1000 * crowd.cpu_seconds / max(crowd.n_runs, 1):.0f} ms among {n_sessions}.",
+        f"Errors: {len(errors)} in {alone.n_runs + crowd.n_runs:,} runs. CPU time of the server: "
+        f"{1000 * alone.cpu_seconds / max(alone.n_runs, 1):.0f} ms per run with one session (including loading the "
+        f"model), {1000 * crowd.cpu_seconds / max(crowd.n_runs, 1):.0f} ms with {n_sessions}.",
         "",
         "| memory of the server (unique set size) | MiB |",
         "|---|---|",
-        f"| before the first | {memory.pop('before the first'):.0f} |",
-        f"| with one session, the model loaded | {alone.memory:.0f} |",
+        f"| before the first session | {memory.pop('before the first session'):.0f} |",
+        f"| with one session and the model loaded | {alone.memory:.0f} |",
         f"| with {n_sessions} more | {crowd.memory:.0f} |",
-        f"| **a further session** (goal: at most {MOST_MEGABYTES:.0f}) | **{further:.1f}** |",
+        f"| **each additional session** (goal: at most {MOST_MEGABYTES:.0f}) | **{further:.1f}** |",
         *(f"| {moment} | {amount:.0f} |" for moment, amount in memory.items()),
     ]
     return lines, errors
