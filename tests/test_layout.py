@@ -30,7 +30,9 @@ LAYOUT: dict[str, tuple[str, ...]] = {
         "itemknn", "popular",
     ),
     "recommend": ("topn", "reasons", "steer", "rerank", "compare"),
-    "evaluation": ("ranking", "significance", "tune", "embedding", "analogies", "stability", "report"),
+    "evaluation": (
+        "serialization", "ranking", "evaluate", "tune", "embedding", "analogies", "stability", "report", "significance",
+    ),
     "plots": ("escape", "colours", "dimensions", "quality", "data", "map", "picture", "report"),
     "store": ("files", "parts", "prepared", "models", "space", "measurements"),
     "workflows": ("common", "prepare", "train", "evaluate", "recommend", "inspect", "demo", "batch_jobs"),

@@ -14,6 +14,8 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from recsys.evaluation.evaluate import Evaluation
+
 out_console = Console()
 err_console = Console(stderr=True)
 NUMBERS = (
@@ -135,35 +137,26 @@ def show_trained(done: Mapping[str, Any]) -> None:
     print_pairs(settled)
 
 
-def show_evaluation(done: Mapping[str, Any]) -> None:
-    """Metrics with their intervals, one column a model."""
-    head = done["results"][0]
+def show_evaluation(done: Evaluation) -> None:
+    """Metrics with their intervals, one column per model."""
+    first = done.results[0]
     title = (
-        f"{done['protocol']}, {done['part']} part: {done['train_ratings']:,} ratings to learn from, "
-        f"{done['hidden_ratings']:,} hidden from {_count(head['judged'], 'user')}"
+        f"{done.protocol}, {done.part} part: {done.train_ratings:,} ratings to learn from, "
+        f"{done.hidden_ratings:,} hidden from {_count(first.evaluated_users, 'user')}"
     )
-    names = [result["model"] for result in done["results"]]
-    if done["trained"] is not None:
+    names = list(done.labels)
+    if done.trained is not None:
         names[0] = f"{names[0]} (as trained)"
     shown = table(title, "metric", *names)
     shown.columns[0].no_wrap = True
     for column in shown.columns[1:]:
         column.justify = "right"
-    for metric in head["metrics"]:
-        cells = [_interval(result["metrics"][metric]) for result in done["results"]]
-        shown.add_row(metric, *cells)
-    shown.add_row("seconds to train", *(f"{result['seconds_to_train']:.1f}" for result in done["results"]))
+    for metric in first.metrics:
+        shown.add_row(metric, *(str(result.metrics[metric]) for result in done.results))
+    shown.add_row("seconds to train", *(f"{result.seconds_to_train:.1f}" for result in done.results))
     out_console.print(shown)
-    if head["not_judged"]:
-        out_console.print(f"{_count(head['not_judged'], 'user')} without hidden ratings not judged", highlight=False)
-
-
-def _interval(value: Mapping[str, float | None]) -> str:
-    if value["mean"] is None:
-        return "–"
-    if value["low"] is None or value["high"] is None:
-        return f"{value['mean']:.4f}"
-    return f"{value['mean']:.4f} ({value['low']:.4f} … {value['high']:.4f})"
+    if first.skipped_users:
+        out_console.print(f"{_count(first.skipped_users, 'user')} without hidden ratings skipped", highlight=False)
 
 
 def show_tuned(done: Mapping[str, Any]) -> None:

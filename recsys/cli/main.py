@@ -248,7 +248,7 @@ def evaluate(
             out=out,
             report=screen.report,
         )
-    show(done, as_json, lambda: show_evaluation(done))
+    show(done.to_json(), as_json, lambda: show_evaluation(done))
 
 
 @app.command()

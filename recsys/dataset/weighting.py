@@ -5,7 +5,7 @@ The chosen ratings become weights with mean 1, so that a model's settings keep t
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, get_args
 
 import numpy as np
@@ -36,7 +36,7 @@ class Weighting:
     """
 
     min_rating: float | None = None
-    scheme: WeightingScheme = "log"
+    scheme: WeightingScheme = field(default="log", metadata={"alias": "weighting"})  # its key in JSON
 
     def __post_init__(self) -> None:
         if self.scheme not in get_args(WeightingScheme):

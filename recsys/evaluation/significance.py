@@ -1,7 +1,8 @@
-"""What measured numbers amount to: plain values of a stored ranking or report in, comparisons out. Measures nothing.
+"""What measured numbers show: which differences between models, groups and representations are supported by the data.
 
-One thing is ahead of another only where their 95 % intervals are apart. For models judged on the same users that asks
-more than a paired test would: whoever is called ahead is, and intervals that overlap do not say that two are alike.
+Two values are called different only if their 95 % intervals do not overlap. For models evaluated on the same users this
+is stricter than a paired test: a reported difference is significant, but overlapping intervals do not show that two
+models are equally good. Measures nothing itself.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
+
+from recsys.evaluation.evaluate import ActivityGroup, EvaluatedModel, Interval
 
 SCORES = {
     "genre_retrieval": "precision",
@@ -23,46 +26,50 @@ SCORES = {
 }
 """Measures of a representation that are better when greater, and the number that counts where there are several."""
 
-
-FEWEST_JUDGED = 30
-"""People below whom nothing is said of which model is better: an interval drawn from so few is itself a guess."""
+MIN_USERS = 30
+"""With fewer evaluated users no model is called better: intervals from so few users are themselves unreliable."""
 
 
 @dataclass(frozen=True)
-class Standing:
-    """How the first of several models stands by one metric: places in the list of those it is ahead of, of those whose
-    intervals overlap with its own, and of those it is behind."""
+class Comparison:
+    """The first of several models compared with each other one by one metric: positions of the others in the list."""
 
-    ahead: tuple[int, ...]
+    better_than: tuple[int, ...]
     overlapping: tuple[int, ...]
-    behind: tuple[int, ...]
+    worse_than: tuple[int, ...]
 
 
-def standing(results: Sequence[Mapping[str, Any]], metric: str) -> Standing:
-    """Compare the first result with each other by a metric that has intervals. Raises KeyError for one not measured."""
-    ours = results[0]["metrics"][metric]
-    theirs = {at: result["metrics"][metric] for at, result in enumerate(results) if at}
-    ahead = tuple(at for at, value in theirs.items() if ours["low"] > value["high"])
-    behind = tuple(at for at, value in theirs.items() if ours["high"] < value["low"])
-    return Standing(ahead, tuple(at for at in theirs if at not in ahead + behind), behind)
+def compare_first(results: Sequence[EvaluatedModel], metric: str) -> Comparison:
+    """Compare the first result with each other one. Raises KeyError for a metric that was not measured, ValueError for
+    one without intervals."""
+    low, high = _bounds(results[0].metrics[metric])
+    others = {at: _bounds(result.metrics[metric]) for at, result in enumerate(results) if at}
+    better_than = tuple(at for at, (_, other_high) in others.items() if low > other_high)
+    worse_than = tuple(at for at, (other_low, _) in others.items() if high < other_low)
+    overlapping = tuple(at for at in others if at not in better_than + worse_than)
+    return Comparison(better_than, overlapping, worse_than)
 
 
-def worst_served(groups: Sequence[Mapping[str, Any]]) -> slice:
-    """Which groups of `by_activity` are served worst: the one with the least mean, and those next to it whose
-    intervals overlap with its own."""
-    table = pd.DataFrame(groups)
-    first = last = int(table["mean"].argmin())
-    limit = table["high"][first]
-    while first > 0 and table["low"][first - 1] <= limit:
+def lowest_quality_groups(groups: Sequence[ActivityGroup]) -> slice:
+    """The activity group with the lowest mean, extended to adjacent groups whose intervals overlap with its own."""
+    first = last = min(range(len(groups)), key=lambda at: groups[at].mean)
+    limit = groups[first].high
+    while first > 0 and groups[first - 1].low <= limit:
         first -= 1
-    while last + 1 < len(table) and table["low"][last + 1] <= limit:
+    while last + 1 < len(groups) and groups[last + 1].low <= limit:
         last += 1
     return slice(first, last + 1)
 
 
-def gain(ours: Sequence[Mapping[str, Any]], theirs: Sequence[Mapping[str, Any]]) -> pd.Series:
-    """How much more one model gives each group of `by_activity` than another, as differences of the means."""
-    return pd.DataFrame(ours)["mean"] - pd.DataFrame(theirs)["mean"]
+def gain_by_group(ours: Sequence[ActivityGroup], theirs: Sequence[ActivityGroup]) -> pd.Series:
+    """Difference of the means, ours − theirs, for each of the same activity groups."""
+    return pd.Series([mine.mean - other.mean for mine, other in zip(ours, theirs, strict=True)], dtype=float)
+
+
+def _bounds(value: Interval) -> tuple[float, float]:
+    if value.low is None or value.high is None:
+        raise ValueError("a metric without intervals cannot be compared")
+    return value.low, value.high
 
 
 def value_of(row: Mapping[str, Any], measure: str) -> float | None:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
+from recsys.evaluation.evaluate import ActivityGroup
 from recsys.plots.colours import COLOURS, OTHER_COLOUR
 from recsys.plots.escape import hover
 
@@ -60,31 +61,31 @@ def dots_with_intervals(dots: Sequence[Dot], title: str, digits: int = 3) -> go.
 
 
 def lines_by_activity(
-    groups: Mapping[str, Sequence[Mapping[str, Any]]], ours: str, *, across: str, up: str, spread: str = "{a}–{b}"
+    groups: Mapping[str, Sequence[ActivityGroup]], ours: str, *, across: str, up: str, spread: str = "{a}–{b}"
 ) -> go.Figure:
     """Quality of each model by how many ratings are known of a user, with 95 % intervals.
 
-    groups  label → rows of `by_activity`; the same groups for all
+    groups  label → its activity groups; the same groups for all
     spread  how a group is called: its fewest and most known ratings
     """
     figure = go.Figure()
     names = [
-        str(row["fewest"]) if row["fewest"] == row["most"] else spread.format(a=row["fewest"], b=row["most"])
-        for row in next(iter(groups.values()))
+        str(group.fewest) if group.fewest == group.most else spread.format(a=group.fewest, b=group.most)
+        for group in next(iter(groups.values()))
     ]
     for at, (label, rows) in enumerate(groups.items()):
         look = at % len(SYMBOLS)
         colour = OURS if label == ours else (OTHER_COLOUR, *COLOURS[1:])[(at - 1) % len(COLOURS)]
         aside = 0.07 * (at - (len(groups) - 1) / 2)  # so that intervals do not cover each other
-        means = [row["mean"] for row in rows]
+        means = [group.mean for group in rows]
         figure.add_scatter(
             x=[place + aside for place in range(len(rows))], y=means, mode="lines+markers", name=_bold(label, ours),
             line={"color": colour, "dash": DASHES[look], "width": 3 if label == ours else 2},
             marker={"symbol": SYMBOLS[look], "size": 10, "line": {"width": 2, "color": colour}},
             error_y={
                 "type": "data", "symmetric": False, "color": colour, "thickness": 1.2, "width": 3,
-                "array": [_apart(row["high"], row["mean"]) for row in rows],
-                "arrayminus": [_apart(row["mean"], row["low"]) for row in rows],
+                "array": [group.high - group.mean for group in rows],
+                "arrayminus": [group.mean - group.low for group in rows],
             },
             customdata=names, hovertemplate=f"{hover(label)}, %{{customdata}}: %{{y:.3f}}<extra></extra>",
         )  # fmt: skip

@@ -2,62 +2,55 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, TypeVar
 
-from recsys.dataset.split import Protocol
-from recsys.errors import InputError
-from recsys.evaluation.ranking import HEAD_TO_TAIL
+import pydantic
+
+from recsys.errors import InputError, RecsysError
+from recsys.evaluation.evaluate import Evaluation
+from recsys.evaluation.serialization import from_json
 from recsys.store.files import read_json
 from recsys.store.models import fingerprint_of
 
 REPORT_PAGE = "report.html"
 RANKING = "ranking.json"
 
+T = TypeVar("T")
 
-def stored_ranking(model_folder: Path) -> dict[str, Any] | None:
-    """What `evaluate` stored with a model; None where it has not run. Raises InputError for a result that is broken or
-    of another model."""
+
+def stored_ranking(model_folder: Path) -> Evaluation | None:
+    """The evaluation stored with a model, None if `recsys evaluate --trained` has not run.
+
+    Raises InputError if the file is damaged or incomplete, or belongs to another model.
+    """
     path = model_folder / RANKING
     if not path.is_file():
         return None
-    found = read_json(path)
-    if not (_has_shape(found, _RANKING) and found["results"] and found["k"] and _has_metrics(found)):
+    found = _read(Evaluation, path, "recsys evaluate --trained")
+    if found.trained is None:
         raise InputError(f"{path}: is not what recsys evaluate --trained writes; measure again")
-    _check_fingerprint(found["trained"]["fingerprint"], path, model_folder)
+    _check_fingerprint(found.trained.fingerprint, path, model_folder)
     return found
 
 
-_NUMBER = (int, float)
+def _read(kind: type[T], path: Path, command: str) -> T:
+    """The dataclass stored in a JSON file by `command`. Raises InputError, naming the first wrong value."""
+    value = read_json(path)  # reports unreadable files, with the reason
+    try:
+        return from_json(kind, json.dumps(value))
+    except pydantic.ValidationError as error:
+        first = error.errors()[0]
+        why = f"{'.'.join(map(str, first['loc']))}: {first['msg']}" if first["loc"] else first["msg"]
+    except RecsysError as error:
+        why = str(error)
+    raise InputError(f"{path}: is not what {command} writes; measure again ({why})")
+
 
 _MAYBE = (int, float, type(None))
 
-_MEAN = {"mean": _MAYBE, "low": _MAYBE, "high": _MAYBE}
-
-_INTERVAL = {"mean": _NUMBER, "low": _NUMBER, "high": _NUMBER}
-
-_RANKING = {
-    "protocol": str,
-    "part": str,
-    "seed": int,
-    "k": [int],
-    "confidence": {"min_rating": _MAYBE},
-    "train_ratings": int,
-    "hidden_ratings": int,
-    "seconds": _NUMBER,
-    "trained": {"fingerprint": str},
-    "results": [
-        {
-            "model": str,
-            "seconds_to_train": _NUMBER,
-            "judged": int,
-            "metrics": dict,
-            "by_activity": [{"users": int, "fewest": int, "most": int, **_INTERVAL}],
-            "by_popularity": [{"items": int, "ratings": _NUMBER, "recommendations": _NUMBER}],
-        }
-    ],
-}
-"""What the app reads of a stored ranking, and what it is; likewise `_REPORT` of a stored report."""
+_NUMBER = (int, float)
 
 _REPORT = {
     "judged_items": int,
@@ -88,19 +81,6 @@ def _has_shape(value: Any, shape: Any) -> bool:
     if isinstance(shape, list):
         return isinstance(value, list) and all(_has_shape(part, shape[0]) for part in value)
     return isinstance(value, shape)
-
-
-def _has_metrics(found: dict[str, Any]) -> bool:
-    """Whether a ranking's protocol is known, and each model has what is shown of it for every length of list."""
-    shapes = {"ndcg": _INTERVAL, "coverage": {**_MEAN, "mean": _NUMBER}, "gini": {"mean": _NUMBER}}
-    shapes |= dict.fromkeys(("recall", "precision", "novelty"), _MEAN)
-    metrics = {f"{name}@{k}": shape for name, shape in shapes.items() for k in found["k"]}
-    return found["protocol"] in get_args(Protocol) and all(
-        _has_shape(row["metrics"], metrics)
-        and len(row["by_popularity"]) == len(HEAD_TO_TAIL)
-        and len(row["by_activity"]) == len(found["results"][0]["by_activity"])
-        for row in found["results"]
-    )
 
 
 def stored_report(model_folder: Path) -> dict[str, Any] | None:

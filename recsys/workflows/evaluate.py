@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import dataclasses
 import os
-import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from recsys import store
-from recsys.dataset.catalog import Catalog
-from recsys.dataset.dataset import Dataset
-from recsys.dataset.split import HoldOut, Part, Protocol, hold_out
+from recsys.dataset.split import Part, Protocol, hold_out
 from recsys.dataset.weighting import Weighting
 from recsys.errors import InputError
-from recsys.evaluation.ranking import by_activity, by_popularity, check_metric, rank_quality
+from recsys.evaluation.evaluate import Evaluation, TrainedModel
+from recsys.evaluation.evaluate import evaluate as evaluate_learners
+from recsys.evaluation.ranking import check_metric
 from recsys.evaluation.tune import tune as find_settings
 from recsys.models import DEFAULT_MODEL, Model, with_settings
 from recsys.models.ease import MOST_ITEMS as MOST_ITEMS_OF_EASE
-from recsys.workflows.common import Report, check_data, learner_called, quiet, rows_of_table
+from recsys.workflows.common import Report, check_data, learner_called, quiet
 
 BASELINES = ("popular", "itemknn", "ease")
 """What anyone can have quickly, and what a model must beat to be worth its name."""
@@ -38,26 +37,26 @@ def evaluate(
     seed: int = 42,
     out: Path | None = None,
     report: Report = quiet,
-) -> dict[str, Any]:
-    """Train each model on the training part of a protocol and judge it by what was hidden.
+) -> Evaluation:
+    """Train each model on the training part of a protocol and evaluate it on the held-out ratings.
 
-    models   kinds of models; default: ials, or with `trained` those of `baselines_for`. `settings` are for a single one
-    trained  a model folder: a model with its settings, on its data, is judged first, and its weighting holds for all.
-             The result is stored with it, as ranking.json
-    seed     of the split
-    out      JSON file for the result, instead of the model's folder; nothing is stored without both
+    models   kinds of models; default: ials, or with `trained` those of `baselines_for`. `settings` apply to a single
+             model only
+    trained  a model folder: a model with its settings is evaluated first, and its weighting is used for all models.
+             The result is stored in the folder as ranking.json
+    seed     seed of the split
+    out      JSON file for the result, instead of the model's folder; without both nothing is stored
     """
-    begun = time.perf_counter()
     stored = store.load_prepared(data)
     learners: list[Any] = []
-    of_model: dict[str, Any] | None = None
+    trained_model: TrainedModel | None = None
     if trained is not None:
         if settings or weighting is not None:
             raise InputError(f"settings and weighting are those of {trained}; leave out what would change them")
         model = store.load_model(trained)
         check_data(model, trained, stored, data)
         learners, weighting = [model.learner], model.weighting.settings
-        of_model = {"name": trained.resolve().name, "fingerprint": store.fingerprint_of(trained)}
+        trained_model = TrainedModel(trained.resolve().name, store.fingerprint_of(trained))
         models = baselines_for(model) if models is None else models
     elif models is None:
         models = (DEFAULT_MODEL,)
@@ -68,23 +67,12 @@ def evaluate(
         out = trained / store.RANKING
     if out is not None and out.is_dir():
         raise InputError(f"{out}: is a folder; name a file to write to")
-    split = hold_out(stored.interactions, protocol, part=part, seed=seed)
-    results = [_judged(learner, split, stored.catalog, weighting, k, report) for learner in learners]
-    found = {
-        "data": str(data),
-        "protocol": protocol,
-        "part": part,
-        "seed": seed,
-        "k": list(k),
-        "confidence": (weighting or Weighting()).to_json(),
-        "train_ratings": split.train.n_ratings,
-        "hidden_ratings": int(split.truth.nnz),
-        "trained": of_model,
-        "seconds": round(time.perf_counter() - begun, 1),
-        "results": results,
-    }
+    found = evaluate_learners(
+        stored, learners, protocol=protocol, part=part, k=k, weighting=weighting, seed=seed, progress=report
+    )
+    found = dataclasses.replace(found, data=str(data), trained=trained_model)
     if out is not None:
-        store.write_json(out, found)
+        store.write_json(out, found.to_json())
     return found
 
 
@@ -93,33 +81,6 @@ def baselines_for(model: Model) -> tuple[str, ...]:
     such as can be trained on so many items."""
     too_many = ("ease",) if len(model.item_ids) > MOST_ITEMS_OF_EASE else ()
     return tuple(name for name in BASELINES if name not in (model.learner.name, *too_many))
-
-
-def _judged(
-    learner: Any,
-    split: HoldOut,
-    catalog: Catalog,
-    weighting: Weighting | None,
-    k: Sequence[int],
-    report: Report,
-) -> dict[str, Any]:
-    """One model, trained on a split and judged by it, in plain values."""
-    started = time.perf_counter()
-    model = learner.fit(Dataset(split.train, catalog), weighting, progress=report(f"training {learner.name}"))
-    seconds = time.perf_counter() - started
-    found = rank_quality(model, split, k, n_threads=os.cpu_count() or 1, progress=report(f"judging {learner.name}"))
-    at = 10 if 10 in k else k[0]
-    return {
-        "model": learner.name,
-        "hyperparameters": dataclasses.asdict(learner),
-        "seconds_to_train": round(seconds, 3),
-        "judged": len(found.users),
-        "not_judged": found.not_judged,
-        "cold": found.cold,
-        "metrics": {row.pop("metric"): row for row in rows_of_table(found.summary)},
-        "by_activity": rows_of_table(by_activity(found, f"ndcg@{at}")),
-        "by_popularity": rows_of_table(by_popularity(found.listed[at], model.n_ratings)),
-    }
 
 
 def tune(

@@ -106,7 +106,7 @@ def test_a_model_that_was_not_measured_is_measured_by_a_click(root: Path) -> Non
     button(app, "measure-ranking").click().run()
     assert not app.exception and "Measured and saved" in app.success[0].value
     found = store.stored_ranking(folder)
-    assert found is not None and [result["model"] for result in found["results"]] == ["popular", "itemknn"]
+    assert found is not None and [result.model for result in found.results] == ["popular", "itemknn"]
     assert "this model is behind **itemknn**" in words(app)
     app.run()
     assert not app.success  # said once

@@ -5,12 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from recsys.evaluation.evaluate import ActivityGroup
 from recsys.plots.quality import Dot, bars_by_popularity, dimension_curve, dots_with_intervals, lines_by_activity
 
-GROUPS = [
-    {"fewest": 3, "most": 3, "mean": 0.2, "low": 0.1, "high": 0.35},
-    {"fewest": 4, "most": 9, "mean": 0.4, "low": 0.3, "high": 0.5},
-]
+GROUPS = [ActivityGroup(20, 3, 3, 0.2, 0.1, 0.35), ActivityGroup(20, 4, 9, 0.4, 0.3, 0.5)]
 
 
 def test_the_best_model_is_on_top_and_ours_has_its_own_shape() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from threading import Lock
-from typing import Any
 
 import pandas as pd
 import streamlit as st
@@ -34,7 +33,7 @@ def command(*words: str) -> None:
     show_command(*words)
 
 
-def run(measure: Callable[[common_workflow.Report], dict[str, Any]], steps: int) -> None:
+def run(measure: Callable[[common_workflow.Report], object], steps: int) -> None:
     """Measure with a bar that shows how far it is, then show the result; what goes wrong is said in a line."""
     if not _MEASURING.acquire(blocking=False):
         st.info(say("Another measurement is running. Try again when it has finished."), icon=":material/hourglass:")

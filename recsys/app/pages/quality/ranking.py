@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pandas as pd
 import streamlit as st
 
@@ -12,11 +10,12 @@ from recsys.app.axis_text import joined
 from recsys.app.chart import show_chart
 from recsys.app.escape import plain
 from recsys.app.i18n.translate import named, say
-from recsys.app.pages.quality.groups import draw_activity, draw_popularity, labels_of, list_length
+from recsys.app.pages.quality.groups import draw_activity, draw_popularity, labels_of
 from recsys.app.pages.quality.measure import command, has_data, run
 from recsys.app.session import Loaded
 from recsys.errors import InputError
-from recsys.evaluation.significance import FEWEST_JUDGED, standing
+from recsys.evaluation.evaluate import Evaluation, Interval
+from recsys.evaluation.significance import MIN_USERS, compare_first
 from recsys.models import MODELS
 from recsys.models.ease import MOST_ITEMS as MOST_ITEMS_OF_EASE
 from recsys.plots.quality import Dot, dots_with_intervals
@@ -63,8 +62,8 @@ def _metrics() -> dict[str, tuple[str, str]]:
     }
 
 
-def _beside_others(loaded: Loaded, found: dict[str, Any]) -> None:
-    labels, k = labels_of(found), list_length(found)
+def _beside_others(loaded: Loaded, found: Evaluation) -> None:
+    labels, k = labels_of(found), found.main_k
     st.subheader(say("Comparison with other models"), anchor=False)
     st.markdown(_verdict(found, labels, k))
     _chart_of_metric(found, labels, k)
@@ -81,23 +80,23 @@ def _beside_others(loaded: Loaded, found: dict[str, Any]) -> None:
         _measure_ranking(loaded)
 
 
-def _verdict(found: dict[str, Any], labels: list[str], k: int) -> str:
-    """In a sentence or two: whom this model beats, if so many were judged that one can say so."""
+def _verdict(found: Evaluation, labels: list[str], k: int) -> str:
+    """One or two sentences: which models this one beats, if enough users were evaluated to tell."""
     if len(labels) == 1:
         return say("Only this model was evaluated, so there is no comparison.")
-    judged = found["results"][0]["judged"]
-    if judged < FEWEST_JUDGED:
-        return say("Evaluated users: {n:,}. That is too few to tell which model is better.", n=judged)
-    stands = standing(found["results"], f"ndcg@{k}")
+    n_users = found.results[0].evaluated_users
+    if n_users < MIN_USERS:
+        return say("Evaluated users: {n:,}. That is too few to tell which model is better.", n=n_users)
+    compared = compare_first(found.results, f"ndcg@{k}")
     parts = [
         words.format(models=", ".join(f"**{plain(labels[at])}**" for at in places))
         for words, places in (
-            (say("ahead of {models}"), stands.ahead),
-            (say("behind {models}"), stands.behind),
+            (say("ahead of {models}"), compared.better_than),
+            (say("behind {models}"), compared.worse_than),
         )
         if places
     ]
-    overlapping = ", ".join(f"**{plain(labels[at])}**" for at in stands.overlapping)
+    overlapping = ", ".join(f"**{plain(labels[at])}**" for at in compared.overlapping)
     return joined(
         say("By nDCG@{k}, this model is {standing}.", k=k, standing=say("; ").join(parts)) if parts else "",
         say("Its 95% interval for nDCG@{k} overlaps with that of {models}.", k=k, models=overlapping)
@@ -107,18 +106,18 @@ def _verdict(found: dict[str, Any], labels: list[str], k: int) -> str:
 
 
 @st.fragment
-def _chart_of_metric(found: dict[str, Any], labels: list[str], k: int) -> None:
+def _chart_of_metric(found: Evaluation, labels: list[str], k: int) -> None:
     metrics = _metrics()
     chosen = st.segmented_control(
         say("Metric"), list(metrics), default="ndcg", required=True, format_func=lambda name: metrics[name][0],
         key="metric", label_visibility="collapsed",
     )  # fmt: skip
     words, meaning = metrics[chosen or "ndcg"]
-    values = [result["metrics"][f"{chosen}@{k}"] for result in found["results"]]
+    values = [result.metrics[f"{chosen}@{k}"] for result in found.results]
     dots = [
-        Dot(label, value["mean"], value["low"], value["high"], at == 0)
+        Dot(label, value.mean, value.low, value.high, at == 0)
         for at, (label, value) in enumerate(zip(labels, values, strict=True))
-        if value["mean"] is not None
+        if value.mean is not None
     ]
     st.caption(meaning)
     show_chart(
@@ -127,41 +126,41 @@ def _chart_of_metric(found: dict[str, Any], labels: list[str], k: int) -> None:
     )  # fmt: skip
 
 
-def _table(found: dict[str, Any], labels: list[str], k: int) -> pd.DataFrame:
+def _table(found: Evaluation, labels: list[str], k: int) -> pd.DataFrame:
     rows = []
-    for label, result in zip(labels, found["results"], strict=True):
-        cells = {name: _with_interval(result["metrics"][f"{name}@{k}"]) for name in _metrics()}
-        rows.append({"model": label} | cells | {"seconds": result["seconds_to_train"]})
+    for label, result in zip(labels, found.results, strict=True):
+        cells = {name: _with_interval(result.metrics[f"{name}@{k}"]) for name in _metrics()}
+        rows.append({"model": label} | cells | {"seconds": result.seconds_to_train})
     return pd.DataFrame(rows)
 
 
-def _with_interval(value: dict[str, float | None]) -> str:
-    if value["mean"] is None:
+def _with_interval(value: Interval) -> str:
+    if value.mean is None:
         return "–"
-    if value["low"] is None or value["high"] is None:
-        return f"{value['mean']:.3f}"
-    return f"{value['mean']:.3f} ({value['low']:.3f}–{value['high']:.3f})"
+    if value.low is None or value.high is None:
+        return f"{value.mean:.3f}"
+    return f"{value.mean:.3f} ({value.low:.3f}–{value.high:.3f})"
 
 
-def _what_was_measured(found: dict[str, Any], k: int) -> str:
+def _what_was_measured(found: Evaluation, k: int) -> str:
     hidden = {
         "random": say("a random 20% of each user's ratings were held out"),
         "leave-last-out": say("each user's latest rating was held out"),
         "time": say("the latest 20% of all ratings were held out"),
         "new-users": say("20% of the users were excluded from training, and half of their ratings were held out"),
-    }[found["protocol"]]
-    least = found["confidence"]["min_rating"]
-    first = found["results"][0]
+    }[found.protocol]
+    least = found.weighting.min_rating
+    first = found.results[0]
     lines = [
         say(
             "Method: {hidden} ({n_hidden:,} ratings of {users:,} users); each model was trained on the other "
             "{n_train:,} ratings and recommended {k} movies to every user.",
-            hidden=hidden, n_hidden=found["hidden_ratings"], users=first["judged"], n_train=found["train_ratings"], k=k,
+            hidden=hidden, n_hidden=found.hidden_ratings, users=first.evaluated_users, n_train=found.train_ratings, k=k,
         ),
-        say("The other models use default settings.") if len(found["results"]) > 1 else "",
-        say("Split: {part}, seed {seed}.", part=named(found["part"]), seed=found["seed"]),
+        say("The other models use default settings.") if len(found.results) > 1 else "",
+        say("Split: {part}, seed {seed}.", part=named(found.part), seed=found.seed),
         "" if least is None else say("For all models, ratings of {stars:g} or more count as positive.", stars=least),
-        say("In parentheses: 95% intervals over users. Duration: {seconds:,.0f} s.", seconds=found["seconds"]),
+        say("In parentheses: 95% intervals over users. Duration: {seconds:,.0f} s.", seconds=found.seconds),
     ]  # fmt: skip
     return joined(*lines)
 

@@ -1,0 +1,299 @@
+"""Evaluate learners on held-out ratings: train each on the same split and compare their rankings. Does no I/O."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from recsys.dataset.catalog import Catalog
+from recsys.dataset.dataset import Dataset
+from recsys.dataset.split import HoldOut, Part, Protocol, hold_out
+from recsys.dataset.weighting import Weighting
+from recsys.errors import InputError, SettingError
+from recsys.evaluation.ranking import HEAD_TO_TAIL, by_activity, by_popularity, rank_quality
+from recsys.evaluation.serialization import json_key, known, to_json
+from recsys.models import Learner
+
+StageProgress = Callable[[str], Callable[[int, int], None]]
+"""Given the name of a stage, such as "training ials", returns what to call with (steps done, steps in all)."""
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A mean over users with its 95 % bootstrap interval.
+
+    All three are None for a metric without defined values; low and high are None for a metric that is not a mean over
+    users, such as coverage.
+    """
+
+    mean: float | None
+    low: float | None
+    high: float | None
+
+    def __str__(self) -> str:
+        if self.mean is None:
+            return "–"
+        if self.low is None or self.high is None:
+            return f"{self.mean:.4f}"
+        return f"{self.mean:.4f} ({self.low:.4f} … {self.high:.4f})"
+
+
+@dataclass(frozen=True)
+class ActivityGroup:
+    """Quality for the users with `fewest` to `most` known ratings: mean nDCG with its 95 % interval."""
+
+    users: int
+    fewest: int
+    most: int
+    mean: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class PopularityPart:
+    """One third of the catalogue by ratings ("head", "middle" or "tail").
+
+    items            number of items
+    ratings          share of all training ratings, 0 … 1
+    recommendations  share of all recommended items, 0 … 1
+    """
+
+    part: str
+    items: int
+    ratings: float
+    recommendations: float
+
+
+@dataclass(frozen=True)
+class EvaluatedModel:
+    """The result of one learner.
+
+    seconds_to_train  wall time of the training, seconds
+    evaluated_users   users with held-out ratings, over which the means are taken
+    skipped_users     users without held-out ratings
+    cold_users        evaluated users without known ratings; they were recommended the most popular items
+    metrics           by name, such as "ndcg@10" or "auc"; see `recsys.evaluation.ranking` for the definitions
+    by_activity       nDCG of user groups, least active first
+    by_popularity     head, middle and tail of the catalogue
+    """
+
+    model: str
+    hyperparameters: dict[str, Any]
+    seconds_to_train: float
+    evaluated_users: int = field(metadata=json_key("judged"))
+    skipped_users: int = field(metadata=json_key("not_judged"))
+    cold_users: int = field(metadata=json_key("cold"))
+    metrics: dict[str, Interval]
+    by_activity: tuple[ActivityGroup, ...]
+    by_popularity: tuple[PopularityPart, ...]
+
+
+@dataclass(frozen=True)
+class TrainedModel:
+    """The stored model whose settings the first learner has: its name and the fingerprint of its folder."""
+
+    name: str
+    fingerprint: str
+
+
+@dataclass(frozen=True, repr=False)
+class Evaluation:
+    """Learners compared on one split; returned by `evaluate`.
+
+    data            name of the dataset, or the folder it was read from
+    protocol, part  how the ratings were split, see `hold_out`; `seed` is the seed of the split
+    k               lengths of the recommendation lists
+    weighting       which ratings counted, and how much
+    train_ratings   ratings to train on
+    hidden_ratings  held-out ratings
+    trained         the stored model that the first result belongs to, or None
+    seconds         wall time of the evaluation, seconds
+    results         one per learner, in the given order
+
+    Raises InputError when the parts do not fit together.
+    """
+
+    data: str
+    protocol: Protocol
+    part: Part
+    seed: int
+    k: tuple[int, ...]
+    weighting: Weighting = field(metadata=json_key("confidence"))
+    train_ratings: int
+    hidden_ratings: int
+    trained: TrainedModel | None
+    seconds: float
+    results: tuple[EvaluatedModel, ...]
+
+    def __post_init__(self) -> None:
+        if not self.k or not self.results:
+            raise InputError("an evaluation needs at least one list length and one result")
+        for result in self.results:
+            for at in self.k:
+                _check_metrics(result, at)
+            if [part.part for part in result.by_popularity] != list(HEAD_TO_TAIL):
+                raise InputError(f"{result.model}: by_popularity must have the parts {', '.join(HEAD_TO_TAIL)}")
+            if len(result.by_activity) != len(self.results[0].by_activity):
+                raise InputError(f"{result.model}: has other activity groups than {self.results[0].model}")
+
+    @property
+    def main_k(self) -> int:
+        """The list length of `by_activity` and `by_popularity`: 10 if it is among `k`, else the first."""
+        return _main_k(self.k)
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """A name for each result: the model, followed by the settings that differ where a model occurs repeatedly."""
+        names = [result.model for result in self.results]
+        return tuple(
+            result.model if names.count(result.model) == 1 else f"{result.model}{_differences(result, self.results)}"
+            for result in self.results
+        )
+
+    def to_frame(self) -> pd.DataFrame:
+        """One row per model and metric, columns model, metric, mean, low, high; undefined numbers are NaN."""
+        rows = [
+            (label, metric, value.mean, value.low, value.high)
+            for label, result in zip(self.labels, self.results, strict=True)
+            for metric, value in result.metrics.items()
+        ]
+        frame = pd.DataFrame(rows, columns=["model", "metric", "mean", "low", "high"])
+        return frame.astype({"mean": np.float64, "low": np.float64, "high": np.float64})
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values, as `recsys evaluate --json` prints them and ranking.json stores them."""
+        return to_json(self)
+
+    def __repr__(self) -> str:
+        table = pd.DataFrame(
+            {label: result.metrics for label, result in zip(self.labels, self.results, strict=True)}
+        ).map(str)
+        return (
+            f"Evaluation: {self.protocol} protocol, {self.part} part, {self.train_ratings:,} training ratings, "
+            f"{self.hidden_ratings:,} held out\n{table.to_string()}"
+        )
+
+
+def evaluate(
+    data: Dataset,
+    learners: Sequence[Learner],
+    *,
+    protocol: Protocol = "random",
+    part: Part = "test",
+    k: Sequence[int] = (10,),
+    weighting: Weighting | None = None,
+    seed: int = 42,
+    n_threads: int | None = None,
+    progress: StageProgress | None = None,
+) -> Evaluation:
+    """Train each learner on the training part of a split and measure how well it ranks the held-out ratings.
+
+    data       the ratings and the catalogue
+    learners   settings of the models to compare, such as `[IALS(), EASE()]`
+    protocol   "random" holds out a fifth of each user's ratings, "leave-last-out" each user's latest rating, "time"
+               the latest fifth of all ratings, "new-users" half of the ratings of a fifth of the users; see `hold_out`
+    part       "test", or "validation": the same protocol applied to the training part of the test split
+    k          lengths of the recommendation lists, at least 1
+    weighting  which ratings count as interest, and how much; default `Weighting()`
+    seed       seed of the split
+    n_threads  threads for ranking; default: all processors
+    progress   called with the name of each stage; returns a function to call with (steps done, steps in all)
+
+    Means over users come with 95 % bootstrap intervals (Efron 1979, 1,000 resamples). Metrics, formulas and the
+    treatment of ties are documented in `recsys.evaluation.ranking`.
+
+    Raises InputError if the data are too small for the protocol, have no timestamps where it needs them, or training
+    fails; SettingError for an unknown protocol or part, or without learners.
+    """
+    begun = time.perf_counter()
+    if not learners:
+        raise SettingError("name at least one learner to evaluate")
+    split = hold_out(data.interactions, protocol, part=part, seed=seed)
+    n_threads = n_threads or os.cpu_count() or 1
+    results = [_evaluated(learner, split, data.catalog, weighting, k, n_threads, progress) for learner in learners]
+    return Evaluation(
+        data=data.name,
+        protocol=protocol,
+        part=part,
+        seed=seed,
+        k=tuple(k),
+        weighting=weighting or Weighting(),
+        train_ratings=split.train.n_ratings,
+        hidden_ratings=int(split.truth.nnz),
+        trained=None,
+        seconds=round(time.perf_counter() - begun, 1),
+        results=tuple(results),
+    )
+
+
+def _evaluated(
+    learner: Learner,
+    split: HoldOut,
+    catalog: Catalog,
+    weighting: Weighting | None,
+    k: Sequence[int],
+    n_threads: int,
+    progress: StageProgress | None,
+) -> EvaluatedModel:
+    """Train one learner on a split and measure it."""
+    started = time.perf_counter()
+    stage = progress or _silent
+    model = learner.fit(Dataset(split.train, catalog), weighting, progress=stage(f"training {learner.name}"))
+    seconds = time.perf_counter() - started
+    ranking = rank_quality(model, split, k, n_threads=n_threads, progress=stage(f"judging {learner.name}"))
+    at = _main_k(k)
+    groups = by_activity(ranking, f"ndcg@{at}").itertuples(index=False)
+    parts = by_popularity(ranking.listed[at], model.n_ratings).itertuples(index=False)
+    return EvaluatedModel(
+        model=learner.name,
+        hyperparameters=dataclasses.asdict(learner),
+        seconds_to_train=round(seconds, 3),
+        evaluated_users=len(ranking.users),
+        skipped_users=ranking.not_judged,
+        cold_users=ranking.cold,
+        metrics={
+            str(metric): Interval(known(mean), known(low), known(high))
+            for metric, mean, low, high in ranking.summary.to_numpy()
+        },
+        by_activity=tuple(ActivityGroup(*row) for row in groups),
+        by_popularity=tuple(PopularityPart(*row) for row in parts),
+    )
+
+
+def _silent(_stage: str) -> Callable[[int, int], None]:
+    return lambda _done, _total: None
+
+
+def _main_k(k: Sequence[int]) -> int:
+    return 10 if 10 in k else k[0]
+
+
+def _check_metrics(result: EvaluatedModel, k: int) -> None:
+    """Raise InputError unless the metrics that every evaluation has are there, and defined where they always are."""
+    for name in ("ndcg", "recall", "precision", "novelty", "coverage", "gini"):
+        value = result.metrics.get(f"{name}@{k}")
+        if value is None:
+            raise InputError(f"{result.model}: has no {name}@{k}")
+        if name in ("ndcg", "coverage", "gini") and value.mean is None:
+            raise InputError(f"{result.model}: {name}@{k} is undefined")
+        if name == "ndcg" and (value.low is None or value.high is None):
+            raise InputError(f"{result.model}: {name}@{k} has no interval")
+
+
+def _differences(result: EvaluatedModel, results: Sequence[EvaluatedModel]) -> str:
+    """The settings in which a result differs from others of the same model, such as " (n_factors=8)"."""
+    others = [other.hyperparameters for other in results if other.model == result.model]
+    settings = [
+        f"{name}={value}"
+        for name, value in result.hyperparameters.items()
+        if any(other.get(name) != value for other in others)
+    ]
+    return f" ({', '.join(settings)})" if settings else ""
