@@ -248,7 +248,7 @@ def _evaluated(
     stage = progress or _silent
     model = learner.fit(Dataset(split.train, catalog), weighting, progress=stage(f"training {learner.name}"))
     seconds = time.perf_counter() - started
-    ranking = rank_quality(model, split, k, n_threads=n_threads, progress=stage(f"judging {learner.name}"))
+    ranking = rank_quality(model, split, k, n_threads=n_threads, progress=stage(f"evaluating {learner.name}"))
     at = _main_k(k)
     groups = by_activity(ranking, f"ndcg@{at}").itertuples(index=False)
     parts = by_popularity(ranking.listed[at], model.n_ratings).itertuples(index=False)

@@ -69,6 +69,6 @@ def _doing(what: str) -> str:
     doing, _, model = what.partition(" ")
     if doing == "training":
         return say("Training {model} …", model=plain(model))
-    if doing == "judging":
+    if doing == "evaluating":
         return say("Evaluating {model} …", model=plain(model))
     return say("Measuring the embedding …")
