@@ -18,6 +18,13 @@ from recsys.workflows import inspect as inspect_workflow
 from recsys.workflows import train as train_workflow
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark tests that need the app's models, which take many seconds to train and measure, as slow."""
+    for item in items:
+        if "app_models" in getattr(item, "fixturenames", ()):
+            item.add_marker("slow")
+
+
 @pytest.fixture(scope="session")
 def ml100k_folder(tmp_path_factory) -> Path:
     """The raw files of MovieLens 100K: from the data folder if they are there, else fetched; CI must not do without."""

@@ -20,9 +20,14 @@ from collections.abc import Iterator
 from email.parser import Parser
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 import recsys
+from recsys import store
+
+pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).resolve().parents[1]
 SOURCES = ("pyproject.toml", "README.md", "LICENSE", "recsys", "tests")
@@ -134,11 +139,22 @@ def after_demo(installed: Path, ml100k_folder: Path, tmp_path_factory: pytest.Te
 
 
 def test_the_demo_runs_from_any_folder_and_keeps_its_data_there(after_demo: Path) -> None:
-    result = json.loads((after_demo / "demo.json").read_text())
-    assert (result["prepare"]["kept"], len(result["recommend"]["recommendations"])) == (100_000, 10)
     assert {path.name for path in after_demo.iterdir()} == {"data", "demo.json"}
     assert (after_demo / "data" / "prepared" / "ml-100k" / "interactions.parquet").is_file()
     assert (after_demo / "data" / "models" / "ml-100k-ials" / "manifest.json").is_file()
+
+
+def test_the_demo_runs_all_steps_on_movielens_100k(after_demo: Path) -> None:
+    result = json.loads((after_demo / "demo.json").read_text())
+    assert (result["prepare"]["kept"], result["prepare"]["users"], result["prepare"]["items"]) == (100_000, 943, 1682)
+    assert len(result["recommend"]["recommendations"]) == 10
+    assert all(row["title"] for row in result["recommend"]["recommendations"])
+    model = after_demo / "data" / "models" / "ml-100k-ials"
+    assert store.list_maps(model) == ["tsne"]
+    found, clustered = store.load_axes(model), store.load_clusters(model)
+    assert found is not None and result["axes"]["named"] == sum(axis.is_valid for axis in found.discovered) > 0
+    assert clustered is not None and len(result["clusters"]["clusters"]) == clustered.n_clusters
+    assert pa.types.is_fixed_size_list(pq.read_schema(model / "item_factors.parquet").field("factors").type)
 
 
 @pytest.fixture
