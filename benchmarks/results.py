@@ -25,7 +25,7 @@ def prepared(name: str) -> Dataset:
     """A dataset from data/prepared; prepared (and downloaded) first if it is missing. Raises RecsysError."""
     folder = datasets.data_root() / "prepared" / name
     if not (folder / store.INTERACTIONS).is_file():
-        prepare_workflow.prepare(name, folder, say=lambda line: print(line, file=sys.stderr))
+        prepare_workflow.prepare(name, folder, notify=lambda line: print(line, file=sys.stderr))
     return store.load_prepared(folder)
 
 

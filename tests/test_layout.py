@@ -14,6 +14,7 @@ MODULES = sorted((ROOT / "recsys").rglob("*.py"))
 
 LAYOUT: dict[str, tuple[str, ...]] = {
     "errors": (),
+    "threads": (),
     "topk": (),
     "dataset": (
         "interactions", "catalog", "split", "weighting", "attributes", "statistics", "genre_affinity", "dataset",
@@ -35,11 +36,14 @@ LAYOUT: dict[str, tuple[str, ...]] = {
     ),
     "plots": ("escape", "colours", "dimensions", "quality", "data", "map", "picture", "report"),
     "store": ("files", "parts", "prepared", "models", "space", "measurements"),
-    "workflows": ("common", "prepare", "train", "evaluate", "recommend", "inspect", "demo", "batch_jobs"),
-    "cli": ("console", "main"),
+    "workflows": ("common", "prepare", "train", "evaluate", "recommend", "similar", "inspect", "demo", "batch_jobs"),
+    "cli": (
+        "facts", "options", "console", "tables", "app", "data", "train", "evaluate", "recommend", "inspect", "main",
+    ),
     "app": (
         "escape", "i18n", "blobs", "session", "axis_text", "chart", "notices", "components", "pages", "main", "serve",
     ),
+    "__main__": (),
 }  # fmt: skip
 """Packages, lowest first, and their modules, lowest first: an import goes to what comes before, never after."""
 UPWARD: dict[str, tuple[str, ...]] = {

@@ -12,7 +12,6 @@ Every row is solved by itself, so the result depends neither on the number of th
 
 from __future__ import annotations
 
-import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
@@ -24,6 +23,7 @@ import scipy.sparse as sp
 from threadpoolctl import threadpool_limits
 
 from recsys.models.simd import add_four_rows, add_one_row, aligned_zeros, padded, prefetch_row
+from recsys.threads import n_cores
 
 AHEAD = 16
 """How many rows before its use a row is asked for: long enough for memory to answer."""
@@ -64,11 +64,6 @@ class SingularMatrix(Exception):
     """The normal equations of a row have no single solution: nothing holds its vector back."""
 
 
-def n_threads() -> int:
-    """One thread a core that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 def conjugate_gradient(
     side: Side, rows: np.ndarray, fixed: np.ndarray, popularity: np.ndarray, alpha0: float, steps: int
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -106,7 +101,7 @@ def conjugate_gradient(
         which = long[piece]
         x[which] = _solve_tiled(matrix, which, x[which], y, gram, spread, side.ridge[which], a0, steps, tile_rows)
 
-    threads = n_threads()
+    threads = n_cores()
     with threadpool_limits(1, "blas"), ThreadPoolExecutor(threads) as pool:
         list(pool.map(solve_long, _pieces(side.counts[long], threads)))
         list(pool.map(solve_short, _pieces(side.counts * short, threads * CHUNKS_PER_THREAD)))
@@ -140,7 +135,7 @@ def newton(
             x, y, gram, side.ridge, min(block_size, y.shape[1]), longest,
         )  # fmt: skip
 
-    threads = n_threads()
+    threads = n_cores()
     try:
         if len(x) <= FEW_ROWS:  # somebody waits for them, and threads take longer to call than to do it
             solve(slice(0, len(x)))

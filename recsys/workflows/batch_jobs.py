@@ -218,7 +218,7 @@ class Job:
         try:
             self._check()
             request = self.request
-            result = recommend_workflow.recommend(
+            result = recommend_workflow.recommend_batch(
                 request.model,
                 request.data,
                 self.folder / LISTS,
@@ -227,10 +227,10 @@ class Job:
                 exclude_seen=request.exclude_seen,
                 resume=True,
                 n_threads=1,
-                report=lambda _: self._progress,
+                start_progress=lambda _: self._progress,
             )
             has_formulas = write_csv(self.folder / LISTS, self.folder / CSV)
-            store.write_json(self.folder / RESULT, {**result, "has_formulas": has_formulas})
+            store.write_json(self.folder / RESULT, {**result.to_json(), "has_formulas": has_formulas})
             outcome = "done"
         except Cancelled:
             outcome = "stopped"

@@ -1,4 +1,4 @@
-"""What all workflows share: progress reports, plain values, a model with its data."""
+"""Shared by all workflows: progress callbacks, plain values for JSON, a model with its data."""
 
 from __future__ import annotations
 
@@ -15,28 +15,39 @@ from recsys.errors import InputError
 from recsys.models import MODELS, Model
 
 Progress = Callable[[int, int], None]
+"""Called with (steps done, total steps); the total is 0 while it is unknown."""
 
-Report = Callable[[str], Progress]
-"""Given what is being done, returns what to call with (done, in all)."""
+StartProgress = Callable[[str], Progress]
+"""Given the name of a task that begins, returns the callback for its progress."""
 
-Say = Callable[[str], None]
-"""Takes one line for a person, such as a licence notice."""
+Notify = Callable[[str], None]
+"""Called with one line for the user, such as a licence notice."""
 
 
-def quiet(_: str) -> Progress:
-    """A Report that shows nothing."""
-    return lambda _done, _all: None
+def no_progress(_: str) -> Progress:
+    """A StartProgress that shows nothing."""
+    return lambda _done, _total: None
+
+
+def no_notice(_: str) -> None:
+    """A Notify that shows nothing."""
 
 
 def learner_called(name: str) -> type[Any]:
-    """The learner of that name. Raises InputError, naming those that exist."""
+    """The learner of that name. Raises InputError, listing the known names."""
     if name not in MODELS:
-        raise InputError(f"there is no model {name!r}; there are {', '.join(MODELS)}")
+        raise InputError(f"unknown model {name!r}; known are {', '.join(MODELS)}")
     return MODELS[name]
 
 
+def check_output_file(out: Path) -> None:
+    """Raise InputError if a folder has the name of the file to write."""
+    if out.is_dir():
+        raise InputError(f"{out}: is a folder; name a file to write to")
+
+
 def load_trained(model_folder: Path, data: Path) -> tuple[Model, Dataset]:
-    """A model and the data it was trained on. Raises InputError for other data: what is measured would be of
+    """A model and the data it was trained on. Raises InputError for other data: measurements on them would describe
     neither."""
     model, stored = store.load_model(model_folder), store.load_prepared(data)
     check_data(model, model_folder, stored, data)
@@ -47,15 +58,15 @@ def check_data(model: Model, model_folder: Path, stored: Dataset, data: Path) ->
     """Raise InputError unless the data are those the model was trained on."""
     expected = model.data.get("fingerprint")
     if expected is not None and expected != stored.interactions.fingerprint:
-        raise InputError(f"{data}: is not what {model_folder} was trained on; name those data, or train again")
+        raise InputError(f"{data}: is not the data that {model_folder} was trained on; name those data, or train again")
 
 
 def rows_of_table(table: pd.DataFrame) -> list[dict[str, Any]]:
-    """Rows of plain Python values, as JSON wants them."""
+    """The rows of a table as plain Python values, ready for JSON."""
     return [{str(key): plain_value(value) for key, value in row.items()} for row in table.to_dict("records")]
 
 
 def plain_value(value: Any) -> Any:
-    """A value as JSON takes it: NumPy scalars as Python ones, NaN and infinity as None."""
+    """A value ready for JSON: NumPy scalars become Python ones, NaN and infinity None."""
     value = value.item() if isinstance(value, np.generic) else value
     return None if isinstance(value, float) and not np.isfinite(value) else value

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +18,46 @@ from recsys.evaluation.ranking import check_metric
 from recsys.evaluation.tune import tune as find_settings
 from recsys.models import DEFAULT_MODEL, Model, with_settings
 from recsys.models.ease import MOST_ITEMS as MOST_ITEMS_OF_EASE
-from recsys.workflows.common import Report, check_data, learner_called, quiet
+from recsys.threads import n_cores
+from recsys.workflows.common import StartProgress, check_data, check_output_file, learner_called, no_progress
 
 BASELINES = ("popular", "itemknn", "ease")
-"""What anyone can have quickly, and what a model must beat to be worth its name."""
+"""Models that train quickly; a model worth using beats them."""
+
+
+@dataclass(frozen=True)
+class TunedSettings:
+    """The result of a search: the best settings, written to `out`, and the study file for continuing the search.
+
+    n_trials  finished trials, those of earlier runs included
+    default   the metric with default settings
+    best      the metric with `params`
+    params    the best settings; with min_rating and weighting where they were given or searched
+    """
+
+    model: str
+    protocol: Protocol
+    metric: str
+    n_trials: int
+    default: float
+    best: float
+    params: Mapping[str, Any]
+    out: Path
+    study: Path
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values, as `recsys tune --json` prints them."""
+        return {
+            "model": self.model,
+            "protocol": self.protocol,
+            "metric": self.metric,
+            "trials": self.n_trials,
+            "default": self.default,
+            "best": self.best,
+            "params": dict(self.params),
+            "out": str(self.out),
+            "study": str(self.study),
+        }
 
 
 def evaluate(
@@ -36,7 +72,7 @@ def evaluate(
     weighting: Weighting | None = None,
     seed: int = 42,
     out: Path | None = None,
-    report: Report = quiet,
+    start_progress: StartProgress = no_progress,
 ) -> Evaluation:
     """Train each model on the training part of a protocol and evaluate it on the held-out ratings.
 
@@ -65,10 +101,10 @@ def evaluate(
     learners += [with_settings(learner_called(name), settings or {}) for name in models]
     if out is None and trained is not None:
         out = trained / store.RANKING
-    if out is not None and out.is_dir():
-        raise InputError(f"{out}: is a folder; name a file to write to")
+    if out is not None:
+        check_output_file(out)
     found = evaluate_learners(
-        stored, learners, protocol=protocol, part=part, k=k, weighting=weighting, seed=seed, progress=report
+        stored, learners, protocol=protocol, part=part, k=k, weighting=weighting, seed=seed, progress=start_progress
     )
     found = dataclasses.replace(found, data=str(data), trained=trained_model)
     if out is not None:
@@ -77,8 +113,8 @@ def evaluate(
 
 
 def baselines_for(model: Model) -> tuple[str, ...]:
-    """The kinds of models that a trained one is held against unless others are asked for: other kinds than its own, and
-    such as can be trained on so many items."""
+    """The kinds of models that a trained one is compared with by default: not its own kind, and none that cannot be
+    trained on so many items."""
     too_many = ("ease",) if len(model.item_ids) > MOST_ITEMS_OF_EASE else ()
     return tuple(name for name in BASELINES if name not in (model.learner.name, *too_many))
 
@@ -97,16 +133,21 @@ def tune(
     weighting: Weighting | None = None,
     search_weighting: bool = False,
     seed: int = 42,
-    report: Report = quiet,
-) -> dict[str, Any]:
-    """Search settings on the validation part of a protocol; write the best as JSON for `train --params`.
+    start_progress: StartProgress = no_progress,
+) -> TunedSettings:
+    """Search for the settings that are best on the validation part of a protocol; write them as JSON for
+    `train --params`.
 
-    With `repeats`, the mean over so many draws of the validation part counts. The trials are kept beside `out` in
-    `<out>.study.sqlite`; a search that was broken off goes on from there.
+    model     kind of model
+    repeats   draws of the validation part; the mean of the metric over them counts
+    n_trials  trials in total, those of an interrupted search included
+    minutes   stop after this time even if fewer trials are done
+    settings  settings that are not searched, with their values
+
+    The trials are stored next to `out` in `<out>.study.sqlite`; an interrupted search continues from there.
     """
     learner = learner_called(model)
-    if out.is_dir():
-        raise InputError(f"{out}: is a folder; name a file to write to")
+    check_output_file(out)
     check_metric(metric)
     stored = store.load_prepared(data)
     splits = [
@@ -125,8 +166,8 @@ def tune(
         search_weighting=search_weighting,
         study=study,
         seed=seed,
-        n_threads=os.cpu_count() or 1,
-        progress=report(f"tuning {model}"),
+        n_threads=n_cores(),
+        progress=start_progress(f"tuning {model}"),
     )
     params = dict(found.params)
     if weighting is not None and weighting.min_rating is not None:
@@ -134,14 +175,4 @@ def tune(
     if "weighting" not in params and weighting is not None:
         params["weighting"] = weighting.scheme
     store.write_json(out, params)
-    return {
-        "model": model,
-        "protocol": protocol,
-        "metric": metric,
-        "trials": len(found.trials),
-        "default": found.default,
-        "best": found.value,
-        "params": params,
-        "out": str(out),
-        "study": str(study),
-    }
+    return TunedSettings(model, protocol, metric, len(found.trials), found.default, found.value, params, out, study)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +21,141 @@ from recsys.recommend.steer import axis_called
 from recsys.space.axis import UNNAMED, Axes, Axis
 from recsys.space.clustering import Choice as ClusterChoice
 from recsys.space.clustering import find_clusters
-from recsys.space.item_clusters import NO_CLUSTER
+from recsys.space.item_clusters import NO_CLUSTER, ItemClusters
 from recsys.space.item_map import DEFAULT_MAP, ItemMap, MapMethod
 from recsys.space.layout import make_map
 from recsys.space.probes import ask, built_in_axes, graded_question, question_of
 from recsys.space.rotation import DEFAULT_METHOD, Method
-from recsys.workflows.common import Report, load_trained, quiet
+from recsys.threads import n_cores
+from recsys.workflows.common import StartProgress, check_output_file, load_trained, no_progress
+
+
+@dataclass(frozen=True)
+class AxisWithMovies:
+    """An axis and the titles of the best-known movies at its ends, the outermost first."""
+
+    axis: Axis
+    low_movies: tuple[str, ...]
+    high_movies: tuple[str, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values."""
+        return {
+            "name": self.axis.name,
+            "low": self.axis.low,
+            "high": self.axis.high,
+            "is_valid": self.axis.is_valid,
+            "evidence": self.axis.evidence,
+            "low_movies": list(self.low_movies),
+            "high_movies": list(self.high_movies),
+        }
+
+
+@dataclass(frozen=True)
+class NamedAxes:
+    """The axes of the model in the folder `model`, stored in `out`: the discovered ones, then those asked for."""
+
+    model: Path
+    method: Method
+    discovered: tuple[AxisWithMovies, ...]
+    asked: tuple[AxisWithMovies, ...]
+    out: Path
+
+    @property
+    def n_named(self) -> int:
+        """The number of discovered axes with a verified name."""
+        return sum(found.axis.is_valid for found in self.discovered)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values, as `recsys axes --json` prints them."""
+        return {
+            "model": str(self.model),
+            "method": self.method,
+            "named": self.n_named,
+            "discovered": [found.to_json() for found in self.discovered],
+            "asked": [found.to_json() for found in self.asked],
+            "out": str(self.out),
+        }
+
+
+@dataclass(frozen=True)
+class MappedItems:
+    """A map of a model's items.
+
+    axes  the two axes of a map along axes, else none
+    out   the file that was asked for, else the one stored with the model
+    """
+
+    item_map: ItemMap
+    axes: tuple[Axis, ...]
+    out: Path
+
+    @property
+    def not_in_space(self) -> list[str]:
+        """Titles of the axes that the space does not encode."""
+        return [axis.title for axis in self.axes if not axis.is_valid]
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values, as `recsys map --json` prints them."""
+        return {
+            "method": self.item_map.method,
+            "axes": list(self.item_map.axes or ()),
+            "not_in_space": self.not_in_space,
+            "seed": self.item_map.seed,
+            "items": len(self.item_map.item_ids),
+            "fidelity": dict(self.item_map.fidelity),
+            "out": str(self.out),
+        }
+
+
+@dataclass(frozen=True)
+class ClusteredItems:
+    """The clusters of the model in the folder `model`, stored in `out`; for each some titles near its centre."""
+
+    model: Path
+    clusters: ItemClusters
+    examples: tuple[tuple[str, ...], ...]
+    out: Path
+
+    @property
+    def n_unclustered(self) -> int:
+        """The number of items in no cluster."""
+        return int((self.clusters.labels == NO_CLUSTER).sum())
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values, as `recsys clusters --json` prints them."""
+        found = self.clusters
+        return {
+            "model": str(self.model),
+            "method": found.method,
+            "silhouette": found.silhouette,
+            "clusters": [
+                {
+                    "title": found.title(number),
+                    "is_named": found.names[number] != UNNAMED,
+                    "items": int(found.sizes[number]),
+                    "stability": found.stability[number],
+                    "examples": list(titles),
+                }
+                for number, titles in enumerate(self.examples)
+            ],
+            "in_no_cluster": self.n_unclustered,
+            "evidence": found.evidence,
+            "out": str(self.out),
+        }
+
+
+@dataclass(frozen=True)
+class MeasuredSpace:
+    """The embedding report of a model, and the files it was written to: a page (HTML) and the numbers (JSON)."""
+
+    report: Mapping[str, Any]
+    page: Path
+    numbers: Path
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values, as `recsys report --json` prints them: the report, without the names of the files."""
+        return dict(self.report)
 
 
 def axes(
@@ -39,32 +168,30 @@ def axes(
     n_refits: int = N_REFITS,
     n_examples: int = 5,
     seed: int = 42,
-    report: Report = quiet,
-) -> dict[str, Any]:
+    start_progress: StartProgress = no_progress,
+) -> NamedAxes:
     """Find, name and verify the axes of a model, answer questions, and store all axes with the model.
 
-    questions  as `question_of` reads them, besides the built-in ones
-    graded     tables (CSV) with the columns item_id and value: a quantity to find, named after its file
+    questions  text for `question_of`, in addition to the built-in questions
+    graded     tables (CSV) with the columns item_id and value; the quantity is named after its file
     """
     model, stored = load_trained(model_folder, data)
     asked = [question_of(text, model.catalog, model.attributes) for text in questions]
     asked += [
         graded_question(f"low {path.stem}", f"high {path.stem}", read_values(path, model.item_ids)) for path in graded
     ]
-    found = discover(
-        model, stored.interactions, method, n_refits=n_refits, seed=seed, progress=report("training on other users")
-    )
+    progress = start_progress("training on other users")
+    found = discover(model, stored.interactions, method, n_refits=n_refits, seed=seed, progress=progress)
     answers = [*built_in_axes(model, seed), *(ask(model, question, seed) for question in asked)]
     found = dataclasses.replace(found, asked=tuple({axis.name: axis for axis in answers}.values()))
     path = store.save_axes(model_folder, found)
-    return {
-        "model": str(model_folder),
-        "method": method,
-        "named": sum(axis.is_valid for axis in found.discovered),
-        "discovered": [_told(axis, model, n_examples) for axis in found.discovered],
-        "asked": [_told(axis, model, n_examples) for axis in found.asked],
-        "out": str(path),
-    }
+    return NamedAxes(
+        model_folder,
+        method,
+        tuple(_with_movies(axis, model, n_examples) for axis in found.discovered),
+        tuple(_with_movies(axis, model, n_examples) for axis in found.asked),
+        path,
+    )
 
 
 def map_items(
@@ -75,42 +202,39 @@ def map_items(
     like: Path | None = None,
     seed: int = 42,
     out: Path | None = None,
-) -> dict[str, Any]:
-    """Lay out a model's items in 2D, measure how true the map is, and store it with the model; a copy goes to `out`.
+    start_progress: StartProgress = no_progress,
+) -> MappedItems:
+    """Lay out a model's items in 2D, measure the fidelity of the map, and store it with the model; a copy goes to
+    `out`.
 
-    method  default: along the two `axes` if they are given, else the one that is truest on MovieLens
-    axes    two names of axes or questions: to the right and upwards
-    like    a map file or a model folder with a map by the same method: the new map is turned, and where its method
-            allows it started, to look like that one
+    method  default: along the two `axes` if they are given, else the method with the best fidelity on MovieLens
+    axes    names of axes, or questions, for the horizontal and the vertical axis
+    like    a map file, or a model folder with a map by the same method: the new map is rotated to match it and, where
+            the method allows, starts from it
     out     a table (.parquet), or a page with a picture (.html)
     """
     method = method or ("axes" if axes else DEFAULT_MAP)
     if out is not None and out.suffix not in (".parquet", ".html"):
         raise InputError(f"{out}: a map is written as a table (.parquet) or as a page (.html)")
     if method == "axes" and like is not None:
-        raise InputError("a map along axes does not turn: --like is for the other methods")
+        raise InputError("a map along axes cannot be rotated: --like is for the other methods")
     if bool(axes) != (method == "axes") or len(axes) not in (0, 2):
-        raise InputError(f"a map along axes needs two of them, and no other map has any; not {len(axes)} for {method}")
+        raise InputError(f"a map along axes needs two axes, other maps take none; got {len(axes)} for {method!r}")
     model = store.load_model(model_folder)
     known = store.load_axes(model_folder)
     along = tuple(axis_called(name, model, known or Axes("", (), built_in_axes(model), 0)) for name in axes)
     previous = None if like is None else store.load_map(like, method) if like.is_dir() else store.read_map(like)
+    progress = start_progress("drawing the map")
+    progress(0, 1)
     item_map = make_map(model.space, method, seed, axes=along or None, previous=previous)  # type: ignore[arg-type]
+    progress(1, 1)
     path = store.save_map(model_folder, item_map)
     if out is not None and out.suffix == ".html":
         figure = picture(item_map, model.catalog, model.n_ratings, store.load_clusters(model_folder))
         store.write_text(out, picture_page(figure, _map_title(item_map, model), _map_notes(item_map)))
     elif out is not None:
         store.write_map(out, item_map)
-    return {
-        "method": method,
-        "axes": list(item_map.axes or ()),
-        "not_in_space": [axis.title for axis in along if not axis.is_valid],
-        "seed": seed,
-        "items": len(item_map.item_ids),
-        "fidelity": dict(item_map.fidelity),
-        "out": str(out or path),
-    }
+    return MappedItems(item_map, along, out or path)
 
 
 def clusters(
@@ -119,32 +243,14 @@ def clusters(
     method: ClusterChoice = "auto",
     n_examples: int = 5,
     seed: int = 42,
-    report: Report = quiet,
-) -> dict[str, Any]:
-    """Put a model's items into clusters, name those that deserve it, and store them with the model."""
+    start_progress: StartProgress = no_progress,
+) -> ClusteredItems:
+    """Cluster a model's items, name the clusters whose names can be verified, and store them with the model."""
     model = store.load_model(model_folder)
-    found = find_clusters(model, method, seed=seed, progress=report("looking for clusters"))
+    found = find_clusters(model, method, seed=seed, progress=start_progress("looking for clusters"))
     path = store.save_clusters(model_folder, found)
-    return {
-        "model": str(model_folder),
-        "method": found.method,
-        "silhouette": found.silhouette,
-        "clusters": [
-            {
-                "title": found.title(number),
-                "is_named": found.names[number] != UNNAMED,
-                "items": int(found.sizes[number]),
-                "stability": found.stability[number],
-                "examples": list(
-                    model.catalog.labels[found.examples(model.space, model.n_ratings, number, n_examples)]
-                ),
-            }
-            for number in range(found.n_clusters)
-        ],
-        "in_no_cluster": int((found.labels == NO_CLUSTER).sum()),
-        "evidence": found.evidence,
-        "out": str(path),
-    }
+    rows = [found.examples(model.space, model.n_ratings, number, n_examples) for number in range(found.n_clusters)]
+    return ClusteredItems(model_folder, found, tuple(tuple(model.catalog.labels[near]) for near in rows), path)
 
 
 def report_embedding(
@@ -155,9 +261,9 @@ def report_embedding(
     dimensions: Sequence[int] = DIMENSIONS,
     n_seeds: int = N_SEEDS,
     seed: int = 42,
-    report: Report = quiet,
-) -> dict[str, Any]:
-    """Measure a model's space beside the baselines; write a page (HTML) and, beside it, the numbers (JSON).
+    start_progress: StartProgress = no_progress,
+) -> MeasuredSpace:
+    """Measure a model's space against baselines; write a page (HTML) and, next to it, the numbers (JSON).
 
     Without `out` both are stored with the model, as report.html and report.json.
     """
@@ -165,12 +271,12 @@ def report_embedding(
     numbers = page.with_suffix(".json")
     if page.suffix != ".html":
         raise InputError(f"{page}: the page is HTML; name a file that ends in .html")
-    if page.is_dir():
-        raise InputError(f"{page}: is a folder; name a file to write to")
+    check_output_file(page)
     model, stored = load_trained(model_folder, data)
-    # Whatever may be broken is read before the long work.
+    # Read what may be broken before the long computation.
     axes_found = store.load_axes(model_folder)
-    named = [_told(axis, model, 5) for axis in axes_found.all if axis.is_valid] if axes_found is not None else []
+    valid = [axis for axis in axes_found.all if axis.is_valid] if axes_found is not None else []
+    named = [_with_movies(axis, model, 5).to_json() for axis in valid]
     shown, note = None, ""
     if DEFAULT_MAP in store.list_maps(model_folder):
         item_map = store.load_map(model_folder, DEFAULT_MAP)
@@ -181,46 +287,36 @@ def report_embedding(
         stored.interactions,
         dimensions=dimensions,
         n_seeds=n_seeds,
-        n_threads=os.cpu_count() or 1,
+        n_threads=n_cores(),
         seed=seed,
-        progress=report("measuring the space"),
+        progress=start_progress("measuring the space"),
     )
     found["fingerprint"] = store.fingerprint_of(model_folder)
     store.write_json(numbers, found)
     store.write_text(page, report_page(found, axes=named, map_figure=shown, map_note=note))
-    return {"report": found, "page": str(page), "numbers": str(numbers)}
+    return MeasuredSpace(found, page, numbers)
 
 
 def _map_title(item_map: ItemMap, model: Model) -> str:
     data = model.data.get("name", "movies")
-    return (
-        f"{data}: {' × '.join(item_map.axes)}"
-        if item_map.axes
-        else f"{data}: {item_map.method} of {model.learner.name}"
-    )
+    if item_map.axes:
+        return f"{data}: {' × '.join(item_map.axes)}"
+    return f"{data}: {item_map.method} of {model.learner.name}"
 
 
 def _map_notes(item_map: ItemMap) -> list[str]:
     """What a reader of the picture should know."""
     fidelity = item_map.fidelity
-    notes = ["Each dot is a movie, the larger the more people rated it; point at one for its title."]
+    notes = ["Each dot is a movie, larger with more ratings; point at a dot for its title."]
     if "recall@15" in fidelity:
         notes.append(
-            f"Of a movie's 15 nearest in the space, {fidelity['recall@15']:.0%} are among its 15 nearest here; "
-            f"trustworthiness {fidelity['trustworthiness']:.2f}, continuity {fidelity['continuity']:.2f}."
+            f"Of a movie's 15 nearest neighbours in the space, {fidelity['recall@15']:.0%} are among its 15 nearest "
+            f"on the map; trustworthiness {fidelity['trustworthiness']:.2f}, "
+            f"continuity {fidelity['continuity']:.2f}."
         )
     return notes
 
 
-def _told(axis: Axis, model: Model, n_examples: int) -> dict[str, Any]:
-    """An axis in plain values, with movies at both ends."""
+def _with_movies(axis: Axis, model: Model, n_examples: int) -> AxisWithMovies:
     low, high = axis.ends(model.space, model.n_ratings, n_examples, well_known(model.n_ratings))
-    return {
-        "name": axis.name,
-        "low": axis.low,
-        "high": axis.high,
-        "is_valid": axis.is_valid,
-        "evidence": axis.evidence,
-        "low_movies": list(model.catalog.labels[low]),
-        "high_movies": list(model.catalog.labels[high]),
-    }
+    return AxisWithMovies(axis, tuple(model.catalog.labels[low]), tuple(model.catalog.labels[high]))

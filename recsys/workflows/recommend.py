@@ -1,10 +1,10 @@
-"""Recommend, similar, analogy: lists from a model folder."""
+"""Recommend: a list for every user into a Parquet file, or one list for one user."""
 
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,20 +21,102 @@ from recsys.models import Model
 from recsys.recommend.reasons import reasons
 from recsys.recommend.steer import parse_shift, shifted
 from recsys.recommend.steer import steer as steer_list
-from recsys.recommend.topn import UserBatch, batch_of_ratings, batch_of_users, similar_side_by_side
+from recsys.recommend.topn import UserBatch, batch_of_ratings, batch_of_users
 from recsys.recommend.topn import recommend as recommend_to
-from recsys.recommend.topn import similar as similar_items
 from recsys.space.axis import Axes
-from recsys.space.embedding import Metric
 from recsys.space.probes import built_in_axes
+from recsys.threads import n_cores
 from recsys.topk import BLOCK_BYTES, row_blocks
-from recsys.workflows.common import Report, quiet, rows_of_table
+from recsys.workflows.common import (
+    StartProgress,
+    check_output_file,
+    no_progress,
+    plain_value,
+    rows_of_table,
+)
 
 PART_ROWS = 2**19
-"""Rows of a finished part of a batch: some ten megabytes, so that little is lost when a run is broken off."""
+"""Rows of a part of a batch, some ten megabytes: an interrupted run loses at most one part."""
 
 
-def recommend(
+@dataclass(frozen=True)
+class RecommendedBatch:
+    """A batch of recommendations, written to `out`.
+
+    origins          how users were scored ("stored", "folded in", "cold"), with the number of users
+    n_resumed_parts  parts taken over from an interrupted run
+    rejected_file    the lines of the list of users that could not be used; None if all could
+    """
+
+    out: Path
+    n_users: int
+    n_rows: int
+    k: int
+    origins: Mapping[str, int]
+    n_resumed_parts: int
+    n_rejected_users: int
+    rejected_file: Path | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values, as `recsys recommend --out … --json` prints them."""
+        values = {
+            "out": str(self.out),
+            "users": self.n_users,
+            "rows": self.n_rows,
+            "k": self.k,
+            "origin": dict(self.origins),
+            "resumed_parts": self.n_resumed_parts,
+            "rejected_users": self.n_rejected_users,
+        }
+        return values | ({} if self.rejected_file is None else {"rejected_file": str(self.rejected_file)})
+
+
+@dataclass(frozen=True, eq=False)
+class SteeringEffect:
+    """What steering changed in a list.
+
+    axes  one row per axis: axis, amount, before, after (the mean position of the list, in standard deviations)
+    left  titles that dropped out of the list
+    loss  the share of the unsteered score that the new list gives up; None if undefined
+    """
+
+    axes: pd.DataFrame
+    left: tuple[str, ...]
+    loss: float | None
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values."""
+        return {"axes": rows_of_table(self.axes), "left": list(self.left), "loss": self.loss}
+
+
+@dataclass(frozen=True, eq=False)
+class Recommended:
+    """The recommendations for one user.
+
+    user     original id, or "you" for a new user
+    origin   how the user was scored: "stored", "folded in", "cold"
+    table    one row per item: rank, item_id, title, score, genres; after steering also taste (the score before),
+             rank_before and one column "gain: AXIS" per axis
+    steered  what steering changed, if there was any
+    reasons  for each row the parts of its score, if they were asked for
+    """
+
+    user: Any
+    origin: str
+    table: pd.DataFrame
+    steered: SteeringEffect | None = None
+    reasons: tuple[Mapping[str, Any], ...] | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values, as `recsys recommend --user … --json` prints them."""
+        rows = rows_of_table(self.table)
+        if self.reasons is not None:
+            rows = [{**row, "why": why} for row, why in zip(rows, self.reasons, strict=True)]
+        steered = {} if self.steered is None else {"steered": self.steered.to_json()}
+        return {"user": self.user, "origin": self.origin, **steered, "recommendations": rows}
+
+
+def recommend_batch(
     model_folder: Path,
     data: Path,
     out: Path,
@@ -44,19 +126,20 @@ def recommend(
     exclude_seen: bool = True,
     resume: bool = False,
     n_threads: int | None = None,
-    report: Report = quiet,
-) -> dict[str, Any]:
-    """Write the k best items of every user (or of those listed in a file) as Parquet, in parts that can be resumed.
+    start_progress: StartProgress = no_progress,
+) -> RecommendedBatch:
+    """Write the `k` best items of every user, or of the users listed in a file, to a Parquet file.
 
-    Users of the data whom training never saw are folded in. Listed users who are not in the data are set aside, with
-    file, line and reason, in `<out>.rejected.parquet`. Progress is in users and comes within a part too; what it
-    raises goes through, and leaves the finished parts for `resume`. On one thread the scores are the same to the last
-    bit whatever the size of a part.
+    Users of the data who were not in training are folded in. Listed users who are not in the data are written, with
+    file, line and reason, to `<out>.rejected.parquet`.
+
+    The file is made in parts. An exception raised by the progress callback, which counts users, ends the run; the
+    finished parts stay on disk for `resume`. On one thread the scores do not depend on the size of the parts, down to
+    the last bit.
     """
     if k < 1:
         raise InputError(f"the number of recommendations is at least 1, not {k}")
-    if out.is_dir():
-        raise InputError(f"{out}: is a folder; name a file to write to")
+    check_output_file(out)
     model = store.load_model(model_folder)
     stored = store.load_prepared(data)
     rejected = pa.Table.from_pylist([], REJECTED)
@@ -75,12 +158,13 @@ def recommend(
     }
     parts = store.Parts(out, plan, resume)
     blocks = _no_single_row(len(batch), size)
-    n_threads = n_threads or os.cpu_count() or 1
-    # One block of `top_k` for each thread at a time, less a row, so that a row that is taken in makes no further block.
+    n_threads = n_threads or n_cores()
+    # One block of `top_k` per thread at a time, less one row: a single row that is merged into the last slice must not
+    # make a further block.
     step = max(1, n_threads * (BLOCK_BYTES // (4 * max(1, len(model.item_ids)))) - 1)
     missing = [number for number in range(len(blocks)) if not parts.has(number)]
     done = len(batch) - sum(blocks[number].stop - blocks[number].start for number in missing)
-    progress = report("recommending")
+    progress = start_progress("recommending")
     progress(done, len(batch))
     for number in missing:
         tables = []
@@ -91,26 +175,17 @@ def recommend(
             progress(done, len(batch))
         parts.write(number, pa.Table.from_pandas(pd.concat(tables, ignore_index=True), preserve_index=False))
     n_rows = parts.join(len(blocks))
-    origins = pd.Series(batch.origin).value_counts()
-    result = {
-        "out": str(out),
-        "users": len(batch),
-        "rows": n_rows,
-        "k": k,
-        "origin": {str(name): int(count) for name, count in origins.items()},
-        "resumed_parts": parts.n_found,
-        "rejected_users": len(rejected),
-    }
+    rejected_file = None
     if len(rejected):
-        aside = out.with_name(f"{out.stem}.rejected.parquet")
-        store.write_table(aside, rejected)
-        result["rejected_file"] = str(aside)
-    return result
+        rejected_file = out.with_name(f"{out.stem}.rejected.parquet")
+        store.write_table(rejected_file, rejected)
+    origins = {str(name): int(count) for name, count in pd.Series(batch.origin).value_counts().items()}
+    return RecommendedBatch(out, len(batch), n_rows, k, origins, parts.n_found, len(rejected), rejected_file)
 
 
 def _no_single_row(n_rows: int, size: int) -> list[slice]:
-    """Slices of `size` rows, the last one up to a row longer: BLAS multiplies a single row in another way, and its last
-    bits would tell where a part ended."""
+    """Slices of `size` rows; a last slice of one row is merged into the one before it. BLAS multiplies a single row by
+    another routine, whose last bits differ, and scores must not depend on where a part ends."""
     blocks = list(row_blocks(n_rows, size))
     if size > 1 and len(blocks) > 1 and blocks[-1].stop - blocks[-1].start == 1:
         blocks[-2:] = [slice(blocks[-2].start, n_rows)]
@@ -126,75 +201,44 @@ def recommend_user(
     exclude_seen: bool = True,
     steer: Sequence[str] = (),
     why: bool = False,
-) -> dict[str, Any]:
-    """The k best items of one user, with titles; moved along axes by `steer`, each AXIS=AMOUNT; with reasons if `why`.
+) -> Recommended:
+    """The `k` best items of one user, with titles.
 
-    Raises UnknownId for a user, an axis or a title that there is not.
+    steer  shifts along axes, each AXIS=AMOUNT
+    why    also split each score over the user's ratings and the axes
+
+    Raises UnknownId for an unknown user, axis or title.
     """
     model, stored = store.load_model(model_folder), store.load_prepared(data)
     batch = batch_of_users(model, stored.interactions, [user])
-    return _listed(model, model_folder, batch, k, exclude_seen, steer, why)
+    return _recommended(model, model_folder, batch, k, exclude_seen, steer, why)
 
 
 def recommend_ratings(
-    model_folder: Path, rated: Mapping[str, float], *, k: int = 10, steer: Sequence[str] = (), why: bool = False
-) -> dict[str, Any]:
-    """The k best items for somebody new, from titles and ratings. Raises UnknownId naming near titles."""
-    model = store.load_model(model_folder)
-    ratings = {model.catalog.id_of(title, model.n_ratings): stars for title, stars in rated.items()}
-    return _listed(model, model_folder, batch_of_ratings(model, ratings), k, True, steer, why)
+    model_folder: Path,
+    rated: Sequence[tuple[str, float]],
+    *,
+    k: int = 10,
+    steer: Sequence[str] = (),
+    why: bool = False,
+) -> Recommended:
+    """The `k` best items for a new user, given pairs of title and rating; what they rated is left out.
 
-
-def similar(model_folder: Path, title: str, *, k: int = 10, metric: Metric | None = "cosine") -> dict[str, Any]:
-    """The items most like the one of that title by one metric, or by each with `metric` None.
-
-    Raises UnknownId naming near titles.
+    Raises UnknownId with similar titles for an unknown title, InputError for a movie that is rated twice.
     """
     model = store.load_model(model_folder)
-    row = model.catalog.row_of(title, model.n_ratings)
-    item = model.item_ids[row]
-    done: dict[str, Any] = {"title": model.catalog.labels[row], "metric": metric or "each metric"}
-    if metric is None:
-        table, length_is_popularity = similar_side_by_side(model, item, k)
-        done |= {"n_ratings": int(model.n_ratings[row]), "length_popularity": length_is_popularity}
-    else:
-        table = similar_items(model, item, k, metric)
-    table["title"] = model.catalog.label_of(table["item_id"].to_numpy())
-    return done | {"similar": rows_of_table(table)}
+    ratings: dict[Any, float] = {}
+    spelled: dict[Any, str] = {}
+    for title, stars in rated:
+        item_id = model.catalog.id_of(title, model.n_ratings)
+        if item_id in ratings:
+            label = model.catalog.label_of([item_id])[0]
+            raise InputError(f"{spelled[item_id]!r} and {title!r} are the same movie, {label!r}: rate it once")
+        ratings[item_id], spelled[item_id] = stars, title
+    return _recommended(model, model_folder, batch_of_ratings(model, ratings), k, True, steer, why)
 
 
-def analogy(model_folder: Path, a: str, b: str, c: str, *, k: int = 10) -> dict[str, Any]:
-    """`a` is to `b` as `c` is to ?: by vector arithmetic on directions. Raises UnknownId naming near titles."""
-    model = store.load_model(model_folder)
-    rows = [model.catalog.row_of(title, model.n_ratings) for title in (a, b, c)]
-    a, b, c = model.item_ids[rows]
-    ids, cosines = model.space.analogy(a, b, c, k)
-    titles = model.catalog.label_of(ids) if len(ids) else []
-    found = pd.DataFrame({"rank": range(1, len(ids) + 1), "item_id": ids, "title": titles, "similarity": cosines})
-    return {"analogy": list(model.catalog.labels[rows]), "answers": rows_of_table(found)}
-
-
-def _listed_users(path: Path, stored: Dataset) -> tuple[np.ndarray, pa.Table]:
-    """The rows of the data's users that a file lists, once each, and the lines that can't be used."""
-    ids, lines = read_user_ids(path)
-    known = stored.interactions.user_index
-    typed = pd.Series(ids).astype("str")
-    if known.dtype == np.int64:
-        typed = pd.to_numeric(typed, errors="coerce")
-    places = known.get_indexer(pd.Index(typed.to_numpy()))
-    repeated = pd.Series(places).duplicated().to_numpy() & (places >= 0)
-    bad = np.flatnonzero((places < 0) | repeated)
-    reasons = ["user is listed twice" if repeated[row] else "user is not in the data" for row in bad]
-    rejected = pa.table([[path.name] * len(bad), lines[bad], reasons, [str(ids[row]) for row in bad]], schema=REJECTED)
-    used = (places >= 0) & ~repeated
-    if not used.any():
-        raise InputError(
-            f"{path}: line {lines[0]}: user {str(ids[0])[:60]!r} is not in the data, and neither is any other listed"
-        )
-    return stored.interactions.user_ids[places[used]], rejected
-
-
-def _listed(
+def _recommended(
     model: Model,
     folder: Path,
     batch: UserBatch,
@@ -202,32 +246,43 @@ def _listed(
     exclude_seen: bool,
     steer: Sequence[str],
     why: bool,
-) -> dict[str, Any]:
-    """The list of one user as plain values: with titles, what steering did, and the reasons."""
+) -> Recommended:
+    """The list of the one user of `batch`, with titles, the effect of steering, and the reasons."""
     stored_axes = store.load_axes(folder) if model.has_space and (steer or why) else None
-    user = batch.user_ids[0]
-    done: dict[str, Any] = {
-        "user": user.item() if isinstance(user, np.generic) else user,
-        "origin": str(batch.origin[0]),
-    }
+    effect = None
     if steer:
         known_axes = stored_axes or Axes("", (), built_in_axes(model), 0)
         shifts = [parse_shift(text, model, known_axes) for text in steer]
         steered = steer_list(model, batch, shifts, k, exclude_seen=exclude_seen)
         table = steered.table
-        done["steered"] = {
-            "axes": rows_of_table(steered.moved),
-            "left": model.catalog.label_of(steered.left) if steered.left else [],
-            "loss": None if np.isnan(steered.loss) else steered.loss,
-        }
+        left = tuple(model.catalog.label_of(steered.left)) if steered.left else ()
+        effect = SteeringEffect(steered.moved, left, None if np.isnan(steered.loss) else steered.loss)
         batch = shifted(model, batch, shifts)
     else:
         table = recommend_to(model, batch, k, exclude_seen=exclude_seen)
     items = model.catalog.take(table["item_id"].to_numpy())
     table.insert(2, "title", list(items.labels))
-    table["genres"] = [list(g) for g in items.items["genres"]]
-    rows = rows_of_table(table.drop(columns="user_id"))
-    if why:
-        for row, parts in zip(rows, reasons(model, batch, table, stored_axes), strict=True):
-            row["why"] = parts
-    return done | {"recommendations": rows}
+    table["genres"] = [list(genres) for genres in items.items["genres"]]
+    parts = tuple(reasons(model, batch, table, stored_axes)) if why else None
+    user = plain_value(batch.user_ids[0])
+    return Recommended(user, str(batch.origin[0]), table.drop(columns="user_id"), effect, parts)
+
+
+def _listed_users(path: Path, stored: Dataset) -> tuple[np.ndarray, pa.Table]:
+    """The users of the data that a file lists, once each and in its order, and the lines that cannot be used."""
+    ids, lines = read_user_ids(path)
+    known = stored.interactions.user_index
+    typed = pd.Series(ids).astype("str")
+    if known.dtype == np.int64:
+        typed = pd.to_numeric(typed, errors="coerce")
+    rows = known.get_indexer(pd.Index(typed.to_numpy()))
+    repeated = pd.Series(rows).duplicated().to_numpy() & (rows >= 0)
+    bad = np.flatnonzero((rows < 0) | repeated)
+    causes = ["user is listed twice" if repeated[line] else "user is not in the data" for line in bad]
+    rejected = pa.table([[path.name] * len(bad), lines[bad], causes, [str(ids[line]) for line in bad]], schema=REJECTED)
+    used = (rows >= 0) & ~repeated
+    if not used.any():
+        raise InputError(
+            f"{path}: line {lines[0]}: user {str(ids[0])[:60]!r} is not in the data, nor is any other listed user"
+        )
+    return stored.interactions.user_ids[rows[used]], rejected

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,58 @@ from recsys.dataset.weighting import Weighting
 from recsys.errors import InputError
 from recsys.evaluation.ranking import rank_quality
 from recsys.models import DEFAULT_MODEL, IALS, Model, with_settings
-from recsys.workflows.common import Report, learner_called, quiet
+from recsys.threads import n_cores
+from recsys.workflows.common import StartProgress, learner_called, no_progress
+
+
+@dataclass(frozen=True)
+class EpochQuality:
+    """Quality on the validation part after an epoch; for ials also the value of the training objective."""
+
+    epoch: int
+    ndcg: float
+    objective: float | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values: epoch, ndcg@10 and, if known, objective."""
+        objective = {} if self.objective is None else {"objective": self.objective}
+        return {"epoch": self.epoch, "ndcg@10": self.ndcg} | objective
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A model stored in the folder `out`.
+
+    model            kind of model
+    hyperparameters  all settings of the learner
+    weighting        how ratings were weighted: min_rating, weighting (the scheme) and mean_weight
+    data             name and path of the data, as the manifest holds them
+    interrupted      for training that Ctrl-C ended early: after which epoch
+    validation       one entry per epoch, if a validation part chose the number of epochs
+    """
+
+    model: str
+    hyperparameters: Mapping[str, Any]
+    weighting: Mapping[str, Any]
+    data: Mapping[str, Any]
+    out: Path
+    interrupted: str | None = None
+    validation: tuple[EpochQuality, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values, as `recsys train --json` prints them."""
+        values: dict[str, Any] = {
+            "model": self.model,
+            "hyperparameters": dict(self.hyperparameters),
+            "confidence": dict(self.weighting),
+            "data": dict(self.data),
+            "out": str(self.out),
+        }
+        if self.interrupted is not None:
+            values["interrupted"] = self.interrupted
+        if self.validation:
+            values["validation"] = [row.to_json() for row in self.validation]
+        return values
 
 
 def train(
@@ -26,26 +77,36 @@ def train(
     weighting: Weighting | None = None,
     validate: Protocol | None = None,
     patience: int = 3,
-    report: Report = quiet,
-) -> dict[str, Any]:
-    """Train a model on a prepared folder.
+    start_progress: StartProgress = no_progress,
+) -> Trained:
+    """Train a model on a prepared folder and store it in `out`.
 
-    With `validate`, a first training on that protocol's validation part finds after which epoch quality no longer
-    grows (for `patience` epochs); the model is then trained on everything for that many.
+    With `validate`, a first training on the validation part of that protocol finds the epoch after which nDCG@10 has
+    not improved for `patience` epochs; the final model is trained on all data for that many epochs.
     """
     learner = with_settings(learner_called(model), settings or {})
     store.check_replaceable(out, store.MANIFEST)
     stored = store.load_prepared(data)
-    curve: list[dict[str, Any]] = []
+    curve: list[EpochQuality] = []
     if validate is not None:
-        curve = _quality_by_epoch(stored, learner, weighting, validate, patience, report)
-        learner = learner.replace(epochs=max(curve, key=lambda row: row["ndcg@10"])["epoch"])
-    trained = learner.fit(stored, weighting, progress=report(f"training {model}")).with_data_path(data)
+        curve = _quality_by_epoch(stored, learner, weighting, validate, patience, start_progress)
+        learner = learner.replace(epochs=_best(curve).epoch)
+    trained = learner.fit(stored, weighting, progress=start_progress(f"training {model}")).with_data_path(data)
     manifest = store.save_model(out, trained)
-    done = {key: manifest[key] for key in ("model", "hyperparameters", "confidence", "data")} | {"out": str(out)}
-    if getattr(trained.learner, "epochs", None) != getattr(learner, "epochs", None):
-        done["interrupted"] = f"after epoch {trained.learner.epochs} of {learner.epochs}"
-    return done | ({"validation": curve} if curve else {})
+    planned, done = getattr(learner, "epochs", None), getattr(trained.learner, "epochs", None)
+    return Trained(
+        manifest["model"],
+        manifest["hyperparameters"],
+        manifest["confidence"],
+        manifest["data"],
+        out,
+        None if done == planned else f"after epoch {done} of {planned}",
+        tuple(curve),
+    )
+
+
+def _best(curve: list[EpochQuality]) -> EpochQuality:
+    return max(curve, key=lambda row: row.ndcg)
 
 
 def _quality_by_epoch(
@@ -54,23 +115,22 @@ def _quality_by_epoch(
     weighting: Weighting | None,
     protocol: Protocol,
     patience: int,
-    report: Report,
-) -> list[dict[str, Any]]:
-    """One row an epoch, until `patience` epochs have brought nothing: epoch, ndcg@10 and, of ials, the objective."""
+    start_progress: StartProgress,
+) -> list[EpochQuality]:
+    """Train on the training part, measuring after each epoch, until quality has not improved for `patience` epochs."""
     if not hasattr(learner, "epochs"):
-        raise InputError(f"{learner.name!r} is solved in one go: there are no epochs to choose from")
+        raise InputError(f"{learner.name!r} is trained in closed form: it has no epochs to choose from")
     split = hold_out(stored.interactions, protocol, part="validation", seed=learner.seed)
-    rows: list[dict[str, Any]] = []
+    rows: list[EpochQuality] = []
 
     def watch(epoch: int, model: Model) -> bool:
-        quality = rank_quality(model, split, (10,), auc=False, n_threads=os.cpu_count() or 1)
-        rows.append({"epoch": epoch, "ndcg@10": quality["ndcg@10"]})
+        quality = rank_quality(model, split, (10,), auc=False, n_threads=n_cores())
+        objective = None
         if isinstance(learner, IALS):
-            weights = model.weighting.apply(split.train.matrix)
-            rows[-1]["objective"] = learner.objective(model.space, weights)
-        best = max(rows, key=lambda row: row["ndcg@10"])
-        return epoch - best["epoch"] >= patience
+            objective = learner.objective(model.space, model.weighting.apply(split.train.matrix))
+        rows.append(EpochQuality(epoch, quality["ndcg@10"], objective))
+        return epoch - _best(rows).epoch >= patience
 
-    progress = report(f"validating {learner.name}")
+    progress = start_progress(f"validating {learner.name}")
     learner.fit(Dataset(split.train, stored.catalog), weighting, progress=progress, watch=watch)
     return rows

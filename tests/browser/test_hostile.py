@@ -87,7 +87,7 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
                     rows.writerow([f"u{user}'\"<b>", items[at], rng.integers(3, 6), 10**9 + 86400 * at])
         rows.writerow(["<img src=x onerror='window.hacked=1'>", items[0], "<script>window.hacked=1</script>", 1])
     data, model = root / "prepared" / "hostile", root / "models" / "hostile"
-    assert prepare_workflow.prepare(str(source), data)["rejected"] == 1
+    assert prepare_workflow.prepare(str(source), data).report["rejected"] == 1
     train_workflow.train(data, model, settings={"n_factors": 8})
     inspect_workflow.map_items(model)
     inspect_workflow.clusters(model, method="kmeans")

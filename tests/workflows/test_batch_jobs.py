@@ -80,7 +80,7 @@ def test_a_batch_is_what_the_command_line_makes_and_the_same_as_csv(place, reque
     job = desk.start(folder)
     finish(desk, job)
     assert (job.state, job.done, job.total, job.error) == ("done", N_USERS, N_USERS, "")
-    recommend_workflow.recommend(place / "model", place / "data", tmp_path / "cli.parquet", k=3)
+    recommend_workflow.recommend_batch(place / "model", place / "data", tmp_path / "cli.parquet", k=3)
     table = pq.read_table(folder / batch_jobs.LISTS)
     assert table.equals(pq.read_table(tmp_path / "cli.parquet"))
     assert table.column_names == ["user_id", "rank", "item_id", "score"]
@@ -140,7 +140,7 @@ def test_a_list_of_strangers_fails_with_one_line_and_no_lists(request_for, desk,
     job = desk.start(folder)
     finish(desk, job)
     assert job.state == "failed"
-    assert job.error == "list.txt: line 1: user '5000' is not in the data, and neither is any other listed"
+    assert job.error == "list.txt: line 1: user '5000' is not in the data, nor is any other listed user"
     assert not list(folder.glob("recommendations*"))
 
 

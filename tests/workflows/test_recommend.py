@@ -25,7 +25,7 @@ def test_scores_do_not_tell_where_a_part_ended(place: Path, tmp_path: Path, monk
         monkeypatch.setattr(recommend_workflow, "PART_ROWS", part_rows)
         for module in (recommend_workflow, topk):
             monkeypatch.setattr(module, "BLOCK_BYTES", 4 * 1682 * block_users)
-        recommend_workflow.recommend(place / "model", place / "data", tmp_path / "lists.parquet", n_threads=1)
+        recommend_workflow.recommend_batch(place / "model", place / "data", tmp_path / "lists.parquet", n_threads=1)
         return pq.ParquetFile(tmp_path / "lists.parquet")
 
     whole = made(2**19, 2**14)
@@ -41,12 +41,12 @@ def test_progress_comes_within_a_part_and_never_goes_back(place: Path, tmp_path:
     for module in (recommend_workflow, topk):
         monkeypatch.setattr(module, "BLOCK_BYTES", 4 * 1682 * 101)
     seen: list[tuple[int, int]] = []
-    recommend_workflow.recommend(
+    recommend_workflow.recommend_batch(
         place / "model",
         place / "data",
         tmp_path / "lists.parquet",
         n_threads=1,
-        report=lambda _: lambda done, total: seen.append((done, total)),
+        start_progress=lambda _: lambda done, total: seen.append((done, total)),
     )
     assert seen == [(min(step * 100, 943), 943) for step in range(11)]
 
@@ -65,12 +65,16 @@ def test_what_progress_raises_breaks_off_and_finished_parts_are_not_made_again(
 
     out = tmp_path / "lists.parquet"
     with pytest.raises(Enough):
-        recommend_workflow.recommend(place / "model", place / "data", out, report=lambda _: stop)
+        recommend_workflow.recommend_batch(place / "model", place / "data", out, start_progress=lambda _: stop)
     assert not out.exists()
     seen: list[int] = []
-    done = recommend_workflow.recommend(
-        place / "model", place / "data", out, resume=True, report=lambda _: lambda done, total: seen.append(done)
+    done = recommend_workflow.recommend_batch(
+        place / "model",
+        place / "data",
+        out,
+        resume=True,
+        start_progress=lambda _: lambda done, total: seen.append(done),
     )
-    assert done["resumed_parts"] == 2
+    assert done.n_resumed_parts == 2
     assert seen[0] == 600 and seen[-1] == 943
-    assert done["rows"] == 9430
+    assert done.n_rows == 9430

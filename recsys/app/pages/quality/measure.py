@@ -33,7 +33,7 @@ def command(*words: str) -> None:
     show_command(*words)
 
 
-def run(measure: Callable[[common_workflow.Report], object], steps: int) -> None:
+def run(measure: Callable[[common_workflow.StartProgress], object], steps: int) -> None:
     """Measure with a bar that shows how far it is, then show the result; what goes wrong is said in a line."""
     if not _MEASURING.acquire(blocking=False):
         st.info(say("Another measurement is running. Try again when it has finished."), icon=":material/hourglass:")
@@ -42,7 +42,7 @@ def run(measure: Callable[[common_workflow.Report], object], steps: int) -> None
     bar = st.progress(0.0, say("Loading the data …"))
     started = 0
 
-    def report(what: str) -> common_workflow.Progress:
+    def start_progress(what: str) -> common_workflow.Progress:
         nonlocal started
         before, started = started, started + 1
 
@@ -53,7 +53,7 @@ def run(measure: Callable[[common_workflow.Report], object], steps: int) -> None
         return progress
 
     try:
-        measure(report)
+        measure(start_progress)
     except (RecsysError, OSError) as error:
         bar.empty()
         st.error(plain(str(error)), icon=":material/error:")

@@ -185,8 +185,11 @@ def _measure_ranking(loaded: Loaded) -> None:
     )
     if st.button(say("Measure now"), key="measure-ranking", type="primary", icon=":material/speed:"):
         run(
-            lambda report: evaluate_workflow.evaluate(
-                loaded.data_folder, trained=loaded.folder, models=list(chosen), report=report  # type: ignore[arg-type]
+            lambda start: evaluate_workflow.evaluate(
+                loaded.data_folder,  # type: ignore[arg-type]
+                trained=loaded.folder,
+                models=list(chosen),
+                start_progress=start,
             ),
             2 * (1 + len(chosen)),
         )  # fmt: skip

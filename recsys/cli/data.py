@@ -1,0 +1,73 @@
+"""Commands that get data: fetch and prepare."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from recsys.cli import facts
+from recsys.cli.options import AsJson, OutFolder, check_choice, parse_scale
+
+ID_TYPES = ("auto", "integer", "string")
+
+
+def fetch(
+    name: Annotated[str, typer.Argument(help=f"One of {', '.join(facts.datasets())}.")], as_json: AsJson = False
+) -> None:
+    """Download a MovieLens dataset.
+
+    Checksums are verified, and interrupted downloads are resumed.
+    """
+    from recsys.cli import tables
+    from recsys.cli.console import Screen, show
+    from recsys.workflows.prepare import fetch
+
+    with Screen() as screen:
+        done = fetch(name, start_progress=screen.start_progress, notify=screen.notify)
+    show(done, as_json, tables.show_fetched)
+
+
+def prepare(
+    source: Annotated[
+        str, typer.Argument(help="Name of a dataset, a MovieLens folder, or a CSV, TSV or Parquet file of ratings.")
+    ],
+    out: OutFolder,
+    items: Annotated[Path | None, typer.Option(help="Table of items: item_id, title, year, genres, tags.")] = None,
+    user_col: Annotated[str | None, typer.Option(help="Column of user ids; a number if there is no header.")] = None,
+    item_col: Annotated[str | None, typer.Option(help="Column of item ids.")] = None,
+    rating_col: Annotated[
+        str | None, typer.Option(help="Column of ratings; without one, every row counts as a rating of 1.")
+    ] = None,
+    time_col: Annotated[str | None, typer.Option(help="Column of times: seconds since 1970 or ISO dates.")] = None,
+    scale: Annotated[str | None, typer.Option(help="Lowest and highest valid rating, as MIN:MAX.")] = None,
+    ids: Annotated[str, typer.Option(help=f"Type of the ids: {', '.join(ID_TYPES)}.")] = "auto",
+    min_user: Annotated[int, typer.Option(min=1, help="Fewest ratings per user (iterated k-core).")] = 1,
+    min_item: Annotated[int, typer.Option(min=1, help="Fewest ratings per item (iterated k-core).")] = 1,
+    as_json: AsJson = False,
+) -> None:
+    """Clean ratings and store them in a folder.
+
+    Every rejected row is stored with its file, line and reason.
+    """
+    check_choice("--ids", ids, ID_TYPES)
+    from recsys.cli import tables
+    from recsys.cli.console import Screen, show
+    from recsys.ingest import Columns
+    from recsys.workflows.prepare import prepare
+
+    with Screen() as screen:
+        done = prepare(
+            source,
+            out,
+            items=items,
+            columns=Columns(user_col, item_col, rating_col, time_col),
+            scale=parse_scale(scale),
+            ids=ids,
+            min_user=min_user,
+            min_item=min_item,
+            start_progress=screen.start_progress,
+            notify=screen.notify,
+        )
+    show(done, as_json, tables.show_prepared)

@@ -1,0 +1,175 @@
+"""Commands that inspect the space of a model: axes, clusters, map and report."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from recsys.cli import facts
+from recsys.cli.options import AsJson, DataFolder, Examples, ModelFolder, check_choice, parse_dimensions
+from recsys.errors import InputError
+
+ROTATIONS = facts.choices("space.rotation", "Method")
+DEFAULT_ROTATION: str = facts.constant("space.rotation", "DEFAULT_METHOD")
+CLUSTER_METHODS = facts.choices("space.clustering", "Choice")
+MAP_METHODS = facts.choices("space.item_map", "MapMethod")
+DEFAULT_MAP: str = facts.constant("space.item_map", "DEFAULT_MAP")
+DIMENSIONS = ",".join(map(str, facts.constant("evaluation.report", "DIMENSIONS")))
+N_SEEDS: int = facts.constant("evaluation.report", "N_SEEDS")
+N_REFITS: int = facts.constant("evaluation.stability", "N_REFITS")
+
+
+def axes(
+    model: ModelFolder,
+    data: DataFolder,
+    ask: Annotated[
+        list[str] | None,
+        typer.Option(
+            help='An axis to test: "Horror", "Comedy <-> Horror" or "Toy Story, Aladdin <-> Saw, Se7en"; '
+            "may be repeated."
+        ),
+    ] = None,
+    graded: Annotated[
+        list[Path] | None,
+        typer.Option(help="CSV file with item_id and value: a quantity to find an axis for; may be repeated."),
+    ] = None,
+    method: Annotated[str, typer.Option(help=f"How factors are rotated: {', '.join(ROTATIONS)}.")] = DEFAULT_ROTATION,
+    refits: Annotated[
+        int, typer.Option(min=0, help="Models trained on other users, to find out which axes are stable.")
+    ] = N_REFITS,
+    top: Annotated[int, typer.Option(min=1, help="Number of discovered axes to print; all are stored.")] = 20,
+    examples: Examples = 3,
+    seed: Annotated[int, typer.Option(min=0, help="Random seed of refits and folds.")] = 42,
+    as_json: AsJson = False,
+) -> None:
+    """Find, name and verify the axes of a model.
+
+    Axes are named only when the name is verified. --ask and --graded test axes of your own. All are stored with the
+    model.
+    """
+    check_choice("--method", method, ROTATIONS)
+    from recsys.cli import tables
+    from recsys.cli.console import Screen, show
+    from recsys.workflows.inspect import axes
+
+    with Screen() as screen:
+        done = axes(
+            model,
+            data,
+            method=method,  # type: ignore[arg-type]
+            questions=ask or [],
+            graded=graded or [],
+            n_refits=refits,
+            n_examples=examples,
+            seed=seed,
+            start_progress=screen.start_progress,
+        )
+    show(done, as_json, lambda found: tables.show_axes(found, top))
+
+
+def clusters(
+    model: ModelFolder,
+    method: Annotated[str, typer.Option(help=f"How clusters are found: {', '.join(CLUSTER_METHODS)}.")] = "auto",
+    examples: Examples = 3,
+    seed: Annotated[int, typer.Option(min=0, help="Random seed; same vectors and seed: same clusters.")] = 42,
+    as_json: AsJson = False,
+) -> None:
+    """Cluster the movies and name the clusters.
+
+    Clusters are named only when the name is verified. They are stored with the model and label its map.
+    """
+    check_choice("--method", method, CLUSTER_METHODS)
+    from recsys.cli import tables
+    from recsys.cli.console import Screen, show
+    from recsys.workflows.inspect import clusters
+
+    with Screen() as screen:
+        done = clusters(
+            model,
+            method=method,  # type: ignore[arg-type]
+            n_examples=examples,
+            seed=seed,
+            start_progress=screen.start_progress,
+        )
+    show(done, as_json, tables.show_clusters)
+
+
+def map_(
+    model: ModelFolder,
+    method: Annotated[
+        str | None, typer.Option(help=f"How the map is made: {', '.join(MAP_METHODS)}. Default: {DEFAULT_MAP}.")
+    ] = None,
+    x: Annotated[str | None, typer.Option(help='Horizontal axis, such as "adult" or "Horror".')] = None,
+    y: Annotated[str | None, typer.Option(help='Vertical axis, such as "blockbuster" or "axis 3".')] = None,
+    like: Annotated[
+        Path | None, typer.Option(help="An earlier map, or a model with one: the new map is rotated to match it.")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Random seed; same vectors and seed: same map.")] = 42,
+    out: Annotated[
+        Path | None, typer.Option(help="Also write a table (.parquet: item_id, x, y) or a page with a picture (.html).")
+    ] = None,
+    data: Annotated[Path | None, typer.Option(help="Ignored: a model folder holds its items.", hidden=True)] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Lay out the movies in two dimensions.
+
+    The fidelity of the map is measured, and the map is stored with the model.
+    """
+    if method is not None:
+        check_choice("--method", method, MAP_METHODS)
+    if (x is None) != (y is None):
+        raise InputError("a map along axes needs both --x and --y")
+    from recsys.cli import tables
+    from recsys.cli.console import Screen, show
+    from recsys.workflows.inspect import map_items
+
+    with Screen() as screen:
+        done = map_items(
+            model,
+            method=method,  # type: ignore[arg-type]
+            axes=[x, y] if x is not None and y is not None else [],
+            like=like,
+            seed=seed,
+            out=out,
+            start_progress=screen.start_progress,
+        )
+    show(done, as_json, tables.show_map)
+
+
+def report(
+    model: ModelFolder,
+    data: DataFolder,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Page to write (.html); the numbers go next to it (.json). Default: in the model's folder."),
+    ] = None,
+    dimensions: Annotated[
+        str, typer.Option(help="Numbers of dimensions to train with, to measure what each adds.")
+    ] = DIMENSIONS,
+    seeds: Annotated[
+        int, typer.Option(min=0, help="Models to train with other seeds, to measure what is stable.")
+    ] = N_SEEDS,
+    seed: Annotated[int, typer.Option(min=0, help="Random seed of folds, samples and the first other model.")] = 42,
+    as_json: AsJson = False,
+) -> None:
+    """Measure the space against baselines without training.
+
+    Writes a self-contained page (HTML) and the numbers (JSON).
+    """
+    from recsys.cli import tables
+    from recsys.cli.console import Screen, show
+    from recsys.workflows.inspect import report_embedding
+
+    with Screen() as screen:
+        done = report_embedding(
+            model,
+            data,
+            out=out,
+            dimensions=parse_dimensions(dimensions),
+            n_seeds=seeds,
+            seed=seed,
+            start_progress=screen.start_progress,
+        )
+    show(done, as_json, tables.show_report)

@@ -1,0 +1,293 @@
+"""The results of the commands as tables. One function per result type of `recsys.workflows`."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Mapping
+from typing import Any
+
+from rich.markup import escape
+
+from recsys.cli.console import count, print_line, print_pairs, print_table, table
+from recsys.evaluation.evaluate import Evaluation
+from recsys.space.axis import UNNAMED
+from recsys.workflows.common import rows_of_table
+from recsys.workflows.demo import DemoResult
+from recsys.workflows.evaluate import TunedSettings
+from recsys.workflows.inspect import AxisWithMovies, ClusteredItems, MappedItems, MeasuredSpace, NamedAxes
+from recsys.workflows.prepare import Fetched, Prepared
+from recsys.workflows.recommend import Recommended, RecommendedBatch
+from recsys.workflows.similar import Analogy, SimilarItems
+from recsys.workflows.train import Trained
+
+TOP_AXES = 10
+"""Discovered axes that the demo prints."""
+
+
+def show_demo(done: DemoResult) -> None:
+    """The results of all steps."""
+    show_prepared(done.prepare)
+    show_trained(done.train)
+    show_recommended(done.recommend)
+    show_map(done.map)
+    show_clusters(done.clusters)
+    show_axes(done.axes, TOP_AXES)
+
+
+def show_fetched(done: Fetched) -> None:
+    """Where the files are."""
+    print_line(f"{done.dataset}: {done.folder} ({', '.join(done.files)})")
+
+
+def show_prepared(done: Prepared) -> None:
+    """How many rows were read, kept and rejected, and why."""
+    report = done.report
+    shown = table(f"{report['source']} → {done.out}", "", "rows", numbers="rows")
+    for name in ("read", "kept", "rejected", "duplicates"):
+        shown.add_row(name, f"{report[name]:,}", style="bold" if name == "kept" else None)
+    for reason, n_rows in report["reasons"].items():
+        shown.add_row(f"  {escape(reason)}", f"{n_rows:,}", style="dim")
+    print_table(shown)
+    print_line(f"{count(report['users'], 'user')} × {count(report['items'], 'item')}")
+    for key, words in (
+        ("items_without_metadata", "without metadata: the id is the title"),
+        ("items_described_but_not_rated", "with metadata but without ratings: left out"),
+    ):
+        if report[key]:
+            print_line(f"{count(report[key], 'item')} {words}")
+
+
+def show_trained(done: Trained) -> None:
+    """The settings of a model, and the validation curve if there is one."""
+    least = done.weighting["min_rating"]
+    ratings = f"{'all' if least is None else f'{least:g} or more'}, weighting {done.weighting['weighting']}"
+    if done.validation:
+        columns = list(done.validation[0].to_json())
+        shown = table("On the validation part", *columns)
+        for row in done.validation:
+            values = row.to_json().values()
+            shown.add_row(*(f"{value:,.4f}" if isinstance(value, float) else str(value) for value in values))
+        print_table(shown)
+    settings = ", ".join(f"{name}={value}" for name, value in done.hyperparameters.items())
+    pairs = {"model": done.model, "settings": settings, "ratings": ratings, "out": done.out}
+    if done.interrupted is not None:
+        pairs["interrupted"] = f"{done.interrupted}; the completed epochs are kept"
+    print_pairs(pairs)
+
+
+def show_evaluation(done: Evaluation) -> None:
+    """Metrics with their intervals, one column per model."""
+    first = done.results[0]
+    title = (
+        f"{done.protocol}, {done.part} part: {done.train_ratings:,} training ratings, "
+        f"{done.hidden_ratings:,} held out from {count(first.evaluated_users, 'user')}"
+    )
+    names = list(done.labels)
+    if done.trained is not None:
+        names[0] = f"{names[0]} (as trained)"
+    shown = table(title, "metric", *names)
+    shown.columns[0].no_wrap = True
+    for column in shown.columns[1:]:
+        column.justify = "right"
+    for metric in first.metrics:
+        shown.add_row(metric, *(str(result.metrics[metric]) for result in done.results))
+    shown.add_row("seconds to train", *(f"{result.seconds_to_train:.1f}" for result in done.results))
+    print_table(shown)
+    if first.skipped_users:
+        print_line(f"{count(first.skipped_users, 'user')} without held-out ratings skipped")
+
+
+def show_tuned(done: TunedSettings) -> None:
+    """The best settings of a search, and what they gain."""
+    params = ", ".join(
+        f"{name}={value:.4g}" if isinstance(value, float) else f"{name}={value}" for name, value in done.params.items()
+    )
+    print_pairs(
+        {
+            f"{done.metric} with defaults": f"{done.default:.4f}",
+            f"best {done.metric}": f"{done.best:.4f}",
+            "settings": params,
+            "trials": done.n_trials,
+            "out": done.out,
+        }
+    )
+
+
+def show_batch(done: RecommendedBatch) -> None:
+    """What was written, without the counts that are zero."""
+    print_pairs({name: value for name, value in done.to_json().items() if value or name == "rows"})
+
+
+def show_recommended(done: Recommended) -> None:
+    """The list of one user, what steering changed, and the reasons."""
+    note = ": a cold start, so these are the most popular" if done.origin == "cold" else ""
+    rows = done.to_json()["recommendations"]
+    if not rows:
+        print_line(f"For user {done.user} nothing is left to recommend: everything is seen")
+        return
+    extra = (["was", "taste"] if done.steered else []) + (["why"] if done.reasons is not None else [])
+    columns = ["#", "title", "genres", "score", *extra]
+    shown = table(f"For user {done.user}{note}", *columns, numbers="# score was taste")
+    for row in rows:
+        cells = [str(row["rank"]), escape(row["title"]), escape(", ".join(row["genres"])), f"{row['score']:.3f}"]
+        if done.steered:
+            cells += [str(row["rank_before"]), f"{row['taste']:.3f}"]
+        if done.reasons is not None:
+            cells.append(escape(_why(row["why"])))
+        shown.add_row(*cells)
+    print_table(shown)
+    if done.steered:
+        moved = table(
+            "Mean position of the list, in standard deviations",
+            "axis", "amount", "before", "after", numbers="amount before after",
+        )  # fmt: skip
+        for row in rows_of_table(done.steered.axes):
+            moved.add_row(escape(row["axis"]), *(f"{row[name]:+.2f}" for name in ("amount", "before", "after")))
+        print_table(moved)
+        print_line(f"dropped out: {', '.join(done.steered.left) or 'nothing'}")
+        if done.steered.loss is not None:
+            print_line(f"loss of unsteered score: {done.steered.loss:.0%}")
+
+
+def _why(reasons: Mapping[str, Any]) -> str:
+    """The largest parts of a score: three rated movies, two named ends of axes."""
+    movies = [part for part in reasons["ratings"] if part["title"] is not None and part["adds"] > 0]
+    parts = [f"{part['title']} {part['adds']:+.2f}" for part in movies[:3]]
+    named = [part for part in reasons.get("axes", []) if part["adds"] > 0 and part["end"] not in (None, UNNAMED)]
+    return "; ".join(parts + [f"[{part['end']}] {part['adds']:+.2f}" for part in named[:2]]) or "–"
+
+
+def show_similar(done: SimilarItems) -> None:
+    """The movies most similar to one: a list, or one list per metric side by side with the popularity it favours."""
+    rows = rows_of_table(done.table)
+    if done.metric is not None:
+        shown = table(
+            f"Most similar to {done.title} ({done.metric})", "#", "title", "similarity", numbers="# similarity"
+        )
+        for row in rows:
+            shown.add_row(str(row["rank"]), escape(row["title"]), f"{row['similarity']:.3f}")
+        print_table(shown)
+        return
+    lists: dict[str, list[Mapping[str, Any]]] = {}
+    for row in rows:
+        lists.setdefault(row["metric"], []).append(row)
+    shown = table(f"Most similar to {done.title}", "#", *lists, numbers="#")
+    for number, side_by_side in enumerate(zip(*lists.values(), strict=True), start=1):
+        shown.add_row(str(number), *(escape(f"{row['title']}  {row['similarity']:.3f}") for row in side_by_side))
+    medians = [statistics.median(row["n_ratings"] for row in found) for found in lists.values()]
+    shown.add_section()
+    shown.add_row("", *(f"[dim]median {median:,.0f} ratings[/dim]" for median in medians))
+    print_table(shown)
+    print_line(
+        "In this model vector length correlates with the number of ratings (Spearman "
+        f"{done.length_popularity:.2f}): cosine ignores length, the dot product favours popular movies, Euclidean "
+        f"distance favours movies about as popular as this one ({done.n_ratings:,} ratings)."
+    )
+
+
+def show_analogy(done: Analogy) -> None:
+    """The answers, best first."""
+    a, b, c = done.titles
+    shown = table(f"{a} is to {b} as {c} is to", "#", "title", "similarity", numbers="# similarity")
+    for row in rows_of_table(done.answers):
+        shown.add_row(str(row["rank"]), escape(row["title"]), f"{row['similarity']:.3f}")
+    print_table(shown)
+
+
+def show_axes(done: NamedAxes, top: int) -> None:
+    """The first `top` discovered axes with names and evidence, then the axes that were asked for."""
+    shown = table(
+        f"{done.n_named} of {len(done.discovered)} axes by {done.method} have a verified name",
+        "axis", "low end", "high end", "share", "stability", "evidence (held-out AUC)", numbers="share stability",
+    )  # fmt: skip
+    for found in done.discovered[:top]:
+        evidence = found.axis.evidence
+        names = [f"{name['attribute']} {name['auc']:.2f}" for name in evidence["low"] + evidence["high"]]
+        if names and not evidence["is_stable"]:
+            names.append("not stable")
+        shown.add_row(
+            found.axis.name.removeprefix("axis "),
+            *_ends(found),
+            f"{evidence['share']:.1%}",
+            "–" if evidence["stability"] is None else f"{evidence['stability']:.2f}",
+            escape(", ".join(names)),
+        )
+    print_table(shown)
+    if done.asked:
+        asked = table("Asked for", "low end", "high end", "in this space", "evidence on held-out movies")
+        for found in done.asked:
+            evidence = found.axis.evidence
+            measure = "AUC" if evidence["measure"] == "auc" else "Spearman"
+            controls = ", ".join(f"{name} {round(value, 2) + 0.0:.2f}" for name, value in evidence["controls"].items())
+            interval = f"{evidence['value']:.3f} ({evidence['low']:.3f} … {evidence['high']:.3f})"
+            asked.add_row(
+                *_ends(found),
+                "yes" if found.axis.is_valid else "not in this space",
+                f"{measure} {interval}\n[dim]{escape(controls)}[/dim]",
+            )
+        print_table(asked)
+
+
+def _ends(found: AxisWithMovies) -> tuple[str, str]:
+    return _end(found.axis.low, found.low_movies), _end(found.axis.high, found.high_movies)
+
+
+def _end(name: str, movies: tuple[str, ...]) -> str:
+    style = "dim" if name == UNNAMED else "bold"
+    return "\n".join([f"[{style}]{escape(name)}[/{style}]", *(escape(title) for title in movies)])
+
+
+def show_clusters(done: ClusteredItems) -> None:
+    """The clusters, largest first, with movies near the centre."""
+    found = done.clusters
+    shown = table(
+        f"{found.n_clusters} clusters by {found.method}, silhouette {found.silhouette:.2f}",
+        "#", "name", "movies", "stability", "near the centre", numbers="# movies stability",
+    )  # fmt: skip
+    for number, titles in enumerate(done.examples):
+        style = "dim" if found.names[number] == UNNAMED else "bold"
+        shown.add_row(
+            str(number + 1),
+            f"[{style}]{escape(found.title(number))}[/{style}]",
+            f"{found.sizes[number]:,}",
+            f"{found.stability[number]:.2f}",
+            escape("; ".join(titles)),
+        )
+    print_table(shown)
+    if done.n_unclustered:
+        print_line(f"{count(done.n_unclustered, 'movie')} in no cluster")
+
+
+def show_map(done: MappedItems) -> None:
+    """How the map was made, and its fidelity."""
+    shown: dict[str, Any] = {"map": done.item_map.method, "movies": len(done.item_map.item_ids)}
+    if done.item_map.axes:
+        shown["axes"] = " × ".join(done.item_map.axes)
+    if done.not_in_space:
+        shown["not in this space"] = ", ".join(done.not_in_space)
+    shown |= {name: f"{value:.3f}" for name, value in done.item_map.fidelity.items()}
+    print_pairs(shown | {"out": done.out})
+
+
+def show_report(done: MeasuredSpace) -> None:
+    """The main measures of each representation, and where the full report is."""
+    report = done.report
+    shown = table(
+        f"Evaluated on {report['judged_items']:,} well-known movies",
+        "", "same genre@10", "(chance)", "genre AUC", "decade AUC", "mean rating R²", "analogies@10",
+    )  # fmt: skip
+    for column in shown.columns[1:]:
+        column.justify = "right"
+    for name, row in report["representations"].items():
+        found, analogies = row["genre_retrieval"], row["analogies"]
+        values = (found["precision"], found["chance"], row["genre_auc"], row["decade_auc"], row["mean_rating_r2"])
+        cells = ["–" if value is None else f"{value:.3f}" for value in (*values, analogies["hits@10"])]
+        for at, measure in ((0, "genre_retrieval"), (2, "genre_auc"), (5, "analogies")):
+            if measure in row["told"]:
+                cells[at] = f"[dim]\\[{cells[at]}][/dim]"
+        shown.add_row(escape(name), *cells, style="bold" if name == report["model"] else None)
+    print_table(shown)
+    print_line("In brackets: the representation is built from the answer.")
+    curve = ", ".join(f"{row['n_factors']}: {row['ndcg@10']:.3f}" for row in report["dimensions"])
+    print_line(f"nDCG@10 by dimensions: {curve}")
+    print_line(f"page: {done.page}\nnumbers: {done.numbers}")

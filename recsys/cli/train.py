@@ -1,0 +1,75 @@
+"""The command train."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from recsys.cli.options import (
+    DEFAULT_MODEL,
+    MODEL_SETTINGS,
+    PROTOCOLS,
+    AsJson,
+    DataFolder,
+    MinRating,
+    ModelName,
+    OutFolder,
+    Params,
+    WeightingName,
+    check_choice,
+    read_settings,
+)
+
+SETTINGS_HELP = "; ".join(
+    f"{name}: " + ", ".join(f"{field}={default}" for field, default in settings.items())
+    for name, settings in MODEL_SETTINGS.items()
+)
+
+
+def train(
+    data: DataFolder,
+    out: OutFolder,
+    model: ModelName = DEFAULT_MODEL,
+    factors: Annotated[int | None, typer.Option(help="Number of dimensions of the vectors.")] = None,
+    seed: Annotated[
+        int | None, typer.Option(help="Random seed; same data, seed and number of threads: same bytes.")
+    ] = None,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", help=f"field=value, may be repeated. Fields and defaults: {SETTINGS_HELP}."),
+    ] = None,
+    params: Params = None,
+    min_rating: MinRating = None,
+    weighting: WeightingName = None,
+    validate: Annotated[
+        str | None,
+        typer.Option(help=f"First choose the number of epochs on a validation part: {', '.join(PROTOCOLS)}."),
+    ] = None,
+    patience: Annotated[int, typer.Option(min=1, help="Epochs without improvement before --validate stops.")] = 3,
+    as_json: AsJson = False,
+) -> None:
+    """Train a model on prepared data."""
+    if validate is not None:
+        check_choice("--validate", validate, PROTOCOLS)
+    from recsys.cli import tables
+    from recsys.cli.console import Screen, show
+    from recsys.workflows.train import train
+
+    settings, chosen = read_settings(params, set_ or [], min_rating, weighting)
+    if factors is not None:
+        settings["n_factors"] = factors
+    if seed is not None:
+        settings["seed"] = seed
+    with Screen() as screen:
+        done = train(
+            data,
+            out,
+            model=model,
+            settings=settings,
+            weighting=chosen,
+            validate=validate,  # type: ignore[arg-type]
+            patience=patience,
+            start_progress=screen.start_progress,
+        )
+    show(done, as_json, tables.show_trained)

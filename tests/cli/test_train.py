@@ -1,0 +1,83 @@
+"""The command train, on small data."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.cli.run import recsys
+
+
+def test_the_same_seed_gives_the_same_bytes_and_another_seed_does_not(work: Path) -> None:
+    def factors(seed: int, out: str) -> tuple[bytes, bytes]:
+        done = recsys("train", "--data", "data", "--out", out, "--seed", seed, "--set", "regularization=1", cwd=work)
+        assert done.returncode == 0, done.stderr
+        return (work / out / "item_factors.parquet").read_bytes(), (work / out / "user_factors.parquet").read_bytes()
+
+    first, again, other = factors(1, "a"), factors(1, "b"), factors(2, "c")
+    assert first == again
+    assert first[0] != other[0] and first[1] != other[1]
+
+
+def test_options_override_the_settings_of_a_file(work: Path) -> None:
+    (work / "params.json").write_text('{"n_factors": 8, "epochs": 3, "weighting": "log", "min_rating": 2}')
+    done = recsys(
+        "train", "--data", "data", "--out", "p", "--params", "params.json", "--set", "epochs=2", "--model", "bpr",
+        "--json", cwd=work,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    settings = json.loads(done.stdout)["hyperparameters"]
+    assert (settings["n_factors"], settings["epochs"]) == (8, 2)
+    weighting = json.loads(done.stdout)["confidence"]
+    assert (weighting["weighting"], weighting["min_rating"]) == ("log", 2)
+
+
+def test_validation_chooses_the_number_of_epochs(work: Path) -> None:
+    options = ("--data", "data", "--out", "early", "--validate", "random", "--patience", 2, "--factors", 4)
+    done = recsys("train", *options, "--json", cwd=work)
+    assert done.returncode == 0, done.stderr
+    result = json.loads(done.stdout)
+    curve = result["validation"]
+    assert [row["epoch"] for row in curve] == list(range(1, len(curve) + 1))
+    best = max(curve, key=lambda row: row["ndcg@10"])["epoch"]
+    assert result["hyperparameters"]["epochs"] == best
+    assert len(curve) == min(15, best + 2)
+    assert all(later["objective"] < earlier["objective"] for earlier, later in itertools.pairwise(curve))
+
+
+def test_interrupted_training_keeps_its_last_complete_epoch(work: Path) -> None:
+    script = (
+        "from recsys.cli.main import main\n"
+        "from recsys.models.ials import IALS\n"
+        "import os, signal\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "epoch = IALS.epoch\n"
+        "count = 0\n"
+        "def stop(self, *args):\n"
+        "    global count\n"
+        "    count += 1\n"
+        "    if count == int(os.environ['STOP']): os.kill(os.getpid(), signal.SIGINT)\n"
+        "    return epoch(self, *args)\n"
+        "IALS.epoch = stop\n"
+        "main()\n"
+    )
+
+    def train(out: str, stop: int) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-c", script, "train", "--data", "data", "--out", out, "--json"]
+        return subprocess.run(command, cwd=work, capture_output=True, text=True, env={**os.environ, "STOP": str(stop)})
+
+    kept = train("kept", 4)
+    assert kept.returncode == 0, kept.stderr
+    assert json.loads(kept.stdout)["interrupted"] == "after epoch 3 of 15"
+    assert json.loads(kept.stdout)["hyperparameters"]["epochs"] == 3
+    three = recsys("train", "--data", "data", "--out", "three", "--set", "epochs=3", cwd=work)
+    assert three.returncode == 0
+    for name in ("user_factors.parquet", "item_factors.parquet"):
+        assert (work / "kept" / name).read_bytes() == (work / "three" / name).read_bytes()
+    nothing = train("nothing", 1)
+    assert nothing.returncode == 130
+    assert not (work / "nothing").exists()
