@@ -60,7 +60,7 @@ class IrspackIALS(Learner):
             model.run_epoch()
         object.__setattr__(self, "_model", model)
         return EmbeddingSpace(
-            model.get_user_embedding(), model.get_item_embedding(), weights.user_ids, weights.item_ids
+            model.get_item_embedding(), weights.item_ids, model.get_user_embedding(), weights.user_ids
         )
 
     def fold_in(self, space: Fitted, ratings: sp.csr_matrix) -> np.ndarray:
@@ -99,7 +99,7 @@ class ImplicitBPR(Learner):
         )
         with threadpool_limits(1, "blas"):
             model.fit(weights.matrix, show_progress=False)
-        return EmbeddingSpace(model.user_factors, model.item_factors, weights.user_ids, weights.item_ids, has_bias=True)
+        return EmbeddingSpace(model.item_factors, weights.item_ids, model.user_factors, weights.user_ids, has_bias=True)
 
     def fold_in(self, space: Fitted, ratings: sp.csr_matrix) -> np.ndarray:
         """Not supported by the library: returns zero vectors."""

@@ -19,22 +19,23 @@ from typing import get_args
 import numpy as np
 from results import prepared, write_section
 
-from recsys.dataset.attributes import well_known
 from recsys.dataset.dataset import Dataset
 from recsys.dataset.interactions import Interactions
 from recsys.dataset.split import hold_out
 from recsys.errors import RecsysError
 from recsys.evaluation.analogies import analogy_quality, title_pairs
 from recsys.evaluation.ranking import rank_quality
-from recsys.evaluation.stability import STABLE, discover
+from recsys.evaluation.stability import discover_axes
 from recsys.models import DEFAULT_MODEL, MODELS, Model
 from recsys.recommend.steer import shifted
 from recsys.recommend.topn import batch_of_users, recommend
+from recsys.space.auc import auc
+from recsys.space.discovery import STABLE_AXIS
 from recsys.space.item_map import MapMethod
 from recsys.space.layout import align, make_map
-from recsys.space.naming import auc, name_ends
+from recsys.space.naming import name_ends
 from recsys.space.probes import ask, built_in_questions, question_of
-from recsys.space.rotation import Method, turn
+from recsys.space.rotation import Method, rotate
 
 DATASETS = ("ml-1m", "ml-100k", "ml-latest-small")
 FIRST = 20
@@ -54,8 +55,8 @@ def axes() -> list[str]:
         "",
         "`best axis` is the AUC of a genre along the axis that separates it best, mean over genres; `other half` is "
         "the same on one half of the movies with the axis chosen on the other half, mean of ten splits. `named` counts "
-        f"the first {FIRST} axes with a verified name, `stable` those found again (cosine ≥ {STABLE}) on bootstrap "
-        "samples of the users, median of five refits; `shuffled` counts named axes among all after permuting the "
+        f"the first {FIRST} axes with a verified name, `stable` those found again (cosine ≥ {STABLE_AXIS}) on "
+        "bootstrap samples of the users, median of five refits; `shuffled` counts named axes among all after permuting the "
         "vectors between movies, mean of ten permutations. `python benchmarks/space.py axes`",
         "",
         "| data | method | best axis | other half | stable | named | shuffled |",
@@ -71,16 +72,16 @@ def axes() -> list[str]:
     ]
     for name in DATASETS:
         model, interactions = trained(name)
-        known = well_known(model.n_ratings)
+        known = model.attributes.well_known
         attributes = model.attributes
         genres = attributes.of_kind("genre").common(known)
         directions = model.space.item_directions
         for method in get_args(Method):
-            along = directions.astype(float) @ turn(directions[known], method)
+            along = directions.astype(float) @ rotate(directions[known], method)
             areas = auc(along[known], genres.carries[known])
             best = np.maximum(areas, 1 - areas).max(axis=1).mean()
             other_half = picked_on_one_half(along[known], genres.carries[known])
-            found = discover(model, interactions, method)
+            found = discover_axes(model, interactions, method)
             stable = sum(axis.evidence["is_stable"] for axis in found.discovered[:FIRST])
             named = sum(axis.is_valid for axis in found.discovered[:FIRST])
             deals = [np.random.default_rng(seed).permutation(len(along)) for seed in range(10)]
@@ -91,10 +92,10 @@ def axes() -> list[str]:
             )
             print(lines[-1], file=sys.stderr)
         questions = built_in_questions(attributes)
-        questions += [question_of(genre, model.catalog, attributes) for genre in genres.names]
+        questions += [question_of(genre, attributes) for genre in genres.names]
         of_genres = []
         for question in questions:
-            axis = ask(model, question)
+            axis = ask(model.space, attributes, question)
             e, c = axis.evidence, axis.evidence["controls"]
             if question.name.startswith("not "):
                 of_genres.append(e["value"])
@@ -147,7 +148,7 @@ def steering() -> list[str]:
         before = _rows(model, recommend(model, everyone, 20))
         quality = rank_quality(model, split, (10,), auc=False)["ndcg@10"]
         taste = model.space.score(everyone.vectors)
-        found = [ask(model, q) for q in built_in_questions(model.attributes)]
+        found = [ask(model.space, model.attributes, q) for q in built_in_questions(model.attributes)]
         places = [axis.positions(model.space) for axis in found]
         for number, axis in enumerate(found):
             rows = {0.0: before}
@@ -194,7 +195,7 @@ def analogies() -> list[str]:
     ]
     for name in DATASETS:
         model, _ = trained(name)
-        known, vectors = well_known(model.n_ratings), model.space.item_factors
+        known, vectors = model.attributes.well_known, model.space.item_factors
         pairs = title_pairs(model.catalog, model.n_ratings)
         found = analogy_quality(vectors, pairs, known)
         shuffled = analogy_quality(vectors[np.random.default_rng(0).permutation(len(vectors))], pairs, known)
@@ -226,7 +227,9 @@ def maps() -> list[str]:
         model, _ = trained(name)
         other = MODELS[DEFAULT_MODEL](seed=43).fit(data)
         questions = built_in_questions(model.attributes)
-        planes = [tuple(ask(each, question) for question in questions[:2]) for each in (model, other)]
+        planes = [
+            tuple(ask(each.space, each.attributes, question) for question in questions[:2]) for each in (model, other)
+        ]
         for method in get_args(MapMethod):
             along = method == "axes"
             started = time.perf_counter()

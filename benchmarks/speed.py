@@ -189,7 +189,7 @@ def _our_epochs(learner: IALS, data: Interactions, transposed: sp.csr_matrix) ->
     x, y = learner.first_vectors(data.n_users, data.n_items)
     while True:
         x, y = learner.epoch(users, items, x, y)
-        yield EmbeddingSpace(x, y, data.user_ids, data.item_ids)
+        yield EmbeddingSpace(y, data.item_ids, x, data.user_ids)
 
 
 def _irspack_epochs(settings: IALS, data: Interactions, solver: str) -> Iterator[EmbeddingSpace]:
@@ -202,7 +202,7 @@ def _irspack_epochs(settings: IALS, data: Interactions, solver: str) -> Iterator
     model.start_learning()
     while True:
         model.run_epoch()
-        yield EmbeddingSpace(model.get_user_embedding(), model.get_item_embedding(), data.user_ids, data.item_ids)
+        yield EmbeddingSpace(model.get_item_embedding(), data.item_ids, model.get_user_embedding(), data.user_ids)
 
 
 def _implicit_epochs(d: int, data: Interactions) -> Iterator[None]:
@@ -274,7 +274,7 @@ def time_to_quality_section(matrix: sp.csr_matrix) -> list[str]:
         started = time.perf_counter()
         x, y = ours.epoch(users, items, x, y)
         taken += time.perf_counter() - started
-        found = quality(ours, EmbeddingSpace(x, y, data.user_ids, data.item_ids))
+        found = quality(ours, EmbeddingSpace(y, data.item_ids, x, data.user_ids))
         rows.append(f"| recsys `ials` | {epoch} | {taken:.1f} | {found:.4f} | {theirs / taken:.1f} × |")
         print(rows[-1], file=sys.stderr, flush=True)
         if found >= goal and epoch >= 3:

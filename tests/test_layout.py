@@ -23,8 +23,8 @@ LAYOUT: dict[str, tuple[str, ...]] = {
         "values", "datasets", "validation", "layout", "ratings", "items", "users", "exports", "prepare"
     ),
     "space": (
-        "embedding", "axis", "item_map", "item_clusters", "rotation", "naming", "probes", "fidelity", "layout",
-        "clustering", "decompose", "profile",
+        "embedding", "axis", "item_map", "item_clusters", "rotation", "auc", "naming", "probes", "fidelity", "layout",
+        "clustering", "decompose", "profile", "discovery",
     ),
     "models": (
         "fitted", "settings", "learner", "model", "least_squares", "simd", "ials_solver", "ials", "als", "bpr", "ease",

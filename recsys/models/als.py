@@ -62,7 +62,7 @@ class ALS(Learner):
 
             def space() -> EmbeddingSpace:
                 user_factors = model.recalculate_user(np.arange(weights.n_users), confidence)
-                return EmbeddingSpace(user_factors, model.item_factors.copy(), weights.user_ids, weights.item_ids)
+                return EmbeddingSpace(model.item_factors.copy(), weights.item_ids, user_factors, weights.user_ids)
 
             def after_epoch(epoch: int, *_: float) -> None:
                 if progress is not None:

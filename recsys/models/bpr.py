@@ -65,7 +65,7 @@ class BPR(Learner):
             factors[:, :d] = rng.standard_normal((len(factors), d), dtype=np.float32) * (INIT_STD / np.sqrt(d))
 
         def space() -> EmbeddingSpace:
-            return EmbeddingSpace(x.copy(), y.copy(), weights.user_ids, weights.item_ids, has_bias=True)
+            return EmbeddingSpace(y.copy(), weights.item_ids, x.copy(), weights.user_ids, has_bias=True)
 
         users = np.repeat(np.arange(likes.shape[0], dtype=np.int32), np.diff(likes.indptr))
         for epoch in range(self.epochs):

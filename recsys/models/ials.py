@@ -66,7 +66,7 @@ class IALS(Learner):
 
         def space() -> EmbeddingSpace:
             exact = self._newton(users, np.zeros_like(x), y, self.n_factors)
-            return EmbeddingSpace(exact, y, weights.user_ids, weights.item_ids)
+            return EmbeddingSpace(y, weights.item_ids, exact, weights.user_ids)
 
         for epoch in range(1, self.epochs + 1):
             try:

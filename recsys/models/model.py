@@ -88,5 +88,5 @@ class Model:
             raise Unsupported("weighting 'bm25' depends on how often an item was rated in training; train again")
         if ratings.shape[0] != space.n_users:
             raise InputError(f"ratings of {ratings.shape[0]} users do not fit the model's {space.n_users}")
-        transposed = EmbeddingSpace(space.item_factors, space.user_factors, space.item_ids, space.user_ids)
+        transposed = EmbeddingSpace(space.user_factors, space.user_ids, space.item_factors, space.item_ids)
         return self.learner.fold_in(transposed, self.weighting.apply(ratings).T.tocsr())

@@ -12,10 +12,12 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from recsys.dataset.attributes import Attributes
 from recsys.errors import InputError, SettingError, UnknownId
 from recsys.models import Model
 from recsys.recommend.topn import COLD, UserBatch, recommend
 from recsys.space.axis import BETWEEN, Axes, Axis
+from recsys.space.embedding import EmbeddingSpace
 from recsys.space.probes import KNOWN, ask, question_of
 
 FARTHEST = 3.0
@@ -107,7 +109,7 @@ def merged(shifts: Sequence[tuple[Axis, float]]) -> list[tuple[Axis, float]]:
     return lines
 
 
-def axis_called(name: str, model: Model, axes: Axes | None) -> Axis:
+def axis_called(name: str, space: EmbeddingSpace, attributes: Attributes, axes: Axes | None = None) -> Axis:
     """The axis of that name, turned so that an end that is named is its high one; as `parse_shift` looks for it.
 
     Raises UnknownId for what is no axis and no question.
@@ -117,19 +119,21 @@ def axis_called(name: str, model: Model, axes: Axes | None) -> Axis:
         if wanted == axis.name:
             return axis
     for axis in axes.asked if axes is not None else ():
-        for seen in (axis, axis.turned()):
+        for seen in (axis, axis.flipped()):
             if wanted in (seen.name.casefold(), seen.high.casefold()):
                 return seen
     try:
-        question = question_of(name, model.catalog, model.attributes)
+        question = question_of(name, attributes)
     except UnknownId as error:
         ends = [end for axis in (axes.asked if axes is not None else ()) for end in (axis.low, axis.high)]
         known = f" (ends that are: {', '.join(ends)})" if ends else ""
         raise UnknownId(f"{name!r} is no axis and no end of one{known}: {error}") from None
-    return ask(model, question)
+    return ask(space, attributes, question)
 
 
-def parse_shift(text: str, model: Model, axes: Axes | None = None) -> tuple[Axis, float]:
+def parse_shift(
+    text: str, space: EmbeddingSpace, attributes: Attributes, axes: Axes | None = None
+) -> tuple[Axis, float]:
     """The axis and the amount of "children's=+1", "Horror=-0.5", "axis 3=2" or "Saw, Se7en <-> Babe=1".
 
     What stands before the last = is, in this order: the name of a discovered axis, the name or an end of an asked-for
@@ -144,7 +148,7 @@ def parse_shift(text: str, model: Model, axes: Axes | None = None) -> tuple[Axis
         amount = float("nan")
     if not equals or not name or not np.isfinite(amount):
         raise InputError(f'{text!r} is not AXIS=AMOUNT, such as "children\'s=+1"')
-    axis = axis_called(name, model, axes)
+    axis = axis_called(name, space, attributes, axes)
     if not axis.is_valid and "question" in axis.evidence:
         order = axis.evidence["order"]
         why = f"held-out movies come in the right order in {order:.0%} of pairs"

@@ -53,7 +53,7 @@ class Axis:
         object.__setattr__(self, "direction", direction)
 
     @classmethod
-    def through(
+    def from_direction(
         cls,
         space: EmbeddingSpace,
         known: np.ndarray,
@@ -81,7 +81,7 @@ class Axis:
         ends = f"{self.low}{BETWEEN}{self.high}"
         return ends if self.name == ends else f"{self.name}: {ends}"
 
-    def turned(self) -> Axis:
+    def flipped(self) -> Axis:
         """The same line seen from its other end: what was low is high."""
         name = f"{self.high}{BETWEEN}{self.low}" if self.name == f"{self.low}{BETWEEN}{self.high}" else self.name
         return replace(self, name=name, low=self.high, high=self.low, direction=-self.direction, centre=-self.centre)

@@ -18,10 +18,10 @@ from sklearn.decomposition import PCA
 from sklearn.exceptions import ConvergenceWarning
 from threadpoolctl import threadpool_limits
 
-from recsys.dataset.attributes import Attributes, well_known
+from recsys.dataset.attributes import Attributes
 from recsys.errors import InputError, SettingError
-from recsys.models import Model
 from recsys.space.axis import UNNAMED
+from recsys.space.embedding import EmbeddingSpace, well_known_items
 from recsys.space.item_clusters import NO_CLUSTER, ClusterMethod, ItemClusters
 from recsys.space.naming import Name, name_ends
 
@@ -36,7 +36,7 @@ MOST_CLUSTERS = 40
 """Where HDBSCAN finds more, that way is dropped: so many labels cannot be read."""
 LEAST_MEAN = 5
 """A number of clusters that leaves fewer well-known items a cluster than this is not tried."""
-STABLE = 0.6
+STABLE_CLUSTER = 0.6
 """Mean Jaccard from which on a cluster is more than chance: below .6 it "should not be trusted" (Hennig 2007)."""
 AS_GOOD = 0.9
 """Silhouettes are nearly flat over the number of clusters, and with another seed the same number has one up to a tenth
@@ -85,7 +85,7 @@ class _Candidate:
 
     @property
     def n_stable(self) -> int:
-        return int((self.jaccards.mean(axis=1) >= STABLE).sum())
+        return int((self.jaccards.mean(axis=1) >= STABLE_CLUSTER).sum())
 
     @property
     def share(self) -> float:
@@ -115,7 +115,8 @@ class _Candidate:
 
 
 def find_clusters(
-    model: Model,
+    space: EmbeddingSpace,
+    attributes: Attributes,
     method: Choice = "auto",
     *,
     numbers: Sequence[int] = NUMBERS,
@@ -164,8 +165,7 @@ def find_clusters(
         raise SettingError(f"n_resamples must be at least 1, not {n_resamples}: without samples no cluster is stable")
     if not len(numbers) or min(numbers) < 2:
         raise SettingError(f"numbers of clusters must be 2 or more, not {list(numbers)}")
-    space = model.space
-    known = well_known(model.n_ratings) & space.item_directions.any(axis=1)
+    known = well_known_items(space, attributes)
     directions = space.item_directions[known]
     ways = _ways(method, sorted(set(numbers)), len(directions))
     candidates = []
@@ -182,7 +182,6 @@ def find_clusters(
         labels = _renumbered(labels, order)
         chosen = dataclasses.replace(chosen, labels=_renumbered(chosen.labels, order), jaccards=chosen.jaccards[order])
         centres = _centres(directions, chosen.labels)
-        attributes = model.attributes
         names, true_names = _names(space.item_directions, labels, centres, chosen, attributes, known, seed)
     evidence: dict[str, Any] = {
         "method": chosen.method,
@@ -196,7 +195,7 @@ def find_clusters(
     }
     stability = tuple(float(value) for value in chosen.jaccards.mean(axis=1))
     return ItemClusters(
-        chosen.method, model.item_ids, labels, names, centres, chosen.silhouette, stability, evidence, seed
+        chosen.method, space.item_ids, labels, names, centres, chosen.silhouette, stability, evidence, seed
     )
 
 
@@ -318,7 +317,7 @@ def _chosen(candidates: list[_Candidate]) -> _Candidate:
         raise InputError(
             "the items do not fall into clusters: no way of clustering found two of them, or a number that can be read"
         )
-    stable = [candidate for candidate in candidates if candidate.stability >= STABLE]
+    stable = [candidate for candidate in candidates if candidate.stability >= STABLE_CLUSTER]
     most = max(candidate.stability for candidate in candidates)
     allowed = stable or [candidate for candidate in candidates if candidate.stability == most]
     best = max(candidate.worth for candidate in allowed)
@@ -383,7 +382,7 @@ def _names(
     asked = np.asarray(of_most.any(axis=0))
     ends = name_ends(coordinates, attributes.take(asked), known, seed)
     true_names = [true_of(number, high) for number, (_, high) in enumerate(ends)]
-    stable = chosen.jaccards.mean(axis=1) >= STABLE
+    stable = chosen.jaccards.mean(axis=1) >= STABLE_CLUSTER
     words = [_words(names) if is_stable else () for names, is_stable in zip(true_names, stable, strict=True)]
     for same in _alike(words):
         taken = {word.casefold() for word in words[same[0]]}
@@ -433,7 +432,7 @@ def _evidence(
                 "n_judged": int(members.sum()),
                 "stability": stability,
                 "resamples": [float(value) for value in jaccards],
-                "is_stable": stability >= STABLE,
+                "is_stable": stability >= STABLE_CLUSTER,
                 "names": [
                     {**name.plain(), "n_inside": int(attributes.carries[members, column].sum())}
                     for name, column in zip(names, columns, strict=True)

@@ -1,6 +1,6 @@
-"""EmbeddingSpace: users and items as vectors in one space, and what can be asked of it by arithmetic alone.
+"""EmbeddingSpace: items, and optionally users, as vectors in one space, with the operations that need arithmetic only.
 
-Knows nothing of how the vectors were learned, of files or of titles.
+Independent of how the vectors were learned. No I/O.
 """
 
 from __future__ import annotations
@@ -14,47 +14,64 @@ import numpy as np
 import pandas as pd
 import scipy.sparse as sp
 
+from recsys.dataset.attributes import Attributes
 from recsys.dataset.interactions import as_ids, index_of, rows_of
-from recsys.errors import InputError, SettingError
+from recsys.errors import InputError, SettingError, Unsupported
 from recsys.topk import NONE, top_k
 
 Metric = Literal["cosine", "dot", "euclidean"]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, init=False)
 class EmbeddingSpace:
-    """Vectors of users and items; the score of a pair is the dot product of its two rows.
+    """Vectors of items and users. The score of a user-item pair is the dot product of their two vectors.
 
-    user_factors  (n_users, d) float32
     item_factors  (n_items, d) float32
-    user_ids      (n_users,) int64 or str objects
     item_ids      (n_items,) int64 or str objects
-    has_bias      True when the last dimension holds an item's bias (and 1 for every user). It takes part in
-                  scores, but is left out of cosine, Euclidean distance, axes and maps: it says how popular an
-                  item is, not what it is like.
+    user_factors  (n_users, d) float32; (0, d) for a space without user vectors
+    user_ids      (n_users,) int64 or str objects
+    has_bias      True when the last dimension is the item bias (and 1 for every user). The bias is part of scores and
+                  dot products. It is excluded from cosine, Euclidean distance, axes and maps, because it describes
+                  popularity, not content.
+    attributes    what is known about the items besides their vectors, rows in the order of `item_ids`; None if unknown
 
-    Raises InputError when the parts do not fit together or a factor is not finite.
+    Raises InputError when shapes do not match, when a factor is not finite, or when `attributes` describe other items.
     """
 
-    user_factors: np.ndarray
     item_factors: np.ndarray
-    user_ids: np.ndarray
     item_ids: np.ndarray
-    has_bias: bool = False
+    user_factors: np.ndarray
+    user_ids: np.ndarray
+    has_bias: bool
+    attributes: Attributes | None
 
-    def __post_init__(self) -> None:
-        for kind in ("user", "item"):
-            factors = np.ascontiguousarray(getattr(self, f"{kind}_factors"), dtype=np.float32)
-            ids = as_ids(getattr(self, f"{kind}_ids"))
-            if factors.ndim != 2 or len(factors) != len(ids):
-                raise InputError(f"{kind} factors of shape {factors.shape} do not fit {len(ids)} {kind} ids")
-            if not np.isfinite(factors).all():
-                raise InputError(f"{kind} factors hold values that are not finite: training diverged")
-            factors.setflags(write=False)
-            object.__setattr__(self, f"{kind}_factors", factors)
-            object.__setattr__(self, f"{kind}_ids", ids)
-        if self.user_factors.shape[1] != self.item_factors.shape[1]:
-            raise InputError(f"users have {self.user_factors.shape[1]} dimensions, items {self.item_factors.shape[1]}")
+    def __init__(
+        self,
+        item_factors: np.ndarray,
+        item_ids: Sequence[Any] | np.ndarray,
+        user_factors: np.ndarray | None = None,
+        user_ids: Sequence[Any] | np.ndarray | None = None,
+        has_bias: bool = False,
+        attributes: Attributes | None = None,
+    ) -> None:
+        items, item_ids = _checked("item", item_factors, item_ids)
+        if (user_factors is None) != (user_ids is None):
+            raise InputError("user factors and user ids must be given together")
+        if user_factors is None:
+            user_factors, user_ids = np.empty((0, items.shape[1]), np.float32), np.empty(0, np.int64)
+        assert user_ids is not None
+        users, user_ids = _checked("user", user_factors, user_ids)
+        if users.shape[1] != items.shape[1]:
+            raise InputError(f"user vectors have {users.shape[1]} dimensions, item vectors have {items.shape[1]}")
+        if items.shape[1] <= has_bias:
+            raise InputError("item vectors need at least one dimension besides the bias")
+        if attributes is not None and not np.array_equal(attributes.catalog.item_ids, item_ids):
+            raise InputError("the attributes describe other items than the vectors, or in another order")
+        for name, value in (
+            ("item_factors", items), ("item_ids", item_ids), ("user_factors", users), ("user_ids", user_ids),
+            ("has_bias", bool(has_bias)), ("attributes", attributes),
+        ):  # fmt: skip
+            object.__setattr__(self, name, value)
 
     @property
     def n_users(self) -> int:
@@ -65,93 +82,130 @@ class EmbeddingSpace:
         return len(self.item_ids)
 
     @property
+    def has_users(self) -> bool:
+        """Whether the space contains user vectors."""
+        return len(self.user_ids) > 0
+
+    @property
     def n_factors(self) -> int:
-        """Dimensions of taste: the bias, where there is one, is not counted."""
+        """Number of dimensions, not counting the bias."""
         return self.item_factors.shape[1] - self.has_bias
 
     @cached_property
     def user_index(self) -> pd.Index:
+        """User ids → row numbers."""
         return index_of(self.user_ids)
 
     @cached_property
     def item_index(self) -> pd.Index:
+        """Item ids → row numbers."""
         return index_of(self.item_ids)
 
     def item_rows(self, ids: Sequence[Any] | np.ndarray) -> np.ndarray:
-        """Original item ids → row numbers, int64; raises UnknownId naming those that are not here."""
+        """Row numbers of original item ids, int64. Raises UnknownId with the ids that do not exist."""
         return rows_of(self.item_index, ids, "item")
+
+    def user_rows(self, ids: Sequence[Any] | np.ndarray) -> np.ndarray:
+        """Row numbers of original user ids, int64. Raises UnknownId with the ids that do not exist, and Unsupported
+        when the space has no user vectors."""
+        if not self.has_users:
+            raise Unsupported("this embedding space has no user vectors; use the ratings of a user instead of an id")
+        return rows_of(self.user_index, ids, "user")
 
     @cached_property
     def item_gram(self) -> np.ndarray:
-        """Yᵀ·Y of the item factors, (d, d) float64: every fold-in needs it."""
+        """YᵀY of the item factors, (d, d) float64. Every fold-in uses it."""
         return (self.item_factors.T @ self.item_factors).astype(np.float64)
 
     @cached_property
     def item_directions(self) -> np.ndarray:
-        """Item vectors without bias, of length 1, (n_items, n_factors) float32; zero vectors stay zero."""
+        """Item vectors without bias, scaled to length 1, (n_items, n_factors) float32. Zero vectors stay zero."""
         return self.directions(self.item_factors)
 
     def directions(self, vectors: np.ndarray) -> np.ndarray:
-        """`vectors` (n, d) of this space without bias, scaled to length 1; zero vectors stay zero."""
+        """`vectors` (n, d) of this space without bias, scaled to length 1. Zero vectors stay zero."""
         taste = vectors[:, : self.n_factors]
         lengths = np.linalg.norm(taste, axis=1, keepdims=True)
         return np.divide(taste, lengths, out=np.zeros_like(taste), where=lengths > 0)
 
     def score(self, user_vectors: np.ndarray) -> np.ndarray:
-        """Scores of every item for each user vector: (n, d) → (n, n_items) float32."""
+        """Scores of all items for each user vector: (n, d) → (n, n_items) float32."""
         return user_vectors @ self.item_factors.T
 
     def similarity(self, vectors: np.ndarray, metric: Metric = "cosine") -> np.ndarray:
-        """Likeness of every item to each vector, higher is nearer: (n, d) → (n, n_items) float32.
+        """Similarity of all items to each vector, higher is closer: (n, d) → (n, n_items) float32.
 
-        cosine     angle only, −1 … 1: what a movie is like, whatever its popularity
-        dot        length counts: popular movies come first (the bias, which is popularity, is part of it)
-        euclidean  minus the distance: near in direction and in length
+        cosine     the angle only, −1 … 1; independent of popularity
+        dot        the dot product, bias included; favours popular items, whose vectors are long
+        euclidean  the negative Euclidean distance; depends on direction and length
+
+        Raises SettingError for an unknown metric.
         """
         if metric == "cosine":
             return self.directions(vectors) @ self.item_directions.T
         if metric == "dot":
             return vectors @ self.item_factors.T
         if metric == "euclidean":
-            here, there = vectors[:, : self.n_factors], self.item_factors[:, : self.n_factors]
-            squared = (here**2).sum(1)[:, None] + (there**2).sum(1)[None, :] - 2 * (here @ there.T)
+            queries, items = vectors[:, : self.n_factors], self.item_factors[:, : self.n_factors]
+            squared = (queries**2).sum(1)[:, None] + (items**2).sum(1)[None, :] - 2 * (queries @ items.T)
             return -np.sqrt(np.maximum(squared, 0))
         raise SettingError(f"unknown metric {metric!r}: use {', '.join(get_args(Metric))}")
 
     def neighbours(
         self, item_ids: Sequence[Any] | np.ndarray, k: int = 10, metric: Metric = "cosine"
     ) -> tuple[np.ndarray, np.ndarray]:
-        """The k items nearest to each of `item_ids`, itself left out, nearest first.
+        """The k most similar items to each of `item_ids`, excluding the item itself, most similar first.
 
-        Returns (ids, likenesses), both (n, k') with k' = min(k, n_items − 1); likenesses are float32 as in
+        Returns (ids, similarities), both (n, k') with k' = min(k, n_items − 1); similarities are float32 as in
         `similarity`. Raises UnknownId.
         """
         rows = self.item_rows(item_ids)
-        itself = sp.csr_matrix((np.ones(len(rows)), (np.arange(len(rows)), rows)), shape=(len(rows), self.n_items))
+        self_pairs = sp.csr_matrix((np.ones(len(rows)), (np.arange(len(rows)), rows)), shape=(len(rows), self.n_items))
         k = min(k, self.n_items - 1)
         if k < 1:
             return np.empty((len(rows), 0), dtype=self.item_ids.dtype), np.empty((len(rows), 0), np.float32)
-        columns, likeness = top_k(
+        columns, similarities = top_k(
             lambda block: self.similarity(self.item_factors[rows[block]], metric),
             len(rows),
             self.n_items,
             k,
-            exclude=itself,
+            exclude=self_pairs,
         )
-        return self.item_ids[columns], likeness
+        return self.item_ids[columns], similarities
 
     def analogy(self, a: Any, b: Any, c: Any, k: int = 10) -> tuple[np.ndarray, np.ndarray]:
-        """`a` is to `b` as `c` is to ?: the k items nearest in direction to b − a + c, without these three.
+        """`a` is to `b` as `c` is to ?: the k items closest in direction to b − a + c, excluding these three.
 
-        Mikolov et al. 2013, 3CosAdd on unit vectors. Returns (ids, cosines), each (k',). Raises UnknownId.
+        3CosAdd on unit vectors (Mikolov et al. 2013). Returns (ids, cosines), each (k',). Raises UnknownId.
         """
         rows = self.item_rows([a, b, c])
-        minus, plus, plus_too = self.item_directions[rows]
-        goal = (plus - minus + plus_too)[None, :]
-        length = np.linalg.norm(goal)
-        cosines = (goal / length if length > 0 else goal) @ self.item_directions.T
+        of_a, of_b, of_c = self.item_directions[rows]
+        target = (of_b - of_a + of_c)[None, :]
+        length = np.linalg.norm(target)
+        cosines = (target / length if length > 0 else target) @ self.item_directions.T
         allowed = np.ones(self.n_items, dtype=bool)
         allowed[rows] = False
-        columns, likeness = top_k(lambda _: cosines, 1, self.n_items, max(1, min(k, self.n_items)), allowed=allowed)
-        found = columns[0] != NONE
-        return self.item_ids[columns[0][found]], likeness[0][found]
+        columns, found = top_k(lambda _: cosines, 1, self.n_items, max(1, min(k, self.n_items)), allowed=allowed)
+        is_item = columns[0] != NONE
+        return self.item_ids[columns[0][is_item]], found[0][is_item]
+
+
+def well_known_items(space: EmbeddingSpace, attributes: Attributes) -> np.ndarray:
+    """The items that axes, names and clusters are evaluated on: well known and with a vector, (n_items,) bool.
+
+    Raises InputError when `attributes` have another number of items than the space, or too few are well known.
+    """
+    if len(attributes.catalog) != space.n_items:
+        raise InputError(f"attributes of {len(attributes.catalog)} items do not match {space.n_items} vectors")
+    return attributes.well_known & space.item_directions.any(axis=1)
+
+
+def _checked(kind: str, factors: np.ndarray, ids: Sequence[Any] | np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Read-only float32 factors and ids of one side."""
+    factors, ids = np.ascontiguousarray(factors, dtype=np.float32), as_ids(ids)
+    if factors.ndim != 2 or len(factors) != len(ids):
+        raise InputError(f"{kind} factors of shape {factors.shape} do not match {len(ids)} {kind} ids")
+    if not np.isfinite(factors).all():
+        raise InputError(f"{kind} factors contain values that are not finite; if they come from training, it diverged")
+    factors.setflags(write=False)
+    return factors, ids

@@ -26,12 +26,11 @@ from sklearn.linear_model import LogisticRegression, RidgeCV
 from sklearn.model_selection import KFold, StratifiedKFold
 from threadpoolctl import threadpool_limits
 
-from recsys.dataset.attributes import TAIL, Attributes, Kind, well_known
-from recsys.dataset.catalog import Catalog
+from recsys.dataset.attributes import TAIL, Attributes, Kind
 from recsys.errors import InputError, UnknownId
-from recsys.models import Model
+from recsys.space.auc import auc, auc_interval
 from recsys.space.axis import BETWEEN, Axis
-from recsys.space.naming import auc, auc_interval
+from recsys.space.embedding import EmbeddingSpace, well_known_items
 
 KNOWN = 0.75
 STRENGTH = 0.01
@@ -89,7 +88,7 @@ def built_in_questions(attributes: Attributes) -> list[Question]:
     old ↔ new                  the year, as a quantity
     """
     counts = attributes.n_ratings
-    known = well_known(counts)
+    known = attributes.well_known
 
     def any_of(names: tuple[str, ...]) -> np.ndarray:
         return attributes.carriers([name for name in names if attributes.has(name)])
@@ -111,7 +110,7 @@ def built_in_questions(attributes: Attributes) -> list[Question]:
     return [question for question in questions if _can_be_asked(question, known)]
 
 
-def question_of(text: str, catalog: Catalog, attributes: Attributes) -> Question:
+def question_of(text: str, attributes: Attributes) -> Question:
     """A question as a person writes it: "Horror", "Comedy <-> Horror", "Toy Story, Aladdin <-> Saw, Se7en".
 
     Each side is a genre, tag, decade or title, or several, parted by commas (or by semicolons, where a title has
@@ -124,7 +123,7 @@ def question_of(text: str, catalog: Catalog, attributes: Attributes) -> Question
     masks, chosen = [], False
     kinds: set[Kind] = set()
     for side in sides:
-        mask, is_titles, of_kinds = _side(side, catalog, attributes)
+        mask, is_titles, of_kinds = _side(side, attributes)
         masks.append(mask)
         chosen |= is_titles
         kinds |= of_kinds
@@ -163,12 +162,10 @@ def _can_be_asked(question: Question, known: np.ndarray) -> bool:
     return min((answers == 0).sum(), (answers == 1).sum()) >= 10
 
 
-def _side(text: str, catalog: Catalog, attributes: Attributes) -> tuple[np.ndarray, bool, set[Kind]]:
+def _side(text: str, attributes: Attributes) -> tuple[np.ndarray, bool, set[Kind]]:
     """Items of one side (bool mask), whether titles were named, and the kinds of the attributes that were."""
-    parts = (
-        [text] if ";" not in text and _is_one(text, catalog, attributes) else text.split(";" if ";" in text else ",")
-    )
-    mask, titles = np.zeros(len(catalog), dtype=bool), False
+    parts = [text] if ";" not in text and _is_one(text, attributes) else text.split(";" if ";" in text else ",")
+    mask, titles = np.zeros(len(attributes.catalog), dtype=bool), False
     kinds: set[Kind] = set()
     for part in (p.strip() for p in parts if p.strip()):
         if attributes.has(part):
@@ -176,18 +173,18 @@ def _side(text: str, catalog: Catalog, attributes: Attributes) -> tuple[np.ndarr
             kinds.add(attributes.kind_of(part))
         else:
             try:
-                mask[catalog.row_of(part, attributes.n_ratings)] = True
+                mask[attributes.catalog.row_of(part, attributes.n_ratings)] = True
             except UnknownId as error:
                 raise UnknownId(f"{part!r} is no genre, tag or decade, and {error}") from None
             titles = True
     return mask, titles, kinds
 
 
-def _is_one(text: str, catalog: Catalog, attributes: Attributes) -> bool:
+def _is_one(text: str, attributes: Attributes) -> bool:
     if attributes.has(text):
         return True
     try:
-        catalog.row_of(text, attributes.n_ratings)
+        attributes.catalog.row_of(text, attributes.n_ratings)
     except UnknownId:
         return False
     return True
@@ -196,15 +193,14 @@ def _is_one(text: str, catalog: Catalog, attributes: Attributes) -> bool:
 # --- answers ----------------------------------------------------------------------------------------------------
 
 
-def ask(model: Model, question: Question, seed: int = 42) -> Axis:
+def ask(space: EmbeddingSpace, attributes: Attributes, question: Question, seed: int = 42) -> Axis:
     """The axis that answers a question best, and the evidence whether the space knows the answer.
 
     The evidence holds: measure ("auc" or "spearman"), value with its 95 % interval (low, high), order (what is held
     against .75), folds, n_low and n_high (or n), and controls. Raises InputError where there are fewer than two movies
     an end.
     """
-    space = model.space
-    known = well_known(model.n_ratings)
+    known = well_known_items(space, attributes)
     there = ~np.isnan(question.answer) & space.item_directions.any(axis=1)
     items = np.flatnonzero(there if question.chosen else there & known)
     answer = question.answer[items]
@@ -216,12 +212,12 @@ def ask(model: Model, question: Question, seed: int = 42) -> Axis:
         raise InputError(f"{question.name}: each end needs two movies with enough ratings, not {fewest}")
     with threadpool_limits(1):
         if question.is_quantity:
-            evidence = _judge_quantity(question, features, answer, _controls(model, items), seed)
+            evidence = _judge_quantity(question, features, answer, _controls(attributes, items), seed)
         else:
-            evidence = _judge_classes(question, features, answer > 0.5, _controls(model, items), seed)
+            evidence = _judge_classes(question, features, answer > 0.5, _controls(attributes, items), seed)
         direction = _fit(features, answer, question.is_quantity)
         is_valid = evidence["order"] >= KNOWN and evidence["beats_chance"] and evidence["beats_controls"]
-        return Axis.through(
+        return Axis.from_direction(
             space, known, direction, question.name, question.low, question.high, is_valid, evidence | {"question": True}
         )
 
@@ -242,11 +238,11 @@ def _classifier() -> LogisticRegression:
     return LogisticRegression(C=STRENGTH, class_weight="balanced", max_iter=5000)
 
 
-def _controls(model: Model, items: np.ndarray) -> dict[str, np.ndarray]:
-    years = model.catalog.years[items]
+def _controls(attributes: Attributes, items: np.ndarray) -> dict[str, np.ndarray]:
+    years = attributes.years[items]
     middle = np.nanmedian(years) if not np.isnan(years).all() else 0.0
     return {
-        "popularity": model.n_ratings[items].astype(np.float64),
+        "popularity": attributes.n_ratings[items].astype(np.float64),
         "year": np.where(np.isnan(years), middle, years),
     }
 
@@ -414,10 +410,10 @@ def _shuffled(answer: np.ndarray, seed: int) -> np.ndarray:
     return np.random.default_rng(seed).permutation(answer)
 
 
-def built_in_axes(model: Model, seed: int = 42) -> tuple[Axis, ...]:
+def built_in_axes(space: EmbeddingSpace, attributes: Attributes, seed: int = 42) -> tuple[Axis, ...]:
     """The answers to the built-in questions that can be asked of this model."""
     answers = []
-    for question in built_in_questions(model.attributes):
+    for question in built_in_questions(attributes):
         with suppress(InputError):  # a space of one dimension has nothing along some of them
-            answers.append(ask(model, question, seed))
+            answers.append(ask(space, attributes, question, seed))
     return tuple(answers)

@@ -20,7 +20,7 @@ DEFAULT_METHOD: Method = "varimax"
 lie along single axes nearly as clearly as with quartimax (mean AUC .947, .785 and .758 beside .951, .790 and .762)."""
 
 
-def turn(directions: np.ndarray, method: Method = DEFAULT_METHOD, seed: int = 42) -> np.ndarray:
+def rotate(directions: np.ndarray, method: Method = DEFAULT_METHOD, seed: int = 42) -> np.ndarray:
     """Columns (d, k) float64 of length 1: the axes found in `directions` (n, d), by share of variance, greatest first.
 
     varimax    the rotation after which the squares of the coordinates vary most along each axis (Kaiser 1958): each

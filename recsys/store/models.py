@@ -94,7 +94,7 @@ def load_model(folder: Path) -> Model:
         else:
             user_ids, user_factors = _read_factors(folder / USER_FACTORS, "user_id")
             item_ids, item_factors = _read_factors(folder / ITEM_FACTORS, "item_id")
-            fitted = EmbeddingSpace(user_factors, item_factors, user_ids, item_ids, bool(manifest["has_bias"]))
+            fitted = EmbeddingSpace(item_factors, item_ids, user_factors, user_ids, bool(manifest["has_bias"]))
         if not np.array_equal(fitted.item_ids, catalog.item_ids):
             raise InputError(f"{ITEMS} lists other items than the vectors have")
         settings = dict(manifest["confidence"])

@@ -9,10 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from recsys import store
-from recsys.dataset.attributes import well_known
 from recsys.errors import InputError
 from recsys.evaluation.report import DIMENSIONS, N_SEEDS, embedding_report
-from recsys.evaluation.stability import N_REFITS, discover
+from recsys.evaluation.stability import N_REFITS, discover_axes
 from recsys.ingest.values import read_values
 from recsys.models import Model
 from recsys.plots.picture import picture, picture_page
@@ -176,13 +175,16 @@ def axes(
     graded     tables (CSV) with the columns item_id and value; the quantity is named after its file
     """
     model, stored = load_trained(model_folder, data)
-    asked = [question_of(text, model.catalog, model.attributes) for text in questions]
+    asked = [question_of(text, model.attributes) for text in questions]
     asked += [
         graded_question(f"low {path.stem}", f"high {path.stem}", read_values(path, model.item_ids)) for path in graded
     ]
     progress = start_progress("training on other users")
-    found = discover(model, stored.interactions, method, n_refits=n_refits, seed=seed, progress=progress)
-    answers = [*built_in_axes(model, seed), *(ask(model, question, seed) for question in asked)]
+    found = discover_axes(model, stored.interactions, method, n_refits=n_refits, seed=seed, progress=progress)
+    answers = [
+        *built_in_axes(model.space, model.attributes, seed),
+        *(ask(model.space, model.attributes, question, seed) for question in asked),
+    ]
     found = dataclasses.replace(found, asked=tuple({axis.name: axis for axis in answers}.values()))
     path = store.save_axes(model_folder, found)
     return NamedAxes(
@@ -222,7 +224,9 @@ def map_items(
         raise InputError(f"a map along axes needs two axes, other maps take none; got {len(axes)} for {method!r}")
     model = store.load_model(model_folder)
     known = store.load_axes(model_folder)
-    along = tuple(axis_called(name, model, known or Axes("", (), built_in_axes(model), 0)) for name in axes)
+    if axes and known is None:
+        known = Axes("", (), built_in_axes(model.space, model.attributes), 0)
+    along = tuple(axis_called(name, model.space, model.attributes, known) for name in axes)
     previous = None if like is None else store.load_map(like, method) if like.is_dir() else store.read_map(like)
     progress = start_progress("drawing the map")
     progress(0, 1)
@@ -247,7 +251,9 @@ def clusters(
 ) -> ClusteredItems:
     """Cluster a model's items, name the clusters whose names can be verified, and store them with the model."""
     model = store.load_model(model_folder)
-    found = find_clusters(model, method, seed=seed, progress=start_progress("looking for clusters"))
+    found = find_clusters(
+        model.space, model.attributes, method, seed=seed, progress=start_progress("looking for clusters")
+    )
     path = store.save_clusters(model_folder, found)
     rows = [found.examples(model.space, model.n_ratings, number, n_examples) for number in range(found.n_clusters)]
     return ClusteredItems(model_folder, found, tuple(tuple(model.catalog.labels[near]) for near in rows), path)
@@ -318,5 +324,5 @@ def _map_notes(item_map: ItemMap) -> list[str]:
 
 
 def _with_movies(axis: Axis, model: Model, n_examples: int) -> AxisWithMovies:
-    low, high = axis.ends(model.space, model.n_ratings, n_examples, well_known(model.n_ratings))
+    low, high = axis.ends(model.space, model.n_ratings, n_examples, model.attributes.well_known)
     return AxisWithMovies(axis, tuple(model.catalog.labels[low]), tuple(model.catalog.labels[high]))

@@ -251,8 +251,8 @@ def _recommended(
     stored_axes = store.load_axes(folder) if model.has_space and (steer or why) else None
     effect = None
     if steer:
-        known_axes = stored_axes or Axes("", (), built_in_axes(model), 0)
-        shifts = [parse_shift(text, model, known_axes) for text in steer]
+        known_axes = stored_axes or Axes("", (), built_in_axes(model.space, model.attributes), 0)
+        shifts = [parse_shift(text, model.space, model.attributes, known_axes) for text in steer]
         steered = steer_list(model, batch, shifts, k, exclude_seen=exclude_seen)
         table = steered.table
         left = tuple(model.catalog.label_of(steered.left)) if steered.left else ()

@@ -12,7 +12,7 @@ from streamlit.testing.v1 import AppTest
 from recsys import store
 from recsys.app.i18n.translate import KEY, SIMPLIFIED_CHINESE
 from recsys.dataset.dataset import Dataset
-from recsys.evaluation.stability import discover
+from recsys.evaluation.stability import discover_axes
 from recsys.models import MODELS
 from recsys.space.axis import UNNAMED, Axes
 from recsys.space.probes import ask, built_in_questions, question_of
@@ -30,12 +30,12 @@ def axes(ml100k, ml100k_model) -> Axes:
     ones."""
     questions = [
         *built_in_questions(ml100k_model.attributes)[:2],
-        question_of("Horror", ml100k_model.catalog, ml100k_model.attributes),
-        question_of("Fantasy", ml100k_model.catalog, ml100k_model.attributes),
+        question_of("Horror", ml100k_model.attributes),
+        question_of("Fantasy", ml100k_model.attributes),
     ]
-    asked = tuple(ask(ml100k_model, question) for question in questions)
+    asked = tuple(ask(ml100k_model.space, ml100k_model.attributes, question) for question in questions)
     assert [axis.is_valid for axis in asked] == [True, True, True, False]
-    found = discover(ml100k_model, ml100k.interactions, n_refits=1)
+    found = discover_axes(ml100k_model, ml100k.interactions, n_refits=1)
     return Axes(found.method, found.discovered, asked, found.seed)
 
 

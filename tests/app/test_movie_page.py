@@ -29,7 +29,9 @@ def made(ml100k, ml100k_model, tmp_path_factory) -> Path:
     full = replace(ml100k_model, data={**ml100k_model.data, **told})
     store.save_model(root / "full" / "model", full)
     questions = built_in_questions(full.attributes)[:2]
-    store.save_axes(root / "full" / "model", Axes("varimax", (), tuple(ask(full, q) for q in questions), 42))
+    store.save_axes(
+        root / "full" / "model", Axes("varimax", (), tuple(ask(full.space, full.attributes, q) for q in questions), 42)
+    )
     bare = replace(ml100k_model, data={**ml100k_model.data, "name": NAME, "path": str(root / "gone")})
     store.save_model(root / "bare" / "model", bare)
     popular = (

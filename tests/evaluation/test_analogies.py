@@ -165,7 +165,7 @@ def test_quality_agrees_with_a_plain_loop(sparse: bool) -> None:
     vectors[[pairs[2].first, pairs[9].second, 70]] = 0
     vectors[60:63] = vectors[pairs[0].second]  # ties with an answer, behind it in the order of rows
     vectors[5] = 4 * vectors[pairs[1].second]
-    space = EmbeddingSpace(vectors[:3], vectors, np.arange(3), np.arange(80))
+    space = EmbeddingSpace(vectors, np.arange(80), vectors[:3], np.arange(3))
     given = sp.csr_matrix(vectors) if sparse else vectors
     result = analogy_quality(given, pairs, candidates)
     expected = asked_one_by_one(space, pairs, candidates)

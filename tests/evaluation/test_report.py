@@ -366,7 +366,7 @@ def test_analogies_one_by_one_as_a_person_would_ask_them(
 ) -> None:
     """`EmbeddingSpace.analogy` over the judged movies for each two pairs of a kind; so are c's neighbours asked."""
     found = report["representations"][name]["analogies"]
-    space = EmbeddingSpace(np.zeros((1, vectors[name].shape[1])), vectors[name][judged], [0], judged)
+    space = EmbeddingSpace(vectors[name][judged], judged)
     pairs = title_pairs(ml100k.catalog, n_ratings)
     rows = []
     for one in pairs:

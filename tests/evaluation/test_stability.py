@@ -7,22 +7,23 @@ import dataclasses
 import numpy as np
 import pytest
 
-from recsys.dataset.attributes import Attributes, well_known
+from recsys.dataset.attributes import Attributes
 from recsys.dataset.catalog import Catalog
 from recsys.dataset.dataset import Dataset
 from recsys.dataset.interactions import Interactions
 from recsys.errors import InputError, UnknownId, Unsupported
-from recsys.evaluation.stability import STABLE, discover
+from recsys.evaluation.stability import discover_axes
 from recsys.models import BPR, IALS, Model, Popular
 from recsys.space.axis import UNNAMED, Axes
 from recsys.space.decompose import split_by_axes
+from recsys.space.discovery import STABLE_AXIS
 from recsys.space.embedding import EmbeddingSpace
 from recsys.space.naming import name_ends
 
 
 @pytest.fixture(scope="module")
 def axes(ml100k_model: Model, ml100k) -> Axes:
-    return discover(ml100k_model, ml100k.interactions, n_refits=2)
+    return discover_axes(ml100k_model, ml100k.interactions, n_refits=2)
 
 
 def test_movielens_has_axes_with_true_names(axes: Axes, ml100k_model: Model) -> None:
@@ -34,7 +35,7 @@ def test_movielens_has_axes_with_true_names(axes: Axes, ml100k_model: Model) -> 
 
 
 def test_evidence_is_what_anyone_can_recompute(axes: Axes, ml100k_model: Model) -> None:
-    model, known = ml100k_model, well_known(ml100k_model.n_ratings)
+    model, known = ml100k_model, ml100k_model.attributes.well_known
     horror = next(axis for axis in axes.discovered if axis.high == "Horror")
     position = horror.positions(model.space)[known]
     carries = np.array(["Horror" in genres for genres in model.catalog.items["genres"]])[known]
@@ -44,13 +45,13 @@ def test_evidence_is_what_anyone_can_recompute(axes: Axes, ml100k_model: Model) 
 
 
 def test_an_axis_that_does_not_come_back_has_no_name(axes: Axes) -> None:
-    unstable = [axis for axis in axes.discovered if axis.evidence["stability"] < STABLE]
+    unstable = [axis for axis in axes.discovered if axis.evidence["stability"] < STABLE_AXIS]
     assert unstable and all((axis.low, axis.high) == (UNNAMED, UNNAMED) and not axis.is_valid for axis in unstable)
 
 
 def test_shuffled_vectors_get_no_name(ml100k_model: Model) -> None:
     """The control: the same directions, dealt to other movies."""
-    space, known = ml100k_model.space, well_known(ml100k_model.n_ratings)
+    space, known = ml100k_model.space, ml100k_model.attributes.well_known
     attributes = Attributes.of(ml100k_model.catalog, ml100k_model.n_ratings)
     for seed in range(3):
         shuffled = space.item_directions[np.random.default_rng(seed).permutation(space.n_items)]
@@ -58,7 +59,7 @@ def test_shuffled_vectors_get_no_name(ml100k_model: Model) -> None:
 
 
 def test_the_same_seed_gives_the_same_axes(ml100k_model: Model, ml100k) -> None:
-    first, second = (discover(ml100k_model, ml100k.interactions, n_refits=1) for _ in range(2))
+    first, second = (discover_axes(ml100k_model, ml100k.interactions, n_refits=1) for _ in range(2))
     for one, other in zip(first.discovered, second.discovered, strict=True):
         assert one.direction.tobytes() == other.direction.tobytes() and one.evidence == other.evidence
 
@@ -74,7 +75,7 @@ def test_a_bias_is_a_share_of_its_own() -> None:
     rng = np.random.default_rng(0)
     data = Interactions(rng.random((300, 60)) < 0.4, np.arange(300), np.arange(60))
     model = BPR(n_factors=4, epochs=3).fit(Dataset(data, Catalog.of(data.item_ids)))
-    found = discover(model, data, n_refits=1)
+    found = discover_axes(model, data, n_refits=1)
     assert len(found.discovered) == 4
     shares = split_by_axes(model.space, found, model.space.user_factors[0], np.array([5]))
     assert shares.index[-1] == "popularity"
@@ -82,14 +83,14 @@ def test_a_bias_is_a_share_of_its_own() -> None:
 
 
 def test_skew_axes_split_no_score(ml100k_model: Model, ml100k) -> None:
-    skew = discover(ml100k_model, ml100k.interactions, "ica", n_refits=0)
+    skew = discover_axes(ml100k_model, ml100k.interactions, "ica", n_refits=0)
     assert not any(axis.is_valid for axis in skew.discovered), "without refits nothing is known of stability"
     with pytest.raises(Unsupported, match="right angles"):
         split_by_axes(ml100k_model.space, skew, ml100k_model.space.user_factors[0], np.array([0]))
 
 
 def test_ends_are_known_movies_far_out(axes: Axes, ml100k_model: Model) -> None:
-    model, known = ml100k_model, well_known(ml100k_model.n_ratings)
+    model, known = ml100k_model, ml100k_model.attributes.well_known
     horror = next(axis for axis in axes.discovered if axis.high == "Horror")
     low, high = horror.ends(model.space, model.n_ratings, 5, known)
     position = horror.positions(model.space)
@@ -110,13 +111,13 @@ def test_axes_are_found_by_name(axes: Axes) -> None:
 
 
 def test_a_vector_of_length_zero_has_no_place(axes: Axes) -> None:
-    space = EmbeddingSpace(np.zeros((1, 64)), np.vstack([np.zeros(64), np.ones(64)]), ["u"], ["a", "b"])
+    space = EmbeddingSpace(np.vstack([np.zeros(64), np.ones(64)]), ["a", "b"])
     assert np.isnan(axes.discovered[0].positions(space)).tolist() == [True, False]
 
 
 def test_models_and_data_that_cannot_have_axes_say_so(ml100k) -> None:
     small = Interactions(np.ones((30, 8)), np.arange(30), np.arange(8))
     with pytest.raises(InputError, match="only 8 items"):
-        discover(IALS(n_factors=2).fit(Dataset(small, Catalog.of(small.item_ids))), small)
+        discover_axes(IALS(n_factors=2).fit(Dataset(small, Catalog.of(small.item_ids))), small)
     with pytest.raises(Unsupported, match="no user and item vectors"):
-        discover(Popular().fit(Dataset(small, Catalog.of(small.item_ids))), small)
+        discover_axes(Popular().fit(Dataset(small, Catalog.of(small.item_ids))), small)

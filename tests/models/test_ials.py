@@ -51,7 +51,7 @@ def test_training_goes_down_to_the_objective_of_the_plain_solution(data: Interac
     for _ in range(model.epochs + 1):
         x = plain_half_step(model, w, y)
         y = plain_half_step(model, w.T, x)
-    plain = EmbeddingSpace(x, y, data.user_ids, data.item_ids)
+    plain = EmbeddingSpace(y, data.item_ids, x, data.user_ids)
     assert seen[-1] == pytest.approx(plain_objective(model, plain, data), rel=5e-3)  # other ways, other valleys
 
 

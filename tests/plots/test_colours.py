@@ -53,7 +53,7 @@ def test_every_decade_of_movielens_has_a_name_and_a_colour(ml100k) -> None:
 def test_the_ends_of_an_axis_have_the_strongest_colours(ml100k_model) -> None:
     space = ml100k_model.space
     direction = space.item_directions[49]  # Star Wars (1977)
-    axis = Axis.through(space, ml100k_model.n_ratings > 20, direction, "a", "far from it", "near it", True, {})
+    axis = Axis.from_direction(space, ml100k_model.n_ratings > 20, direction, "a", "far from it", "near it", True, {})
     colouring = by_axis(axis, space)
     positions = axis.positions(space)
     assert shown(colouring, 49) == DIVERGING[-1]
@@ -67,7 +67,7 @@ def test_the_ends_of_an_axis_have_the_strongest_colours(ml100k_model) -> None:
 
 
 def test_clusters_that_point_alike_differ_in_colour(ml100k_model) -> None:
-    clusters = find_clusters(ml100k_model, "kmeans", numbers=(12,))
+    clusters = find_clusters(ml100k_model.space, ml100k_model.attributes, "kmeans", numbers=(12,))
     colouring = by_cluster(clusters)
     colour_of = [shown(colouring, int(np.flatnonzero(clusters.labels == number)[0])) for number in range(12)]
     assert set(colour_of) <= set(COLOURS)

@@ -19,7 +19,7 @@ from recsys.space.probes import ask, built_in_questions
 @pytest.fixture(scope="module")
 def axes(ml100k_model: Model) -> Axes:
     questions = built_in_questions(Attributes.of(ml100k_model.catalog, ml100k_model.n_ratings))
-    asked = tuple(ask(ml100k_model, question) for question in questions)
+    asked = tuple(ask(ml100k_model.space, ml100k_model.attributes, question) for question in questions)
     return Axes("varimax", (dataclasses.replace(asked[0], name="axis 1", low="unnamed", high="Horror"),), asked, 42)
 
 
@@ -78,17 +78,17 @@ def test_limits_and_nobody(axes: Axes, ml100k_model: Model, ml100k) -> None:
 def test_amounts_along_one_line_add_up(axes: Axes, ml100k_model: Model, ml100k) -> None:
     you = batch_of_users(ml100k_model, ml100k.interactions, [7])
     line = axes.asked[0]
-    twice = steer(ml100k_model, you, [(line, 2.0), (line.turned(), 0.5)])
+    twice = steer(ml100k_model, you, [(line, 2.0), (line.flipped(), 0.5)])
     once = steer(ml100k_model, you, [(line, 1.5)])
     assert twice.table.equals(once.table) and twice.moved.equals(once.moved)
-    for beyond in ([(line, 2.0), (line, 2.0)], [(line, -2.0), (line.turned(), 2.0)]):
+    for beyond in ([(line, 2.0), (line, 2.0)], [(line, -2.0), (line.flipped(), 2.0)]):
         with pytest.raises(SettingError, match=r"from -3 to 3, not -?4"):
             shifted(ml100k_model, you, beyond)
 
 
 def test_a_shift_as_a_person_writes_it(axes: Axes, ml100k_model: Model) -> None:
     def parsed(text: str) -> tuple[str, float]:
-        axis, amount = parse_shift(text, ml100k_model, axes)
+        axis, amount = parse_shift(text, ml100k_model.space, ml100k_model.attributes, axes)
         return axis.name, amount
 
     assert parsed("children's=+1") == ("adult ↔ children's", 1.0)
@@ -112,4 +112,4 @@ def test_a_shift_as_a_person_writes_it(axes: Axes, ml100k_model: Model) -> None:
 )
 def test_a_shift_that_makes_no_sense_is_named(axes, ml100k_model, text, error, words) -> None:
     with pytest.raises(error, match=words):
-        parse_shift(text, ml100k_model, axes)
+        parse_shift(text, ml100k_model.space, ml100k_model.attributes, axes)

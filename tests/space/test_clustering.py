@@ -9,15 +9,14 @@ import numpy as np
 import pytest
 from sklearn.metrics import adjusted_rand_score, roc_auc_score, silhouette_samples, silhouette_score
 
-from recsys.dataset.attributes import Attributes, well_known
+from recsys.dataset.attributes import Attributes
 from recsys.dataset.catalog import Catalog
 from recsys.dataset.dataset import Dataset
 from recsys.dataset.interactions import Interactions
-from recsys.dataset.weighting import FittedWeighting, Weighting
 from recsys.errors import InputError, RecsysError, SettingError, UnknownId, Unsupported
 from recsys.models import IALS, Model, Popular
 from recsys.space.axis import UNNAMED
-from recsys.space.clustering import AS_GOOD, MOST, STABLE, best_jaccards, find_clusters, silhouettes
+from recsys.space.clustering import AS_GOOD, MOST, STABLE_CLUSTER, best_jaccards, find_clusters, silhouettes
 from recsys.space.embedding import EmbeddingSpace
 from recsys.space.item_clusters import NO_CLUSTER, ItemClusters
 from recsys.space.naming import name_ends
@@ -25,13 +24,13 @@ from recsys.space.naming import name_ends
 SIZES = (110, 80, 60, 50, 40)
 
 
-def made_model(vectors: np.ndarray, genres=None, counts=None, has_bias: bool = False) -> Model:
+def made(vectors: np.ndarray, genres=None, counts=None, has_bias: bool = False) -> tuple[EmbeddingSpace, Attributes]:
     n = len(vectors)
-    space = EmbeddingSpace(np.zeros((1, vectors.shape[1])), vectors, ["u"], [f"m{i}" for i in range(n)], has_bias)
     rng = np.random.default_rng(5)
     counts = rng.integers(20, 900, n) if counts is None else counts
-    catalog = Catalog.of(space.item_ids, [f"Film {i}" for i in range(n)], list(rng.integers(1930, 2000, n)), genres)
-    return Model(IALS(), space, FittedWeighting(Weighting(), 1.0, counts.astype(float)), catalog, counts)
+    ids = [f"m{i}" for i in range(n)]
+    catalog = Catalog.of(ids, [f"Film {i}" for i in range(n)], list(rng.integers(1930, 2000, n)), genres)
+    return EmbeddingSpace(vectors, ids, has_bias=has_bias), Attributes.of(catalog, counts)
 
 
 def bundles(sizes=SIZES, d: int = 12, noise: float = 0.12, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -44,7 +43,7 @@ def bundles(sizes=SIZES, d: int = 12, noise: float = 0.12, seed: int = 0) -> tup
 
 @pytest.fixture(scope="module")
 def found(ml100k_model: Model) -> ItemClusters:
-    return find_clusters(ml100k_model)
+    return find_clusters(ml100k_model.space, ml100k_model.attributes)
 
 
 @pytest.mark.parametrize("method", ["kmeans", "hdbscan", "auto"])
@@ -52,7 +51,7 @@ def test_planted_bundles_are_found_counted_and_named(method) -> None:
     vectors, group = bundles()
     kinds = ["Western", "Horror", "Musical", "War", "Drama"]
     genres = [[kinds[g]] for g in group]
-    clusters = find_clusters(made_model(vectors, genres), method, numbers=(2, 3, 4, 5, 6, 8, 12))
+    clusters = find_clusters(*made(vectors, genres), method, numbers=(2, 3, 4, 5, 6, 8, 12))
     assert clusters.n_clusters == 5 and min(clusters.stability) > 0.95 and clusters.silhouette > 0.8
     inside = clusters.labels != NO_CLUSTER
     assert adjusted_rand_score(group[inside], clusters.labels[inside]) == 1 and inside.mean() > 0.95
@@ -65,22 +64,22 @@ def test_chance_has_no_clusters_and_no_names() -> None:
     """The control: directions without any order, genres dealt at random."""
     rng = np.random.default_rng(1)
     genres = [[("Western", "Horror", "Musical")[k]] for k in rng.integers(0, 3, 500)]
-    clusters = find_clusters(made_model(rng.normal(size=(500, 32)), genres), "kmeans")
+    clusters = find_clusters(*made(rng.normal(size=(500, 32)), genres), "kmeans")
     assert clusters.silhouette < 0.06 and np.mean(clusters.stability) < 0.35
     assert set(clusters.names) == {UNNAMED} and clusters.title(2) == "cluster 3"
 
 
 def test_movielens_has_clusters_with_true_names(found: ItemClusters, ml100k_model: Model) -> None:
-    model, known = ml100k_model, well_known(ml100k_model.n_ratings)
+    model, known = ml100k_model, ml100k_model.attributes.well_known
     assert {"Horror", "Children's"} & set(found.names)
-    assert 8 <= found.n_clusters <= 20 and np.mean(found.stability) > STABLE
+    assert 8 <= found.n_clusters <= 20 and np.mean(found.stability) > STABLE_CLUSTER
     for number, (name, evidence) in enumerate(zip(found.names, found.evidence["clusters"], strict=True)):
         genre = name.split(" (")[0]
         carries = np.array([genre in genres for genres in model.catalog.items["genres"]])
         if name == UNNAMED or not carries.any():
             continue
         inside = found.labels == number
-        assert carries[inside & known].mean() >= MOST and found.stability[number] >= STABLE
+        assert carries[inside & known].mean() >= MOST and found.stability[number] >= STABLE_CLUSTER
         assert evidence["names"][0]["n_inside"] == carries[inside & known].sum()
         along = model.space.item_directions @ found.centres[number]
         assert evidence["names"][0]["auc"] == pytest.approx(roc_auc_score(carries[known], along[known]), abs=0.03)
@@ -99,20 +98,21 @@ def test_examples_are_known_and_near_the_centre(found: ItemClusters, ml100k_mode
 
 def test_shuffled_movies_get_no_name(found: ItemClusters, ml100k_model: Model) -> None:
     """The control: the same vectors, just as clearly in clusters, dealt to other movies."""
-    model, known = ml100k_model, np.flatnonzero(well_known(ml100k_model.n_ratings))
+    model, known = ml100k_model, np.flatnonzero(ml100k_model.attributes.well_known)
     number = found.n_clusters
     for seed in range(3):
         vectors = model.space.item_factors.copy()
         vectors[known] = vectors[np.random.default_rng(seed).permutation(known)]
-        shuffled = dataclasses.replace(model, fitted=dataclasses.replace(model.space, item_factors=vectors))
-        clusters = find_clusters(shuffled, "kmeans", numbers=(number,), n_resamples=2)
-        assert clusters.silhouette == pytest.approx(found.silhouette, abs=0.03) and max(clusters.stability) > STABLE
+        shuffled = dataclasses.replace(model.space, item_factors=vectors)
+        clusters = find_clusters(shuffled, model.attributes, "kmeans", numbers=(number,), n_resamples=2)
+        assert clusters.silhouette == pytest.approx(found.silhouette, abs=0.03)
+        assert max(clusters.stability) > STABLE_CLUSTER
         assert set(clusters.names) == {UNNAMED}
 
 
 def test_an_unstable_cluster_has_no_name(ml100k_model: Model) -> None:
-    clusters = find_clusters(ml100k_model, "kmeans", numbers=(30,))
-    unstable = [n for n in range(30) if clusters.stability[n] < STABLE]
+    clusters = find_clusters(ml100k_model.space, ml100k_model.attributes, "kmeans", numbers=(30,))
+    unstable = [n for n in range(30) if clusters.stability[n] < STABLE_CLUSTER]
     assert any(clusters.evidence["clusters"][n]["names"] for n in unstable), "true of them, but they may not come back"
     assert {clusters.names[n] for n in unstable} == {UNNAMED} != set(clusters.names)
 
@@ -122,7 +122,7 @@ def test_what_comes_back_is_stable_and_what_is_cut_in_two_is_not() -> None:
     vectors, group = bundles()
     wide = group == 0
     vectors[wide] = np.eye(12)[0] + np.random.default_rng(8).normal(scale=0.25, size=(wide.sum(), 12))
-    clusters = find_clusters(made_model(vectors), "kmeans", numbers=(6,))
+    clusters = find_clusters(*made(vectors), "kmeans", numbers=(6,))
     whole = [len(set(group[clusters.labels == n])) == 1 and not wide[clusters.labels == n].any() for n in range(6)]
     assert sum(whole) == 4 and whole[5] and whole[0], "the halves stand among the others"
     assert all((stability > 0.95) == is_whole for stability, is_whole in zip(clusters.stability, whole, strict=True))
@@ -132,16 +132,15 @@ def test_what_few_of_a_cluster_carry_is_not_its_name() -> None:
     """All musicals lie in one bundle, but are a fifth of it."""
     vectors, group = bundles()
     rare = np.flatnonzero(group == 1)[:16]
-    model = made_model(vectors, [["Musical"] * int(row in rare) for row in range(len(group))])
-    clusters = find_clusters(model, "kmeans", numbers=(5,))
-    along = model.space.item_directions @ clusters.centres.T
-    attributes = Attributes.of(model.catalog, model.n_ratings)
-    truly = [[name.attribute for name in high] for _, high in name_ends(along, attributes, model.n_ratings > 0)]
+    space, attributes = made(vectors, [["Musical"] * int(row in rare) for row in range(len(group))])
+    clusters = find_clusters(space, attributes, "kmeans", numbers=(5,))
+    along = space.item_directions @ clusters.centres.T
+    truly = [[name.attribute for name in high] for _, high in name_ends(along, attributes, attributes.n_ratings > 0)]
     assert truly[1] == ["Musical"] and clusters.names[1] == UNNAMED, "true of the direction, not of the movies"
 
 
 def test_silhouette_is_that_of_scikit_learn(found: ItemClusters, ml100k_model: Model) -> None:
-    known = well_known(ml100k_model.n_ratings)
+    known = ml100k_model.attributes.well_known
     directions, labels = ml100k_model.space.item_directions[known], found.labels[known]
     assert found.silhouette == pytest.approx(silhouette_score(directions, labels, metric="cosine"), abs=1e-5)
     alone = np.concatenate([[labels.max() + 1], labels[1:]])  # a cluster of one, which has 0
@@ -161,7 +160,7 @@ def test_the_choice_is_the_one_that_was_said(found: ItemClusters) -> None:
     tried = found.evidence["tried"]
     assert {way["method"] for way in tried} == {"kmeans", "hdbscan"}
     assert found.evidence == json.loads(json.dumps(found.evidence))
-    stable = [way for way in tried if way["stability"] >= STABLE]
+    stable = [way for way in tried if way["stability"] >= STABLE_CLUSTER]
     best = max(way["silhouette"] * way["share"] for way in stable)
     as_good = [way for way in stable if way["silhouette"] * way["share"] >= AS_GOOD * best]
     chosen = next(way for way in tried if (way["method"], way["setting"]) == (found.method, found.evidence["setting"]))
@@ -184,7 +183,7 @@ def test_hdbscan_leaves_out_what_is_in_no_bundle() -> None:
     counts = rng.integers(20, 900, len(vectors))
     late, strangers = np.flatnonzero(group == 2)[:8], np.arange(n, n + 60, 3)
     counts[np.r_[late, strangers]] = 3
-    clusters = find_clusters(made_model(vectors, counts=counts), "hdbscan")
+    clusters = find_clusters(*made(vectors, counts=counts), "hdbscan")
     outside = clusters.labels == NO_CLUSTER
     assert clusters.method == "hdbscan" and clusters.n_clusters == 5
     assert outside[strangers].all() and outside[n:].mean() > 0.5 and outside[:n].mean() < 0.02
@@ -198,9 +197,9 @@ def test_zero_vectors_and_the_bias_are_in_no_cluster() -> None:
     zero = np.array([0, 7, 50])
     vectors[zero] = 0
     popularity = np.random.default_rng(2).normal(scale=50, size=(len(vectors), 1))
-    model = made_model(np.hstack([vectors, popularity]), has_bias=True)
-    model.n_ratings[7] = 2
-    clusters = find_clusters(model, numbers=(4, 5, 6), n_resamples=2)
+    space, attributes = made(np.hstack([vectors, popularity]), has_bias=True)
+    attributes.n_ratings[7] = 2
+    clusters = find_clusters(space, attributes, numbers=(4, 5, 6), n_resamples=2)
     assert np.flatnonzero(clusters.labels == NO_CLUSTER).tolist() == zero.tolist()
     there = np.setdiff1d(np.arange(len(vectors)), zero)
     assert adjusted_rand_score(group[there], clusters.labels[there]) == 1 and clusters.centres.shape == (5, 12)
@@ -214,13 +213,14 @@ def test_clusters_of_one_name_are_told_apart(has_next: bool, names: set[str]) ->
     rng = np.random.default_rng(6)
     fantasy = has_next & (rng.random(len(group)) < np.where(group == 0, 0.9, 0.06))
     genres = [["Drama"] * int(g < 2) + ["Fantasy"] * int(f) for g, f in zip(group, fantasy, strict=True)]
-    clusters = find_clusters(made_model(vectors, genres), "kmeans", numbers=(5,))
+    clusters = find_clusters(*made(vectors, genres), "kmeans", numbers=(5,))
     assert {name for name in clusters.names if name != UNNAMED} == names
     assert clusters.names[0] == ("Drama, Fantasy" if has_next else "Drama")
 
 
 def test_the_same_seed_gives_the_same_bytes(ml100k_model: Model) -> None:
-    a, b = (find_clusters(ml100k_model, numbers=(8, 16), n_resamples=1, seed=3) for _ in range(2))
+    space, attributes = ml100k_model.space, ml100k_model.attributes
+    a, b = (find_clusters(space, attributes, numbers=(8, 16), n_resamples=1, seed=3) for _ in range(2))
     assert (a.labels.tobytes(), a.centres.tobytes()) == (b.labels.tobytes(), b.centres.tobytes())
     assert (a.names, a.stability, a.evidence, a.seed) == (b.names, b.stability, b.evidence, 3)
 
@@ -228,7 +228,7 @@ def test_the_same_seed_gives_the_same_bytes(ml100k_model: Model) -> None:
 def test_progress_counts_the_ways() -> None:
     seen: list[tuple[int, int]] = []
     vectors, _ = bundles()
-    find_clusters(made_model(vectors), "kmeans", numbers=(4, 5), n_resamples=1, progress=lambda *at: seen.append(at))
+    find_clusters(*made(vectors), "kmeans", numbers=(4, 5), n_resamples=1, progress=lambda *at: seen.append(at))
     assert seen == [(1, 2), (2, 2)]
 
 
@@ -244,24 +244,26 @@ def test_progress_counts_the_ways() -> None:
 )
 def test_settings_that_cannot_be_are_refused(settings, error: type[RecsysError], words: str) -> None:
     with pytest.raises(error, match=words) as caught:
-        find_clusters(made_model(bundles()[0]), **settings)
+        find_clusters(*made(bundles()[0]), **settings)
     assert "\n" not in str(caught.value)
 
 
 def test_models_that_cannot_have_clusters_say_so() -> None:
     small = Interactions(np.ones((30, 8)), np.arange(30), np.arange(8))
+    data = Dataset(small, Catalog.of(small.item_ids))
+    tiny, popular = IALS(n_factors=2).fit(data), Popular().fit(data)
     with pytest.raises(InputError, match="only 8 items"):
-        find_clusters(IALS(n_factors=2).fit(Dataset(small, Catalog.of(small.item_ids))))
+        find_clusters(tiny.space, tiny.attributes)
     with pytest.raises(Unsupported, match="no user and item vectors"):
-        find_clusters(Popular().fit(Dataset(small, Catalog.of(small.item_ids))))
+        find_clusters(popular.space, popular.attributes)
     for method in ("auto", "hdbscan"):
         with pytest.raises(InputError, match="do not fall into clusters"):
-            find_clusters(made_model(np.tile([0.3, 0.4, 0.5], (80, 1))), method)  # type: ignore[arg-type]
+            find_clusters(*made(np.tile([0.3, 0.4, 0.5], (80, 1))), method)  # type: ignore[arg-type]
 
 
 def test_a_line_of_two_directions_is_two_clusters() -> None:
     """One dimension: there are but two directions, whatever number is asked for."""
-    clusters = find_clusters(made_model(np.linspace(-3, 5, 90)[:, None]))
+    clusters = find_clusters(*made(np.linspace(-3, 5, 90)[:, None]))
     assert clusters.n_clusters == 2 and clusters.silhouette == pytest.approx(1)
 
 

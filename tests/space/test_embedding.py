@@ -15,7 +15,7 @@ IDS = [f"m{9 * i}" for i in range(12)]
 
 
 def space(has_bias: bool = False) -> EmbeddingSpace:
-    return EmbeddingSpace(USERS, ITEMS, list("abcd"), IDS, has_bias)
+    return EmbeddingSpace(ITEMS, IDS, USERS, list("abcd"), has_bias)
 
 
 def plain_likeness(item: int, metric: str, d: int) -> np.ndarray:
@@ -48,14 +48,14 @@ def test_the_bias_takes_part_in_scores() -> None:
 def test_a_small_catalogue_gives_all_others_once() -> None:
     ids, _ = space().neighbours([IDS[0]], 100)
     assert sorted(ids[0]) == sorted(IDS[1:])
-    alone = EmbeddingSpace(USERS, ITEMS[:1], list("abcd"), IDS[:1])
+    alone = EmbeddingSpace(ITEMS[:1], IDS[:1], USERS, list("abcd"))
     assert alone.neighbours([IDS[0]])[0].shape == (1, 0)
 
 
 def test_an_analogy_completes_the_parallelogram() -> None:
     king, queen, man, woman, noise = [1, 1, 0.1], [1, -1, 0.1], [0.1, 1, 1], [0.1, -1, 1], [-1, 0, -1]
     words = ["king", "queen", "man", "woman", "noise"]
-    made = EmbeddingSpace(np.ones((1, 3)), np.array([king, queen, man, woman, noise]), ["u"], words)
+    made = EmbeddingSpace(np.array([king, queen, man, woman, noise]), words)
     ids, cosines = made.analogy("king", "queen", "man", k=2)
     assert ids.tolist() == ["woman", "noise"]
     assert cosines[0] > 0.95 > 0 > cosines[1]
@@ -64,17 +64,19 @@ def test_an_analogy_completes_the_parallelogram() -> None:
 def test_vectors_of_length_zero_are_like_nothing() -> None:
     items = ITEMS.copy()
     items[2] = 0
-    made = EmbeddingSpace(USERS, items, list("abcd"), IDS)
+    made = EmbeddingSpace(items, IDS, USERS, list("abcd"))
     assert not made.similarity(items[2:3]).any()
 
 
 def test_what_does_not_fit_is_refused() -> None:
-    with pytest.raises(InputError, match="do not fit 3 user ids"):
-        EmbeddingSpace(USERS, ITEMS, list("abc"), IDS)
-    with pytest.raises(InputError, match="users have 4 dimensions, items 5"):
-        EmbeddingSpace(USERS[:, :4], ITEMS, list("abcd"), IDS)
-    with pytest.raises(InputError, match="diverged"):
-        EmbeddingSpace(USERS * np.nan, ITEMS, list("abcd"), IDS)
+    with pytest.raises(InputError, match="do not match 3 user ids"):
+        EmbeddingSpace(ITEMS, IDS, USERS, list("abc"))
+    with pytest.raises(InputError, match="user vectors have 4 dimensions, item vectors have 5"):
+        EmbeddingSpace(ITEMS, IDS, USERS[:, :4], list("abcd"))
+    with pytest.raises(
+        InputError, match=r"user factors contain values that are not finite; if .* training, it diverged"
+    ):
+        EmbeddingSpace(ITEMS, IDS, USERS * np.nan, list("abcd"))
     with pytest.raises(UnknownId, match="unknown item id: 'm1'"):
         space().neighbours(["m1"])
     with pytest.raises(SettingError, match="use cosine, dot, euclidean"):

@@ -9,7 +9,8 @@ from sklearn.metrics import roc_auc_score
 
 from recsys.dataset.attributes import Attributes
 from recsys.dataset.catalog import Catalog
-from recsys.space.naming import auc, auc_interval, name_ends
+from recsys.space.auc import auc, auc_interval
+from recsys.space.naming import name_ends
 
 RNG = np.random.default_rng(3)
 N = 600

@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from recsys.dataset.attributes import well_known
 from recsys.space.axis import Axis
 from recsys.space.probes import ask, question_of
 from recsys.space.profile import (
@@ -23,21 +22,21 @@ from recsys.space.profile import (
     share_of_variance,
     spread_over,
 )
-from recsys.space.rotation import turn
+from recsys.space.rotation import rotate
 
 
 def axis_along(model, direction: np.ndarray, name: str) -> Axis:
-    return Axis.through(model.space, well_known(model.n_ratings), direction, name, "low", "high", True, {})
+    return Axis.from_direction(model.space, model.attributes.well_known, direction, name, "low", "high", True, {})
 
 
 @pytest.fixture(scope="module")
 def horror(ml100k_model) -> Axis:
-    return ask(ml100k_model, question_of("Horror", ml100k_model.catalog, ml100k_model.attributes))
+    return ask(ml100k_model.space, ml100k_model.attributes, question_of("Horror", ml100k_model.attributes))
 
 
 @pytest.fixture(scope="module")
 def child(ml100k_model) -> Axis:
-    return ask(ml100k_model, question_of("Children's", ml100k_model.catalog, ml100k_model.attributes))
+    return ask(ml100k_model.space, ml100k_model.attributes, question_of("Children's", ml100k_model.attributes))
 
 
 @pytest.fixture(scope="module")
@@ -52,15 +51,18 @@ def test_share_below() -> None:
 
 
 def test_the_shares_of_all_axes_of_a_rotation_add_up_to_one(ml100k_model) -> None:
-    directions = turn(ml100k_model.space.item_directions[well_known(ml100k_model.n_ratings)], "varimax", 42)
-    shares = [share_of_variance(ml100k_model, axis_along(ml100k_model, column, "a")) for column in directions.T]
+    directions = rotate(ml100k_model.space.item_directions[ml100k_model.attributes.well_known], "varimax", 42)
+    shares = [
+        share_of_variance(ml100k_model.space, ml100k_model.attributes, axis_along(ml100k_model, column, "a"))
+        for column in directions.T
+    ]
     assert sum(shares) == pytest.approx(1, abs=1e-5)
     assert min(shares) > 0
 
 
 def test_a_movie_lies_where_its_vector_says_the_farthest_out_first(ml100k_model, horror, child, chance) -> None:
     row = ml100k_model.catalog.row_of("Psycho (1960)")
-    positions, known = positions_along(ml100k_model, [child, chance, horror]), well_known(ml100k_model.n_ratings)
+    positions, known = positions_along(ml100k_model.space, [child, chance, horror]), ml100k_model.attributes.well_known
     table = places_of(positions, known, row)
     assert set(table["axis"]) == {0, 1, 2}
     assert (table["position"].abs().diff().dropna() <= 0).all()
@@ -76,13 +78,13 @@ def test_a_movie_without_a_vector_lies_nowhere(ml100k_model, horror) -> None:
     factors[7] = 0
     unknown = replace(ml100k_model, fitted=replace(ml100k_model.space, item_factors=factors))
     everything = np.ones(len(factors), dtype=bool)
-    assert places_of(positions_along(unknown, [horror]), everything, 7).empty
-    assert len(places_of(positions_along(ml100k_model, [horror]), everything, 7)) == 1
+    assert places_of(positions_along(unknown.space, [horror]), everything, 7).empty
+    assert len(places_of(positions_along(ml100k_model.space, [horror]), everything, 7)) == 1
 
 
 def test_genres_lie_where_their_movies_do_and_a_random_axis_parts_them_less(ml100k_model, horror, chance) -> None:
-    table, n = genre_positions(ml100k_model, [horror, chance])
-    known = well_known(ml100k_model.n_ratings)
+    table, n = genre_positions(ml100k_model.space, ml100k_model.attributes, [horror, chance])
+    known = ml100k_model.attributes.well_known
     carries = np.array(["Horror" in genres for genres in ml100k_model.catalog.items["genres"]])
     there = horror.positions(ml100k_model.space)[known & carries]
     assert table.loc["Horror", 0] == pytest.approx(float(there.mean()), abs=1e-5)
@@ -105,7 +107,7 @@ def test_like_rows_and_columns_become_neighbours() -> None:
 
 
 def test_a_line_of_well_known_movies_in_order_with_room_between(ml100k_model, child) -> None:
-    rows = along(ml100k_model, child, 7)
+    rows = along(ml100k_model.space, ml100k_model.attributes, child, 7)
     positions = child.positions(ml100k_model.space)[rows]
     assert 5 <= len(rows) <= 7
     assert (np.diff(positions) >= 4 / 7 / 2 - 1e-6).all()
@@ -113,7 +115,7 @@ def test_a_line_of_well_known_movies_in_order_with_room_between(ml100k_model, ch
 
 
 def test_a_plane_of_well_known_movies_that_keep_their_distance(ml100k_model, child, horror) -> None:
-    rows = spread_over(ml100k_model, child, horror, (3, 4), (1.5, 0.4))
+    rows = spread_over(ml100k_model.space, ml100k_model.attributes, child, horror, (3, 4), (1.5, 0.4))
     places = np.column_stack([axis.positions(ml100k_model.space)[rows] for axis in (child, horror)])
     assert 6 <= len(rows) <= 12
     for at in range(len(rows)):

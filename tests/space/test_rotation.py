@@ -9,7 +9,7 @@ import pytest
 from scipy.optimize import minimize_scalar
 
 from recsys.errors import InputError, SettingError
-from recsys.space.rotation import Method, orthomax, turn
+from recsys.space.rotation import Method, orthomax, rotate
 
 RNG = np.random.default_rng(0)
 
@@ -24,32 +24,32 @@ def simple_structure(n: int = 400, d: int = 6) -> tuple[np.ndarray, np.ndarray]:
 @pytest.mark.parametrize("method", ["quartimax", "varimax", "nmf"])
 def test_hidden_axes_are_found(method: Method) -> None:
     items, rotation = simple_structure()
-    likeness = np.abs(rotation @ turn(items, method))
+    likeness = np.abs(rotation @ rotate(items, method))
     assert (likeness.max(axis=1) > 0.97).all()
-    assert (np.abs(rotation @ turn(items, "none")).max(axis=1) < 0.97).any(), "the control finds them too"
+    assert (np.abs(rotation @ rotate(items, "none")).max(axis=1) < 0.97).any(), "the control finds them too"
 
 
 def test_independent_components_are_found() -> None:
     rotation = np.linalg.qr(RNG.normal(size=(6, 6)))[0]
-    likeness = np.abs(rotation @ turn(RNG.exponential(size=(2000, 6)) @ rotation, "ica"))
+    likeness = np.abs(rotation @ rotate(RNG.exponential(size=(2000, 6)) @ rotation, "ica"))
     assert (likeness.max(axis=1) > 0.97).all()
 
 
 @pytest.mark.parametrize("method", get_args(Method))
 def test_columns_are_ordered_of_length_one_and_the_same_each_time(method: Method) -> None:
     items = RNG.exponential(size=(400, 6)) @ np.linalg.qr(RNG.normal(size=(6, 6)))[0]
-    columns = turn(items, method)
+    columns = rotate(items, method)
     np.testing.assert_allclose(np.linalg.norm(columns, axis=0), 1)
     share = (items @ columns).var(axis=0)
     assert (np.diff(share) <= 1e-12).all()
     assert (((items @ columns) ** 3).sum(axis=0) >= 0).all()
-    assert turn(items, method).tobytes() == columns.tobytes()
+    assert rotate(items, method).tobytes() == columns.tobytes()
 
 
 @pytest.mark.parametrize("method", ["quartimax", "varimax", "none"])
 def test_a_rotation_changes_no_score(method: Method) -> None:
     items, users = RNG.normal(size=(300, 8)), RNG.normal(size=(20, 8))
-    columns = turn(items, method)
+    columns = rotate(items, method)
     np.testing.assert_allclose(columns.T @ columns, np.eye(8), atol=1e-10)
     np.testing.assert_allclose((users @ columns) @ (items @ columns).T, users @ items.T, atol=1e-10)
 
@@ -72,6 +72,6 @@ def test_in_the_plane_it_is_the_best_of_all_angles(gamma: float) -> None:
 
 def test_wrong_use_is_refused() -> None:
     with pytest.raises(SettingError, match="'promax'"):
-        turn(RNG.normal(size=(30, 3)), "promax")  # type: ignore[arg-type]
+        rotate(RNG.normal(size=(30, 3)), "promax")  # type: ignore[arg-type]
     with pytest.raises(InputError, match="too few"):
-        turn(RNG.normal(size=(3, 3)))
+        rotate(RNG.normal(size=(3, 3)))

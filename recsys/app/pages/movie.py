@@ -294,7 +294,7 @@ def _positions(loaded: Loaded, row: int) -> None:
         command = shlex.join(["recsys", "axes", "--model", str(loaded.folder), "--data", data])
         st.code(command, language="sh", wrap_lines=True)
         return
-    positions = positions_along(loaded.model, axes)
+    positions = positions_along(loaded.model.space, axes)
     label, known = str(loaded.model.catalog.labels[row]), loaded.model.n_ratings >= WELL_KNOWN
     table = places_of(positions, known, row)
     strips, lines = [], []

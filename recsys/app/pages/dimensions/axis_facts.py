@@ -38,7 +38,8 @@ def _looked_up(
     """Kept for all sessions, by model and direction."""
     model = _loaded.model
     low, high = _axis.ends(model.space, model.n_ratings, N_ENDS)
-    return share_of_variance(model, _axis), list(model.catalog.labels[low]), list(model.catalog.labels[high])
+    share = share_of_variance(model.space, model.attributes, _axis)
+    return share, list(model.catalog.labels[low]), list(model.catalog.labels[high])
 
 
 @st.cache_resource(show_spinner=False, max_entries=32)
@@ -46,19 +47,19 @@ def genre_table(
     version: tuple[str, int], directions: bytes, _loaded: Loaded, _axes: Sequence[Axis]
 ) -> tuple[pd.DataFrame, pd.Series]:
     """As `genre_positions`; kept likewise, never to be changed."""
-    return genre_positions(_loaded.model, _axes)
+    return genre_positions(_loaded.model.space, _loaded.model.attributes, _axes)
 
 
 @st.cache_resource(show_spinner=False, max_entries=32)
 def movies_along(version: tuple[str, int], directions: bytes, _loaded: Loaded, _axis: Axis) -> np.ndarray:
     """As `along`; kept likewise."""
-    return along(_loaded.model, _axis)
+    return along(_loaded.model.space, _loaded.model.attributes, _axis)
 
 
 @st.cache_resource(show_spinner=False, max_entries=32)
 def movies_over(version: tuple[str, int], directions: bytes, _loaded: Loaded, _axes: tuple[Axis, Axis]) -> np.ndarray:
     """As `spread_over`; kept likewise."""
-    return spread_over(_loaded.model, *_axes)
+    return spread_over(_loaded.model.space, _loaded.model.attributes, *_axes)
 
 
 def directions_of(axes: Sequence[Axis]) -> bytes:

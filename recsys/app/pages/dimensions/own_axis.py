@@ -161,7 +161,7 @@ def _question_in_words(loaded: Loaded) -> Question | None:
         st.warning(say("Enter a genre, tag, decade or title, such as Horror."))
         return None
     try:
-        return question_of(text, loaded.model.catalog, loaded.model.attributes)
+        return question_of(text, loaded.model.attributes)
     except RecsysError as error:
         st.warning(plain(str(error)))
         return None
@@ -170,7 +170,7 @@ def _question_in_words(loaded: Loaded) -> Question | None:
 def _ask(loaded: Loaded, question: Question) -> None:
     try:
         with st.spinner(say("Finding the axis …")):
-            st.session_state[f"answer-{loaded.name}"] = ask(loaded.model, question)
+            st.session_state[f"answer-{loaded.name}"] = ask(loaded.model.space, loaded.model.attributes, question)
     except RecsysError as error:
         st.session_state.pop(f"answer-{loaded.name}", None)
         st.warning(plain(str(error)))
