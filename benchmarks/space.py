@@ -56,8 +56,8 @@ def axes() -> list[str]:
         "`best axis` is the AUC of a genre along the axis that separates it best, mean over genres; `other half` is "
         "the same on one half of the movies with the axis chosen on the other half, mean of ten splits. `named` counts "
         f"the first {FIRST} axes with a verified name, `stable` those found again (cosine ≥ {STABLE_AXIS}) on "
-        "bootstrap samples of the users, median of five refits; `shuffled` counts named axes among all after permuting the "
-        "vectors between movies, mean of ten permutations. `python benchmarks/space.py axes`",
+        "bootstrap samples of the users, median of five refits; `shuffled` counts named axes among all after permuting "
+        "the vectors between movies, mean of ten permutations. `python benchmarks/space.py axes`",
         "",
         "| data | method | best axis | other half | stable | named | shuffled |",
         "|---|---|---|---|---|---|---|",
