@@ -26,7 +26,7 @@ from recsys.errors import RecsysError
 from recsys.evaluation.analogies import analogy_quality, title_pairs
 from recsys.evaluation.ranking import rank_quality
 from recsys.evaluation.stability import discover_axes
-from recsys.models import DEFAULT_MODEL, MODELS, Model
+from recsys.models import IALS, Model
 from recsys.recommend.steer import shifted
 from recsys.recommend.topn import batch_of_users, recommend
 from recsys.space.auc import auc
@@ -45,7 +45,7 @@ FIRST = 20
 def trained(name: str) -> tuple[Model, Interactions]:
     """The default model of a dataset, and its interactions."""
     data = prepared(name)
-    return MODELS[DEFAULT_MODEL]().fit(data), data.interactions
+    return IALS().fit(data), data.interactions
 
 
 def axes() -> list[str]:
@@ -142,7 +142,7 @@ def steering() -> list[str]:
     for name in DATASETS:
         data = prepared(name)
         split = hold_out(data.interactions, "random")
-        model = MODELS[DEFAULT_MODEL]().fit(Dataset(split.train, data.catalog))
+        model = IALS().fit(Dataset(split.train, data.catalog))
         everyone = batch_of_users(model, split.train)
         assert everyone.vectors is not None
         before = _rows(model, recommend(model, everyone, 20))
@@ -225,10 +225,10 @@ def maps() -> list[str]:
     for name in DATASETS:
         data = prepared(name)
         model, _ = trained(name)
-        other = MODELS[DEFAULT_MODEL](seed=43).fit(data)
+        other = IALS(seed=43).fit(data)
         questions = built_in_questions(model.attributes)
         planes = [
-            tuple(ask(each.space, each.attributes, question) for question in questions[:2]) for each in (model, other)
+            (ask(m.space, m.attributes, questions[0]), ask(m.space, m.attributes, questions[1])) for m in (model, other)
         ]
         for method in get_args(MapMethod):
             along = method == "axes"
