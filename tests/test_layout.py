@@ -34,9 +34,11 @@ LAYOUT: dict[str, tuple[str, ...]] = {
     "evaluation": (
         "serialization", "ranking", "evaluate", "tune", "embedding", "analogies", "stability", "report", "significance",
     ),
-    "plots": ("escape", "colours", "dimensions", "quality", "data", "map", "picture", "report"),
+    "plots": ("escape", "colours", "dimensions", "quality", "overlap", "data", "map", "picture", "report"),
     "store": ("files", "parts", "prepared", "models", "space", "measurements"),
-    "workflows": ("common", "prepare", "train", "evaluate", "recommend", "similar", "inspect", "demo", "batch_jobs"),
+    "workflows": (
+        "common", "prepare", "train", "evaluate", "recommend", "similar", "inspect", "demo", "batch_files", "batch_jobs",
+    ),
     "cli": (
         "facts", "options", "console", "tables", "app", "data", "train", "evaluate", "recommend", "inspect", "main",
     ),
@@ -50,6 +52,12 @@ UPWARD: dict[str, tuple[str, ...]] = {
     "recsys.models.learner": ("recsys.models.model",),  # `fit` returns a Model, and a Model holds its learner
 }
 """Modules that may import what is above them, inside a function or for type checking only; values are prefixes."""
+PAGES: dict[str, tuple[str, ...]] = {
+    "dimensions": ("axis_facts", "axis_map", "axes", "plane", "own_axis", "genres", "dimension_count"),
+    "batch": ("ownership", "progress", "result", "make", "compare"),
+    "quality": ("measure", "groups", "ranking", "space"),
+}
+"""Pages that are packages, and their modules, lowest first."""
 PLACES = [name for package, modules in LAYOUT.items() for name in (*(f"{package}.{m}" for m in modules), package)]
 
 
@@ -101,6 +109,19 @@ def test_imports_go_down_only(path: Path) -> None:
             continue  # `from recsys.space import probes` names the package on its way to the module
         if ".".join(module.split(".")[:3]) != ".".join(here.split(".")[:3]):
             assert place_of(module) < place_of(here), f"{here} imports {module}, which is not below it"
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_imports_inside_a_page_go_down_only(page: str) -> None:
+    package = f"recsys.app.pages.{page}"
+    modules = [f"{package}.{module}" for module in PAGES[page]]
+    assert sorted(name_of(path) for path in MODULES if name_of(path).startswith(f"{package}.")) == sorted(modules)
+    for at, module in enumerate(modules):
+        above = imports(ROOT.joinpath(*module.split(".")).with_suffix(".py")) & set(modules[at:])
+        assert not above, f"{module} imports {above}, which is not below it"
+    for path in MODULES:
+        if name_of(path).startswith("recsys.app.pages.") and not name_of(path).startswith(package):
+            assert not any(module.startswith(f"{package}.") for module in imports(path)), f"{path} imports {page}"
 
 
 @pytest.mark.parametrize("path", MODULES, ids=name_of)

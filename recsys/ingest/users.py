@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -50,3 +51,12 @@ def read_user_ids(path: Path) -> tuple[np.ndarray, np.ndarray]:
     if not ids:
         raise InputError(f"{path}: holds no user ids")
     return np.array(ids, dtype=object), np.array(numbers, dtype=np.int64)
+
+
+def split_user_ids(text: str, *, are_integers: bool) -> list[str]:
+    """User ids from text as typed: separated by commas, semicolons, tabs or line breaks.
+
+    Integers may also be separated by spaces; other ids may contain spaces.
+    """
+    parts = re.split(r"[\s,;]+" if are_integers else r"[\n,;\t]+", text)
+    return [part.strip() for part in parts if part.strip()]

@@ -125,6 +125,11 @@ def popularity_of(interactions: Interactions) -> pd.Series:
     return pd.Series(counts / max(interactions.n_users, 1), index=interactions.item_index)
 
 
+def expected_overlap(k: int, n_items: int) -> float:
+    """Expected number of common items of two independent random lists of k out of n_items: k² / n_items."""
+    return k * k / max(n_items, 1)
+
+
 def sample_users(interactions: Interactions, n: int, seed: int = 42) -> np.ndarray:
     """Ids of n users drawn without repetition, in the order of the data; of all where there are no more than n."""
     if interactions.n_users <= n:

@@ -22,6 +22,7 @@ from recsys.store.models import (
     fingerprint_of,
     list_models,
     load_model,
+    models_trained_on,
     read_manifest,
     save_model,
 )
@@ -71,6 +72,7 @@ __all__ = [
     "load_map",
     "load_model",
     "load_prepared",
+    "models_trained_on",
     "new_file",
     "new_folder",
     "read_json",

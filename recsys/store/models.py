@@ -127,6 +127,20 @@ def list_models(root: Path) -> list[str]:
     return sorted(entry.name for entry in root.iterdir() if is_safe_name(entry.name) and (entry / MANIFEST).is_file())
 
 
+def models_trained_on(root: Path, data_name: str) -> list[str]:
+    """Names of the models in `root` that were trained on the data of that name, sorted. Models with a manifest that
+    cannot be read are left out."""
+    names = []
+    for name in list_models(root):
+        try:
+            manifest = read_manifest(root / name)
+        except InputError:
+            continue
+        if manifest["data"].get("name", name) == data_name:
+            names.append(name)
+    return names
+
+
 def fingerprint_of(folder: Path) -> str:
     """A fingerprint of a model folder: the digest of its manifest and factors, for telling whether it changed."""
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import shlex
 import shutil
+import threading
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -13,8 +16,9 @@ from recsys import store
 from recsys.dataset.dataset import Dataset
 from recsys.ingest.datasets import data_root
 from recsys.models import MODELS
-from recsys.workflows import batch_jobs
-from recsys.workflows.batch_jobs import Desk
+from recsys.workflows import batch_files, batch_jobs
+from recsys.workflows import recommend as recommend_workflow
+from recsys.workflows.common import StartProgress
 
 PATIENCE = 60.0
 NAME = "ml-100k"
@@ -57,7 +61,7 @@ def opened(begun: tuple[str, ...] = (), **query: str) -> AppTest:
         batch.page()
 
     test = AppTest.from_function(script, default_timeout=PATIENCE)
-    test.session_state["begun"] = list(begun)
+    test.session_state["started-batches"] = list(begun)
     for key, value in query.items():
         test.query_params[key.replace("_", "-")] = value
     test.run()
@@ -67,7 +71,7 @@ def opened(begun: tuple[str, ...] = (), **query: str) -> AppTest:
 
 def folder_of(app: AppTest) -> Path:
     """Where the batch that the page shows lies."""
-    found = batch_jobs.find_batch(data_root() / "batches", app.session_state["made"])
+    found = batch_files.find_batch(data_root() / "batches", app.session_state["batch"])
     assert found is not None
     return found
 
@@ -76,11 +80,18 @@ def generate(app: AppTest) -> None:
     """Press Generate, wait until the batch is over if one was begun, and draw again."""
     app.button(key="batch-generate").click().run()
     assert not app.exception
-    if "made" in app.session_state:
-        job = batch_jobs.DESK.find(folder_of(app))
-        assert job is not None and batch_jobs.DESK.wait(job, PATIENCE)
+    if "batch" in app.session_state:
+        job = batch_jobs.QUEUE.find(folder_of(app))
+        assert job is not None and batch_jobs.QUEUE.wait(job, PATIENCE)
         app.run()
         assert not app.exception
+
+
+def wait_until(is_so: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while not is_so():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
 
 
 def errors(app: AppTest) -> list[str]:
@@ -107,19 +118,19 @@ def test_the_address_leads_back_to_the_batch_from_another_session(app: AppTest) 
     app.number_input(key="batch-k").set_value(1)
     generate(app)
     name = folder_of(app).name
-    assert name in app.query_params["made"]
-    again = opened(made=name)
+    assert name in app.query_params["batch"]
+    again = opened(batch=name)
     assert {metric.label: metric.value for metric in again.metric}["Rows"] == "943"
     shutil.rmtree(folder_of(app))
-    late = opened(made=name)
+    late = opened(batch=name)
     assert [element.value for element in late.info] == [
         "The batch at this address no longer exists: batches are kept for one day."
     ]
-    assert "made" not in late.query_params
-    assert not opened(made="../../etc").metric
+    assert "batch" not in late.query_params
+    assert not opened(batch="../../etc").metric
 
 
-def test_typed_people_alone_and_who_was_set_aside(app: AppTest) -> None:
+def test_typed_people_alone_and_who_was_unused_lines(app: AppTest) -> None:
     app.segmented_control(key="batch-who").set_value("Chosen users").run()
     app.text_area(key="batch-typed").set_value("7, 3 7\nghost")
     app.number_input(key="batch-k").set_value(2)
@@ -164,21 +175,21 @@ def test_a_file_that_lists_nobody_is_told_of_in_a_line(app: AppTest, name: str, 
 
 
 def test_a_stopped_batch_can_be_taken_up_again_or_discarded(app: AppTest, root: Path) -> None:
-    request = batch_jobs.Request(root / "models" / f"{NAME}-popular", root / "prepared" / NAME, 2, True)
+    request = batch_files.Request(root / "models" / f"{NAME}-popular", root / "prepared" / NAME, 2, True)
     # asked for, and the app ended before it was made
     stopped = batch_jobs.new_batch(data_root() / "batches", request, 943)
     other = batch_jobs.new_batch(data_root() / "batches", request, 943)
-    page = opened((stopped.name,), made=stopped.name)
+    page = opened((stopped.name,), batch=stopped.name)
     assert page.warning[0].value.startswith("Stopped before it finished.")
     page.button(key="batch-resume").click().run()
-    job = batch_jobs.DESK.find(stopped)
-    assert job is not None and batch_jobs.DESK.wait(job, PATIENCE)
+    job = batch_jobs.QUEUE.find(stopped)
+    assert job is not None and batch_jobs.QUEUE.wait(job, PATIENCE)
     page.run()
     assert {metric.label: metric.value for metric in page.metric}["Rows"] == "1,886"
-    page = opened((other.name,), made=other.name)
+    page = opened((other.name,), batch=other.name)
     page.button(key="batch-discard").click().run()
     assert not other.exists() and stopped.exists()
-    assert "made" not in page.query_params and not page.warning
+    assert "batch" not in page.query_params and not page.warning
 
 
 def keys(app: AppTest) -> set[str | None]:
@@ -190,32 +201,32 @@ def test_who_has_the_link_reads_and_takes_away_and_changes_nothing(app: AppTest,
     generate(app)
     mine = folder_of(app)
     assert "batch-discard" in keys(app)
-    visitor = opened(made=mine.name)
+    visitor = opened(batch=mine.name)
     assert "batch-discard" not in keys(visitor) and len(visitor.get("download_button")) == 2
-    request = batch_jobs.Request(root / "models" / f"{NAME}-popular", root / "prepared" / NAME, 2, True)
+    request = batch_files.Request(root / "models" / f"{NAME}-popular", root / "prepared" / NAME, 2, True)
     stopped = batch_jobs.new_batch(data_root() / "batches", request, 943)
-    visitor = opened(made=stopped.name)
+    visitor = opened(batch=stopped.name)
     assert visitor.warning[0].value.endswith("Only the session that started it can resume it.")
     assert not {"batch-resume", "batch-discard", "batch-cancel"} & keys(visitor)
-    lost = batch_jobs.Request(root / "models" / "gone", root / "prepared" / NAME, 2, True)
+    lost = batch_files.Request(root / "models" / "gone", root / "prepared" / NAME, 2, True)
     failed = batch_jobs.new_batch(data_root() / "batches", lost, 943)
-    assert batch_jobs.DESK.wait(batch_jobs.DESK.start(failed), PATIENCE)
-    visitor = opened(made=failed.name)
+    assert batch_jobs.QUEUE.wait(batch_jobs.QUEUE.start(failed), PATIENCE)
+    visitor = opened(batch=failed.name)
     assert len(visitor.error) == 1 and not {"batch-resume", "batch-discard"} & keys(visitor)
 
 
 def test_a_session_keeps_its_last_few_batches(app: AppTest) -> None:
     app.number_input(key="batch-k").set_value(1)
     made = []
-    for _ in range(batch_jobs.KEPT_OF_A_SESSION + 1):
+    for _ in range(batch_jobs.MAX_PER_SESSION + 1):
         generate(app)
         made.append(folder_of(app))
-    assert [folder.exists() for folder in made] == [False, *[True] * batch_jobs.KEPT_OF_A_SESSION]
-    assert app.session_state["begun"] == [folder.name for folder in made[1:]]
+    assert [folder.exists() for folder in made] == [False, *[True] * batch_jobs.MAX_PER_SESSION]
+    assert app.session_state["started-batches"] == [folder.name for folder in made[1:]]
 
 
 def test_too_many_rows_come_with_the_whole_command_for_a_terminal(app: AppTest, root: Path, monkeypatch) -> None:
-    monkeypatch.setattr(batch_jobs, "MOST_ROWS", 10)
+    monkeypatch.setattr(batch_jobs, "MAX_ROWS", 10)
     app.checkbox(key="batch-unseen").uncheck().run()
     assert shlex.split(app.code[0].value) == [
         "recsys", "recommend", "--model", str(root / "models" / f"{NAME}-ials"), "--data",
@@ -229,29 +240,59 @@ def test_too_many_rows_come_with_the_whole_command_for_a_terminal(app: AppTest, 
     assert words[words.index("--users") + 1] == "my users; rm.txt" and "--include-seen" in words
 
 
-def test_how_far_it_is_shows_while_it_is_made_and_nothing_else_can_be_begun(app: AppTest, monkeypatch) -> None:
-    class Slow:
-        """As a job is in the middle of its work."""
+@pytest.fixture
+def held(monkeypatch) -> Iterator[threading.Event]:
+    """Makes every batch stop after 300 of 943 users, until the event is set; then it ends as cancelled."""
+    release = threading.Event()
 
-        state, is_active, done, total, seconds_left = "running", True, 300, 943, 7.2
-        is_left = False
-        stay = cancel = staticmethod(lambda: None)
+    def recommend_batch(*_: object, start_progress: StartProgress, **__: object) -> None:
+        progress = start_progress("recommending")
+        progress(0, 943)
+        progress(300, 943)
+        assert release.wait(PATIENCE)
+        raise batch_jobs.Cancelled
 
-    class Busy(Desk):
-        def find(self, folder: Path) -> Slow:  # type: ignore[override]
-            return Slow()
+    monkeypatch.setattr(recommend_workflow, "recommend_batch", recommend_batch)
+    yield release
+    release.set()
 
-    generate(app)
-    monkeypatch.setattr(batch_jobs, "DESK", Busy(2))
+
+def progress_text(app: AppTest) -> str:
     app.run()
+    assert not app.exception
+    (bar,) = app.get("progress")
+    return bar.proto.text
+
+
+def test_a_running_batch_shows_its_progress_and_disables_the_form(app: AppTest, root: Path, held, monkeypatch) -> None:
+    monkeypatch.setattr(batch_jobs.Job, "seconds_left", 7.2)
+    app.button(key="batch-generate").click().run()
+    job = batch_jobs.QUEUE.find(folder_of(app))
+    assert job is not None
+    wait_until(lambda: job.done == 300)
+    assert progress_text(app) == "300 of 943 users · 7 s left"
     assert app.button(key="batch-generate").disabled
     assert not app.button(key="batch-cancel").disabled
-    (bar,) = app.get("progress")
-    assert bar.proto.text == "300 of 943 users · 7 s left"
-    monkeypatch.setattr(Slow, "state", "waiting")
+    held.set()
+    assert batch_jobs.QUEUE.wait(job, PATIENCE)
     app.run()
-    (bar,) = app.get("progress")
-    assert bar.proto.text == "2 other batches are running; yours is queued."
+    assert app.warning[0].value.startswith("Stopped after 300 of 943 users.")
+    assert not app.button(key="batch-generate").disabled
+
+
+def test_a_batch_waits_while_others_run(app: AppTest, root: Path, held) -> None:
+    request = batch_files.Request(root / "models" / f"{NAME}-popular", root / "prepared" / NAME, 2, True)
+    others = [batch_jobs.new_batch(data_root() / "batches", request, 943) for _ in range(batch_jobs.MAX_RUNNING + 1)]
+    jobs = [batch_jobs.QUEUE.start(folder) for folder in others]
+    app.button(key="batch-generate").click().run()
+    jobs.append(batch_jobs.QUEUE.find(folder_of(app)))
+    assert progress_text(app) == "2 other batches are running; yours is queued. 1 more ahead of it."
+    batch_jobs.QUEUE.cancel(jobs[2])
+    assert progress_text(app) == "2 other batches are running; yours is queued."
+    app.button(key="batch-cancel").click().run()
+    assert app.warning[0].value.startswith("Stopped before it finished.")
+    held.set()
+    assert all(batch_jobs.QUEUE.wait(job, PATIENCE) for job in jobs)
 
 
 def test_two_models_stand_side_by_side(root: Path) -> None:

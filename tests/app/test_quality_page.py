@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import shutil
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -227,15 +228,31 @@ def test_without_its_data_a_model_can_be_looked_at_but_not_measured(root: Path) 
     assert not app.button and "training data of this model was not found" in words(app)
 
 
-def test_one_measures_at_a_time(root: Path) -> None:
-    from recsys.app.pages.quality.measure import _MEASURING
+def test_one_session_measures_at_a_time(root: Path) -> None:
+    from recsys.app.pages.quality import measure
+
+    started, release = threading.Event(), threading.Event()
+
+    def measuring(_: object) -> None:
+        started.set()
+        assert release.wait(PATIENCE)
 
     app = opened("b-popular")
-    with _MEASURING:  # as while another session measures
+    app.get("button_group")[0].set_value(["itemknn"]).run()
+    other_session = threading.Thread(target=measure.run, args=(measuring, 1))
+    other_session.start()
+    try:
+        assert started.wait(PATIENCE)
         button(app, "measure-ranking").click().run()
-    assert not app.exception and not app.success
-    assert any("Another measurement is running" in info.value for info in app.info)
-    assert store.stored_ranking(root / "models" / "b-popular") is None
+        assert not app.exception and not app.success
+        assert any("Another measurement is running" in info.value for info in app.info)
+        assert store.stored_ranking(root / "models" / "b-popular") is None
+    finally:
+        release.set()
+        other_session.join(PATIENCE)
+    button(app, "measure-ranking").click().run()
+    assert "Measured and saved" in app.success[0].value
+    assert store.stored_ranking(root / "models" / "b-popular") is not None
 
 
 def test_what_goes_wrong_while_measuring_is_said_in_a_line(root: Path, ml100k: Dataset) -> None:

@@ -12,6 +12,7 @@ from recsys.models import MODELS
 from recsys.recommend.compare import (
     compare_lists,
     compare_models,
+    expected_overlap,
     popularity_of,
     rank_biased_overlap,
     sample_users,
@@ -103,3 +104,13 @@ def test_the_sample_is_drawn_without_repetition_and_the_same_each_time(ml100k) -
     assert sample_users(ml100k.interactions, 50).tolist() == drawn.tolist()
     assert len(sample_users(ml100k.interactions, 10_000)) == ml100k.interactions.n_users
     assert popularity_of(ml100k.interactions).max() == pytest.approx(583 / 943)  # Star Wars
+
+
+def test_random_lists_share_as_many_items_as_expected() -> None:
+    rng = np.random.default_rng(5)
+    shared = [
+        len({*rng.choice(40, 10, replace=False).tolist()} & {*rng.choice(40, 10, replace=False).tolist()})
+        for _ in range(4000)
+    ]
+    assert expected_overlap(10, 40) == 2.5
+    assert np.mean(shared) == pytest.approx(2.5, abs=0.1)

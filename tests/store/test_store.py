@@ -278,3 +278,11 @@ def test_models_are_listed_and_strays_are_not(tmp_path: Path) -> None:
     (tmp_path / ".a.tmp").mkdir()
     assert store.list_models(tmp_path) == ["a", "b"]
     assert store.list_models(tmp_path / "nowhere") == []
+
+
+def test_models_are_found_by_the_data_they_were_trained_on(tmp_path: Path) -> None:
+    for name, data in (("b", "mine"), ("a", "mine"), ("c", "yours"), ("broken", "mine")):
+        store.save_model(tmp_path / name, dataclasses.replace(trained(), data={"name": data}))
+    (tmp_path / "broken" / "manifest.json").write_text("{")
+    assert store.models_trained_on(tmp_path, "mine") == ["a", "b"]
+    assert store.models_trained_on(tmp_path, "nobody's") == []

@@ -17,9 +17,9 @@ import pytest
 from recsys import store
 from recsys.errors import InputError, UnknownId
 from recsys.models import MODELS
-from recsys.workflows import batch_jobs
+from recsys.workflows import batch_files, batch_jobs
 from recsys.workflows import recommend as recommend_workflow
-from recsys.workflows.batch_jobs import Desk, Job, Reader, Request
+from recsys.workflows.batch_jobs import Job, JobQueue, Request, Viewer
 
 PATIENCE = 60.0
 N_USERS = 943
@@ -65,50 +65,50 @@ def gate(monkeypatch) -> Iterator[Gate]:
 
 
 @pytest.fixture
-def desk(monkeypatch) -> Desk:
-    fresh = Desk(2)
-    monkeypatch.setattr(batch_jobs, "DESK", fresh)
+def queue(monkeypatch) -> JobQueue:
+    fresh = JobQueue(2)
+    monkeypatch.setattr(batch_jobs, "QUEUE", fresh)
     return fresh
 
 
-def finish(desk: Desk, job: Job) -> None:
-    assert desk.wait(job, PATIENCE), job.state
+def finish(queue: JobQueue, job: Job) -> None:
+    assert queue.wait(job, PATIENCE), job.state
 
 
-def test_a_batch_is_what_the_command_line_makes_and_the_same_as_csv(place, request_for, desk, tmp_path) -> None:
+def test_a_batch_is_what_the_command_line_makes_and_the_same_as_csv(place, request_for, queue, tmp_path) -> None:
     folder = batch_jobs.new_batch(tmp_path, request_for(), N_USERS)
-    job = desk.start(folder)
-    finish(desk, job)
+    job = queue.start(folder)
+    finish(queue, job)
     assert (job.state, job.done, job.total, job.error) == ("done", N_USERS, N_USERS, "")
     recommend_workflow.recommend_batch(place / "model", place / "data", tmp_path / "cli.parquet", k=3)
-    table = pq.read_table(folder / batch_jobs.LISTS)
+    table = pq.read_table(folder / batch_files.LISTS)
     assert table.equals(pq.read_table(tmp_path / "cli.parquet"))
     assert table.column_names == ["user_id", "rank", "item_id", "score"]
-    result = batch_jobs.result_of(folder)
+    result = batch_files.read_result(folder)
     assert result is not None and (result["users"], result["rows"]) == (N_USERS, 3 * N_USERS)
-    written = pd.read_csv(folder / batch_jobs.CSV, dtype={"score": "float32"})
+    written = pd.read_csv(folder / batch_files.CSV, dtype={"score": "float32"})
     pd.testing.assert_frame_equal(written, table.to_pandas(), check_dtype=False)
-    assert batch_jobs.request_of(folder) == request_for()
+    assert batch_files.read_request(folder) == request_for()
 
 
-def test_rows_are_found_by_the_user_as_typed(request_for, desk, tmp_path) -> None:
+def test_rows_are_found_by_the_user_as_typed(request_for, queue, tmp_path) -> None:
     folder = batch_jobs.new_batch(tmp_path, request_for(), N_USERS)
-    finish(desk, desk.start(folder))
-    assert batch_jobs.first_rows(folder, 7)["user_id"].tolist() == [1, 1, 1, 2, 2, 2, 3]
-    assert batch_jobs.rows_of_user(folder, " 943 ")["rank"].tolist() == [1, 2, 3]
+    finish(queue, queue.start(folder))
+    assert batch_files.first_rows(folder, 7)["user_id"].tolist() == [1, 1, 1, 2, 2, 2, 3]
+    assert batch_files.rows_of_user(folder, " 943 ")["rank"].tolist() == [1, 2, 3]
     for stranger in ("944", "-1", "x", "1.5"):
         with pytest.raises(UnknownId):
-            batch_jobs.rows_of_user(folder, stranger)
-    (folder / batch_jobs.LISTS).unlink()
+            batch_files.rows_of_user(folder, stranger)
+    (folder / batch_files.LISTS).unlink()
     with pytest.raises(InputError, match="gone"):
-        batch_jobs.first_rows(folder, 7)
+        batch_files.first_rows(folder, 7)
 
 
-def test_listed_users_alone_get_lists_and_the_rest_is_set_aside(request_for, desk, tmp_path) -> None:
+def test_listed_users_alone_get_lists_and_the_rest_is_reported(request_for, queue, tmp_path) -> None:
     folder = batch_jobs.new_batch(tmp_path, request_for(), N_USERS, ("my users.csv", b"user_id\n7\nghost\n3\n7\n"))
-    finish(desk, desk.start(folder))
-    assert batch_jobs.first_rows(folder, 100)["user_id"].tolist() == [7, 7, 7, 3, 3, 3]
-    aside = batch_jobs.set_aside(folder)
+    finish(queue, queue.start(folder))
+    assert batch_files.first_rows(folder, 100)["user_id"].tolist() == [7, 7, 7, 3, 3, 3]
+    aside = batch_files.unused_lines(folder)
     assert aside is not None
     assert aside[["line", "text", "reason"]].to_numpy().tolist() == [
         [3, "ghost", "user is not in the data"],
@@ -135,10 +135,10 @@ def test_a_list_that_cannot_be_used_is_one_line_and_leaves_nothing(request_for, 
     assert list((tmp_path / "batches").iterdir()) == []
 
 
-def test_a_list_of_strangers_fails_with_one_line_and_no_lists(request_for, desk, tmp_path) -> None:
+def test_a_list_of_strangers_fails_with_one_line_and_no_lists(request_for, queue, tmp_path) -> None:
     folder = batch_jobs.new_batch(tmp_path, request_for(), N_USERS, ("list.txt", b"5000\nghost\n"))
-    job = desk.start(folder)
-    finish(desk, job)
+    job = queue.start(folder)
+    finish(queue, job)
     assert job.state == "failed"
     assert job.error == "list.txt: line 1: user '5000' is not in the data, nor is any other listed user"
     assert not list(folder.glob("recommendations*"))
@@ -152,96 +152,96 @@ def test_a_batch_too_large_for_a_browser_is_refused(request_for, tmp_path) -> No
 
 
 def test_a_cancelled_batch_ends_at_the_next_block_and_goes_on_from_there(
-    request_for, desk, gate, tmp_path, monkeypatch
+    request_for, queue, gate, tmp_path, monkeypatch
 ) -> None:
     monkeypatch.setattr(recommend_workflow, "PART_ROWS", 3 * 300)  # 300 users a part
     folder = batch_jobs.new_batch(tmp_path, request_for(), N_USERS)
-    job = desk.start(folder)
+    job = queue.start(folder)
     gate.wait()
     assert (job.state, job.done, job.total) == ("running", 0, N_USERS)
-    desk.cancel(job)
+    queue.cancel(job)
     gate.opened.set()
-    finish(desk, job)
+    finish(queue, job)
     assert (job.state, job.done) == ("stopped", 300)
-    assert batch_jobs.result_of(folder) is None and not (folder / batch_jobs.LISTS).exists()
+    assert batch_files.read_result(folder) is None and not (folder / batch_files.LISTS).exists()
 
-    # As after a crash: another desk, which knows of nothing but the folder, goes on with it.
-    again = Desk(2)
+    # As after a crash: another queue, which knows of nothing but the folder, goes on with it.
+    again = JobQueue(2)
     job = again.start(folder)
     finish(again, job)
     assert job.state == "done"
-    assert pq.read_table(folder / batch_jobs.LISTS).num_rows == 3 * N_USERS
+    assert pq.read_table(folder / batch_files.LISTS).num_rows == 3 * N_USERS
 
 
 def test_finished_parts_are_taken_over_and_the_pace_is_that_of_new_ones(
-    request_for, desk, gate, tmp_path, monkeypatch
+    request_for, queue, gate, tmp_path, monkeypatch
 ) -> None:
     monkeypatch.setattr(recommend_workflow, "PART_ROWS", 3 * 300)
     folder = batch_jobs.new_batch(tmp_path, request_for(), N_USERS)
 
     def cancel_after_the_first_part(self: store.Parts, number: int, table: Any) -> None:
         write(self, number, table)
-        desk.cancel(job)
+        queue.cancel(job)
 
     write = store.Parts.write
     monkeypatch.setattr(store.Parts, "write", cancel_after_the_first_part)
-    job = desk.start(folder)
+    job = queue.start(folder)
     gate.opened.set()
-    finish(desk, job)
+    finish(queue, job)
     assert job.state == "stopped"
     monkeypatch.setattr(store.Parts, "write", write)
     gate.opened.clear()
-    resumed = desk.start(folder)
+    resumed = queue.start(folder)
     for _ in range(3):  # two blocks of the first run, then the first of this one
         gate.wait()
     assert resumed.done == 300  # the first part is there before anything is made
     assert resumed.seconds_left is None
     gate.opened.set()
-    finish(desk, resumed)
-    result = batch_jobs.result_of(folder)
+    finish(queue, resumed)
+    result = batch_files.read_result(folder)
     assert result is not None and result["resumed_parts"] == 1
     assert resumed.seconds_left == 0
 
 
-def test_a_third_batch_waits_for_a_place_and_is_not_begun_twice(request_for, desk, gate, tmp_path) -> None:
+def test_a_third_batch_waits_for_a_place_and_is_not_begun_twice(request_for, queue, gate, tmp_path) -> None:
     folders = [batch_jobs.new_batch(tmp_path, request_for(), N_USERS) for _ in range(4)]
-    first, second, third, fourth = (desk.start(folder) for folder in folders)
+    first, second, third, fourth = (queue.start(folder) for folder in folders)
     gate.wait()
     gate.wait()
     assert [job.state for job in (first, second, third, fourth)] == ["running", "running", "waiting", "waiting"]
-    assert (desk.n_before(third), desk.n_before(fourth)) == (0, 1)
-    assert desk.start(folders[2]) is third
-    desk.cancel(third)
-    assert (third.state, desk.n_before(fourth)) == ("stopped", 0)
+    assert (queue.n_ahead(third), queue.n_ahead(fourth)) == (0, 1)
+    assert queue.start(folders[2]) is third
+    queue.cancel(third)
+    assert (third.state, queue.n_ahead(fourth)) == ("stopped", 0)
     gate.opened.set()
     for job in (first, second, fourth):
-        finish(desk, job)
+        finish(queue, job)
         assert job.state == "done"
-    assert not (folders[2] / batch_jobs.LISTS).exists()
+    assert not (folders[2] / batch_files.LISTS).exists()
 
 
 def test_a_batch_ends_soon_after_its_reader_has_gone_unless_they_come_back(
-    request_for, desk, gate, tmp_path, monkeypatch
+    request_for, queue, gate, tmp_path, monkeypatch
 ) -> None:
     monkeypatch.setattr(batch_jobs, "GRACE_SECONDS", -1.0)  # over as soon as it begins
-    gone, back = (desk.start(batch_jobs.new_batch(tmp_path, request_for(), N_USERS)) for _ in range(2))
+    gone, back = (queue.start(batch_jobs.new_batch(tmp_path, request_for(), N_USERS)) for _ in range(2))
     gate.wait()
     gate.wait()
     for job in (gone, back):
-        reader = Reader()
+        reader = Viewer()
         reader.folder = job.folder
         reader.leave()
-    back.stay()
+    back.viewer_returned()
     gate.opened.set()
-    finish(desk, gone)
-    finish(desk, back)
+    finish(queue, gone)
+    finish(queue, back)
     assert (gone.state, back.state) == ("stopped", "done")
-    Reader().leave()  # who looked at nothing leaves nothing
+    Viewer().leave()  # who looked at nothing leaves nothing
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 def test_a_bug_leaves_the_batch_failed_and_its_place_free(request_for, tmp_path, monkeypatch) -> None:
-    narrow = Desk(1)
+    narrow = JobQueue(1)
 
     def broken(*_: Any, **__: Any) -> pd.DataFrame:
         raise ZeroDivisionError
@@ -256,11 +256,11 @@ def test_a_bug_leaves_the_batch_failed_and_its_place_free(request_for, tmp_path,
     assert after.state == "done"
 
 
-def test_old_batches_are_removed_and_nothing_else_is(request_for, desk, gate, tmp_path) -> None:
+def test_old_batches_are_removed_and_nothing_else_is(request_for, queue, gate, tmp_path) -> None:
     old, fresh, running = (batch_jobs.new_batch(tmp_path, request_for(), N_USERS) for _ in range(3))
     mine = tmp_path / "my-own-lists"
     mine.mkdir()
-    job = desk.start(running)
+    job = queue.start(running)
     gate.wait()
     long_ago = time.time() - batch_jobs.KEPT_SECONDS - 60
     for folder in (old, running, mine):
@@ -269,45 +269,45 @@ def test_old_batches_are_removed_and_nothing_else_is(request_for, desk, gate, tm
     new = batch_jobs.new_batch(tmp_path, request_for(), N_USERS)
     assert {path.name for path in tmp_path.iterdir()} == {path.name for path in (fresh, running, mine, new)}
     gate.opened.set()
-    finish(desk, job)
+    finish(queue, job)
     assert job.state == "done"
-    desk.forget(running)
-    assert not running.exists() and desk.find(running) is None
+    queue.remove(running)
+    assert not running.exists() and queue.find(running) is None
 
 
-def test_what_is_removed_is_forgotten_by_the_desk(request_for, desk, tmp_path) -> None:
+def test_what_is_removed_is_forgotten_by_the_desk(request_for, queue, tmp_path) -> None:
     folder = batch_jobs.new_batch(tmp_path, request_for(), N_USERS)
-    finish(desk, desk.start(folder))
+    finish(queue, queue.start(folder))
     long_ago = time.time() - batch_jobs.KEPT_SECONDS - 60
     for path in (*folder.iterdir(), folder):
         os.utime(path, (long_ago, long_ago))
     batch_jobs.remove_old(tmp_path, time.time())
-    assert not folder.exists() and desk.find(folder) is None
+    assert not folder.exists() and queue.find(folder) is None
 
 
-def test_a_session_s_oldest_batches_give_way_but_for_those_being_made(request_for, desk, gate, tmp_path) -> None:
+def test_a_session_s_oldest_batches_give_way_but_for_those_being_made(request_for, queue, gate, tmp_path) -> None:
     running, *rest = (batch_jobs.new_batch(tmp_path, request_for(), N_USERS) for _ in range(4))
-    job = desk.start(running)
+    job = queue.start(running)
     gate.wait()
-    assert desk.keep([running, *rest], 2) == [running, rest[2]]
+    assert queue.remove_oldest([running, *rest], 2) == [running, rest[2]]
     assert [folder.exists() for folder in (running, *rest)] == [True, False, False, True]
     gate.opened.set()
-    finish(desk, job)
+    finish(queue, job)
 
 
 @pytest.mark.parametrize(("user", "is_formula"), [("=1+1", True), ("@SUM(A1)", True), ("u=1", False), ("7", False)])
 def test_ids_that_a_spreadsheet_would_run_are_noticed(tmp_path, user: str, is_formula: bool) -> None:
     table = pa.table({"user_id": ["a", user], "rank": [1, 2], "score": [-1.0, 2.0]})
     pq.write_table(table, tmp_path / "lists.parquet")
-    assert batch_jobs.write_csv(tmp_path / "lists.parquet", tmp_path / "lists.csv") is is_formula
+    assert batch_files.write_csv(tmp_path / "lists.parquet", tmp_path / "lists.csv") is is_formula
     assert user in (tmp_path / "lists.csv").read_text()
 
 
 def test_a_batch_is_found_by_its_name_and_by_nothing_else(request_for, tmp_path) -> None:
     root = tmp_path / "batches"
     folder = batch_jobs.new_batch(root, request_for(), N_USERS)
-    assert len(folder.name) == 32 and batch_jobs.find_batch(root, folder.name) == folder
+    assert len(folder.name) == 32 and batch_files.find_batch(root, folder.name) == folder
     (tmp_path / "request.json").write_text("{}")
     (root / ("a" * 32)).symlink_to(folder)
     for name in ("", ".", "..", "b" * 32, "a" * 32, f"../batches/{folder.name}", folder.name.upper() + "x"):
-        assert batch_jobs.find_batch(root, name) is None
+        assert batch_files.find_batch(root, name) is None

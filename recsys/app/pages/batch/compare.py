@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import plotly.graph_objects as go
 import streamlit as st
 
 from recsys import store
@@ -18,20 +17,28 @@ from recsys.app.notices import show_command
 from recsys.app.pages.batch.make import K
 from recsys.app.session import Loaded, load_model, models_root
 from recsys.dataset.interactions import Interactions
-from recsys.errors import InputError, RecsysError
-from recsys.plots.colours import COLOURS
-from recsys.recommend.compare import Comparison, compare_lists, compare_models, popularity_of, sample_users
+from recsys.errors import RecsysError
+from recsys.plots.overlap import overlap_histogram
+from recsys.recommend.compare import (
+    Comparison,
+    compare_lists,
+    compare_models,
+    expected_overlap,
+    popularity_of,
+    sample_users,
+)
 from recsys.recommend.topn import batch_of_users, recommend
 
-MOST_OFFERED = 5000
-"""Users offered while typing."""
-MOST_SAMPLED = 500
+MAX_OFFERED = 5000
+"""User ids in the drop-down list; others can be typed."""
+SAMPLE_SIZE = 500
+"""Users over whom two models are compared."""
 
 
 def draw_compare(loaded: Loaded, interactions: Interactions) -> None:
     """Draw the comparison of two models of the same data."""
     st.caption(say("What two models trained on the same data recommend to the same user."))
-    names = _models_of(loaded.data_name)
+    names = store.models_trained_on(models_root(), loaded.data_name)
     if len(names) < 2:
         st.info(
             say(
@@ -55,27 +62,14 @@ def draw_compare(loaded: Loaded, interactions: Interactions) -> None:
     except (RecsysError, OSError) as error:
         st.error(plain(str(error)))
         return
-    st.fragment(_one_person)(pair, interactions)
-    _many_people(pair, interactions)
+    st.fragment(_compare_user)(pair, interactions)
+    _compare_sample(pair, interactions)
 
 
-def _models_of(data_name: str) -> list[str]:
-    """Names of the models of these data."""
-    names = []
-    for name in store.list_models(models_root()):
-        try:
-            manifest = store.read_manifest(models_root() / name)
-        except InputError:  # whoever chooses it in the frame is told what is wrong with it
-            continue
-        if manifest["data"].get("name", name) == data_name:
-            names.append(name)
-    return names
-
-
-def _one_person(pair: tuple[Loaded, Loaded], interactions: Interactions) -> None:
+def _compare_user(pair: tuple[Loaded, Loaded], interactions: Interactions) -> None:
     user = st.selectbox(
         say("User"),
-        interactions.user_ids[:MOST_OFFERED].tolist(),
+        interactions.user_ids[:MAX_OFFERED].tolist(),
         key="compare-user",
         bind="query-params",
         accept_new_options=True,
@@ -90,7 +84,7 @@ def _one_person(pair: tuple[Loaded, Loaded], interactions: Interactions) -> None
         st.error(plain(str(error)))
         return
     found = compare_lists(lists[0], lists[1], _popularity(interactions))
-    _measures(found, max(map(len, lists)))
+    _draw_metrics(found, max(map(len, lists)))
     for column, one, here, there in zip(
         st.columns(2, gap="medium"), pair, ("rank_a", "rank_b"), ("rank_b", "rank_a"), strict=True
     ):
@@ -104,7 +98,7 @@ def _one_person(pair: tuple[Loaded, Loaded], interactions: Interactions) -> None
                     horizontal=True, horizontal_alignment="distribute", vertical_alignment="center", wrap=False
                 ):
                     st.markdown(f"{row[here]} · {plain(label)}", width="stretch")
-                    st.markdown(_sign(row, here == "rank_b", there), width="content")
+                    st.markdown(_badge(row, here == "rank_b", there), width="content")
     st.caption(say("✓ in both lists · ▲ ▼ ranks up or down from A to B · ○ only in this list"))
 
 
@@ -112,12 +106,12 @@ def _one_person(pair: tuple[Loaded, Loaded], interactions: Interactions) -> None
     show_spinner=False, max_entries=4, hash_funcs={Interactions: lambda interactions: interactions.fingerprint}
 )
 def _popularity(interactions: Interactions) -> pd.Series:
-    """As `popularity_of`, counted once for all sessions."""
+    """`popularity_of`, cached for all sessions."""
     return popularity_of(interactions)
 
 
-def _sign(row: Mapping[Hashable, Any], in_b: bool, there: str) -> str:
-    """How an item of a list stands in the other one: a sign, words and a colour."""
+def _badge(row: Mapping[Hashable, Any], in_b: bool, there: str) -> str:
+    """Badge of one row: whether the other list has the movie, and how far its rank moved."""
     if pd.isna(row[there]):
         return f":gray-badge[○ {say('only here')}]"
     if not in_b:
@@ -128,7 +122,7 @@ def _sign(row: Mapping[Hashable, Any], in_b: bool, there: str) -> str:
     return f":green-badge[✓ ▲ {moved}]" if moved > 0 else f":orange-badge[✓ ▼ {-moved}]"
 
 
-def _measures(found: Comparison, k: int) -> None:
+def _draw_metrics(found: Comparison, k: int) -> None:
     with st.container(horizontal=True, gap="large"):
         st.metric(
             say("In both lists"),
@@ -163,10 +157,10 @@ def _percent(share: float) -> str:
     return "–" if np.isnan(share) else f"{share:.1%}"
 
 
-def _many_people(pair: tuple[Loaded, Loaded], interactions: Interactions) -> None:
+def _compare_sample(pair: tuple[Loaded, Loaded], interactions: Interactions) -> None:
     a, b = pair
     which = tuple((str(one.folder), (one.folder / store.MANIFEST).stat().st_mtime_ns) for one in pair)
-    rows = _spread(a, b, interactions, (*which, interactions.fingerprint))
+    rows = _compared(a, b, interactions, (*which, interactions.fingerprint))
     st.subheader(
         say("Random sample of {n:,} users", n=len(rows))
         if len(rows) < interactions.n_users
@@ -174,7 +168,6 @@ def _many_people(pair: tuple[Loaded, Loaded], interactions: Interactions) -> Non
         anchor=False,
     )
     common = (rows["overlap"] * K).round().astype(int)
-    chance = K * K / max(len(a.model.item_ids), 1)
     st.caption(
         say(
             "On average, {common:.1f} of {k} movies are in both lists (rank-biased overlap {rbo:.2f}); two "
@@ -183,49 +176,25 @@ def _many_people(pair: tuple[Loaded, Loaded], interactions: Interactions) -> Non
             common=common.mean(),
             k=K,
             rbo=rows["rank_biased"].mean(),
-            chance=chance,
+            chance=expected_overlap(K, len(a.model.item_ids)),
             a=_percent(rows["popularity_a"].mean()),
             b=_percent(rows["popularity_b"].mean()),
         )
     )
     show_chart(
-        _histogram(common.to_numpy()),
+        overlap_histogram(
+            common.to_numpy(),
+            K,
+            across=say("movies in both lists (of {k})", k=K),
+            up=say("users"),
+            bar_text=lambda n, users: say("{n} of {k} in both lists: {users:,} users", n=n, k=K, users=users),
+        ),
         key="compare-spread",
         alt=say("Number of users by the number of movies in both lists, of {k}.", k=K),
     )
 
 
 @st.cache_resource(show_spinner=False, max_entries=16)
-def _spread(_a: Loaded, _b: Loaded, _interactions: Interactions, which: tuple[Any, ...]) -> pd.DataFrame:
-    """The comparison over a sample of users, never to be changed; `which` tells models and data apart."""
-    return compare_models(_a.model, _b.model, _interactions, sample_users(_interactions, MOST_SAMPLED), K)
-
-
-def _histogram(common: np.ndarray) -> go.Figure:
-    """How many people (height) share how many movies (0 to K)."""
-    counts = np.bincount(common, minlength=K + 1)
-    figure = go.Figure(
-        go.Bar(
-            x=np.arange(K + 1),
-            y=counts,
-            marker={"color": COLOURS[0]},
-            text=[f"{count:,}" if count else "" for count in counts],
-            textposition="outside",
-            cliponaxis=False,
-            hovertext=[
-                say("{n} of {k} in both lists: {users:,} users", n=n, k=K, users=c) for n, c in enumerate(counts)
-            ],
-            hoverinfo="text",
-        )
-    )
-    figure.update_layout(
-        height=280,
-        margin={"l": 10, "r": 10, "t": 20, "b": 10},
-        paper_bgcolor="rgba(0,0,0,0)",
-        plot_bgcolor="rgba(0,0,0,0)",
-        bargap=0.15,
-        showlegend=False,
-        xaxis={"title": {"text": say("movies in both lists (of {k})", k=K)}, "dtick": 1, "showgrid": False},
-        yaxis={"title": {"text": say("users")}, "nticks": 4, "rangemode": "tozero"},
-    )
-    return figure
+def _compared(_a: Loaded, _b: Loaded, _interactions: Interactions, which: tuple[Any, ...]) -> pd.DataFrame:
+    """The comparison over a sample of users, cached by `which` (models and data). Do not modify it."""
+    return compare_models(_a.model, _b.model, _interactions, sample_users(_interactions, SAMPLE_SIZE), K)

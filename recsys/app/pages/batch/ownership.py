@@ -8,43 +8,45 @@ import streamlit as st
 
 from recsys.app.i18n.translate import say
 from recsys.workflows import batch_jobs
-from recsys.workflows.batch_jobs import Reader, find_batch
+from recsys.workflows.batch_files import find_batch
+from recsys.workflows.batch_jobs import Viewer
 
-MADE = "made"
-"""The batch that is shown, in the session and in the address."""
-BEGUN = "begun"
-"""Names of the batches that this session began: it alone may stop or remove them; who has the link reads."""
+SHOWN = "batch"
+"""Key of the shown batch, in the session and in the address."""
+STARTED = "started-batches"
+"""Key of the names of the batches that this session started. Only it may stop, resume or delete them; anyone with the
+address may download them."""
 
 
-@st.cache_resource(show_spinner=False, scope="session", on_release=Reader.leave)
-def reader() -> Reader:
-    """Lets the batch go when the session ends."""
-    return Reader()
+@st.cache_resource(show_spinner=False, scope="session", on_release=Viewer.leave)
+def viewer() -> Viewer:
+    """The viewer of this session; its batch is abandoned when the session ends."""
+    return Viewer()
 
 
 def is_own(folder: Path) -> bool:
-    """Whether this session began that batch."""
-    return folder.name in st.session_state.get(BEGUN, [])
+    """Whether this session started the batch."""
+    return folder.name in st.session_state.get(STARTED, [])
 
 
 def current_batch(root: Path) -> Path | None:
-    """The batch of this session, or the one that the address names, so that a reload finds it again."""
-    name = st.session_state.get(MADE) or st.query_params.get(MADE)
+    """Folder of the batch of this session, or of the one in the address, which survives a reload."""
+    name = st.session_state.get(SHOWN) or st.query_params.get(SHOWN)
     if not name:
         return None
     folder = find_batch(root, name)
     if folder is None:
-        let_go()
+        forget_batch()
         st.info(say("The batch at this address no longer exists: batches are kept for one day."))
         return None
-    st.session_state[MADE] = name
+    st.session_state[SHOWN] = name
     return folder
 
 
-def let_go() -> None:
-    """Show no batch any more."""
-    st.session_state.pop(MADE, None)
-    st.query_params.pop(MADE, None)
+def forget_batch() -> None:
+    """Remove the shown batch from the session and the address."""
+    st.session_state.pop(SHOWN, None)
+    st.query_params.pop(SHOWN, None)
 
 
 def draw_discard(folder: Path, label: str) -> None:
@@ -53,7 +55,7 @@ def draw_discard(folder: Path, label: str) -> None:
         return
 
     def discard() -> None:
-        batch_jobs.DESK.forget(folder)
-        let_go()
+        batch_jobs.QUEUE.remove(folder)
+        forget_batch()
 
     st.button(label, type="tertiary", icon=":material/delete:", on_click=discard, key="batch-discard")

@@ -17,30 +17,39 @@ from recsys.dataset.catalog import Catalog
 from recsys.errors import InputError, RecsysError
 from recsys.recommend.topn import COLD, FOLDED_IN
 from recsys.workflows import batch_jobs
-from recsys.workflows.batch_jobs import CSV, LISTS, Request, first_rows, request_of, result_of, rows_of_user, set_aside
+from recsys.workflows.batch_files import (
+    CSV,
+    LISTS,
+    Request,
+    first_rows,
+    read_request,
+    read_result,
+    rows_of_user,
+    unused_lines,
+)
 
 PREVIEW_ROWS = 100
-MOST_LETTERS = 60
-"""Of an id that is not found, in a message."""
+MAX_ID_LENGTH = 60
+"""Characters of an unknown id that a message repeats."""
 
 
 def draw_outcome(folder: Path) -> None:
-    """What came of a batch that is not being made."""
-    job = batch_jobs.DESK.find(folder)
+    """Draw a batch that is not active: its lists, its error, or how to resume it."""
+    job = batch_jobs.QUEUE.find(folder)
     try:
-        request, result = request_of(folder), result_of(folder)
+        request, result = read_request(folder), read_result(folder)
     except InputError as error:
         st.error(plain(str(error)))
         return
     if result is not None:
-        _finished(folder, request, result)
+        _draw_result(folder, request, result)
     elif job is not None and job.state == "failed":
         if job.error:
             st.error(say("This batch cannot be generated: {why}", why=plain(job.error)))
         else:
             st.error(say("Internal error. See the server log for details."))
         if job.done:
-            _go_on(folder)
+            _draw_resume(folder)
         else:
             draw_discard(folder, say("Discard"))
     else:
@@ -54,10 +63,10 @@ def draw_outcome(folder: Path) -> None:
             else say("Only the session that started it can resume it.")
         )
         st.warning(words + " " + kept)
-        _go_on(folder)
+        _draw_resume(folder)
 
 
-def _go_on(folder: Path) -> None:
+def _draw_resume(folder: Path) -> None:
     if not is_own(folder):
         return
     with st.container(horizontal=True):
@@ -73,10 +82,10 @@ def _go_on(folder: Path) -> None:
 
 
 def _resume(folder: Path) -> None:
-    batch_jobs.DESK.start(folder)
+    batch_jobs.QUEUE.start(folder)
 
 
-def _finished(folder: Path, request: Request, result: dict[str, Any]) -> None:
+def _draw_result(folder: Path, request: Request, result: dict[str, Any]) -> None:
     st.subheader(say("Recommendations"), anchor=False)
     seen = say("without rated movies") if request.exclude_seen else say("including rated movies")
     about = say("Movies per user: {k}, {seen}; model: {model}", k=request.k, seen=seen, model=plain(request.model.name))
@@ -101,14 +110,14 @@ def _finished(folder: Path, request: Request, result: dict[str, Any]) -> None:
                 help=say("They get the most popular movies."),
                 width="content",
             )
-    _left_out(folder)
+    _draw_unused_lines(folder)
     name = f"{request.model.name}-top-{request.k}"
     with st.container(horizontal=True, vertical_alignment="center"):
         for file, kind, mime in ((LISTS, "Parquet", "application/vnd.apache.parquet"), (CSV, "CSV", "text/csv")):
             path = folder / file
             if path.is_file():
                 st.download_button(
-                    f"{kind} · {_size(path.stat().st_size)}",
+                    f"{kind} · {_size_text(path.stat().st_size)}",
                     partial(path.open, "rb"),
                     file_name=f"{name}{path.suffix}",
                     mime=mime,
@@ -125,12 +134,12 @@ def _finished(folder: Path, request: Request, result: dict[str, Any]) -> None:
             "this page's address can download them."
         )
     )
-    st.fragment(_preview)(folder, request, result["rows"])
+    st.fragment(_draw_preview)(folder, request, result["rows"])
 
 
-def _left_out(folder: Path) -> None:
-    """Who was listed but could not be used, and why."""
-    lines = set_aside(folder)
+def _draw_unused_lines(folder: Path) -> None:
+    """Lines of the list of users that were not used, with reasons."""
+    lines = unused_lines(folder)
     if lines is None:
         return
     st.warning(say("Lines of your list that were not used: {n:,}. All other users got recommendations.", n=len(lines)))
@@ -148,8 +157,8 @@ def _left_out(folder: Path) -> None:
         )
 
 
-def _preview(folder: Path, request: Request, n_rows: int) -> None:
-    """The first rows, or those of one user, with titles."""
+def _draw_preview(folder: Path, request: Request, n_rows: int) -> None:
+    """A table of the first rows, or of one user's rows, with titles."""
     user = st.text_input(
         say("Look up a user"),
         placeholder=say("User id"),
@@ -162,7 +171,7 @@ def _preview(folder: Path, request: Request, n_rows: int) -> None:
         st.error(plain(str(error)))
         return
     except RecsysError:
-        st.warning(say("{user} is not in this batch.", user=plain(user[:MOST_LETTERS])))
+        st.warning(say("{user} is not in this batch.", user=plain(user[:MAX_ID_LENGTH])))
         return
     ids = rows["item_id"].to_numpy()
     try:
@@ -197,7 +206,7 @@ def _preview(folder: Path, request: Request, n_rows: int) -> None:
         st.caption(say("First {n:,} of {all:,} rows.", n=len(table), all=n_rows))
 
 
-def _size(n_bytes: int) -> str:
+def _size_text(n_bytes: int) -> str:
     for unit in ("B", "kB", "MB"):
         if n_bytes < 1000:
             return f"{n_bytes:.0f} {unit}" if unit == "B" or n_bytes >= 10 else f"{n_bytes:.1f} {unit}"

@@ -15,7 +15,7 @@ from recsys.app.session import Loaded
 from recsys.errors import RecsysError
 from recsys.workflows import common as common_workflow
 
-_MEASURING = Lock()
+MEASURING = Lock()
 """Held while any session measures: two at a time would slow each other, and all who only look."""
 
 
@@ -35,7 +35,7 @@ def command(*words: str) -> None:
 
 def run(measure: Callable[[common_workflow.StartProgress], object], steps: int) -> None:
     """Measure with a bar that shows how far it is, then show the result; what goes wrong is said in a line."""
-    if not _MEASURING.acquire(blocking=False):
+    if not MEASURING.acquire(blocking=False):
         st.info(say("Another measurement is running. Try again when it has finished."), icon=":material/hourglass:")
         return
     begun = pd.Timestamp.now()
@@ -59,7 +59,7 @@ def run(measure: Callable[[common_workflow.StartProgress], object], steps: int) 
         st.error(plain(str(error)), icon=":material/error:")
         return
     finally:
-        _MEASURING.release()
+        MEASURING.release()
     st.session_state["measured-seconds"] = (pd.Timestamp.now() - begun).total_seconds()
     st.rerun()
 

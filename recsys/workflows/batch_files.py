@@ -1,0 +1,134 @@
+"""The folder of one batch of recommendations: the request, the result, and the lists as Parquet and CSV.
+
+A batch is its folder: `request.json` says what was asked for, `result.json` what was made. The folder alone is enough
+to find and resume a batch after the app was restarted.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv
+import pyarrow.parquet as pq
+
+from recsys import store
+from recsys.errors import InputError, UnknownId
+
+LISTS, CSV = "recommendations.parquet", "recommendations.csv"
+REQUEST, RESULT, USERS = "request.json", "result.json", "users"
+BATCH_NAME = re.compile(r"[0-9a-f]{32}")
+_FORMULA = r"^[=+\-@]"
+
+
+@dataclass(frozen=True)
+class Request:
+    """What was asked for.
+
+    model         folder of the model
+    data          prepared folder
+    k             length of each list
+    exclude_seen  whether movies that a user has rated are left out
+    users         name of the file in the folder `users` that lists the users; None: all users in the data
+    """
+
+    model: Path
+    data: Path
+    k: int
+    exclude_seen: bool
+    users: str | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """The content of `request.json`."""
+        return {key: str(value) if isinstance(value, Path) else value for key, value in vars(self).items()}
+
+
+def find_batch(root: Path, name: str) -> Path | None:
+    """The folder of a batch under `root`; None if there is no such batch or `name` is not the name of one."""
+    folder = root / name if BATCH_NAME.fullmatch(name) else None
+    return folder if folder is not None and not folder.is_symlink() and (folder / REQUEST).is_file() else None
+
+
+def read_request(folder: Path) -> Request:
+    """What a batch was asked for. Raises InputError for a file that cannot be read."""
+    stored = store.read_json(folder / REQUEST)
+    try:
+        return Request(**{**stored, "model": Path(stored["model"]), "data": Path(stored["data"])})
+    except (KeyError, TypeError) as error:
+        raise InputError(f"{folder / REQUEST}: cannot be read ({error}); start a new batch") from None
+
+
+def read_result(folder: Path) -> dict[str, Any] | None:
+    """The result of a finished batch; None while it is not finished. Raises InputError."""
+    return store.read_json(folder / RESULT) if (folder / RESULT).is_file() else None
+
+
+def write_csv(table: Path, out: Path) -> bool:
+    """Write a Parquet table as CSV, one batch of rows in memory at a time.
+
+    Returns whether any text starts like a formula, which a spreadsheet would run.
+    """
+    has_formulas = False
+    with (
+        pq.ParquetFile(table) as file,
+        store.new_file(out) as temporary,
+        pyarrow.csv.CSVWriter(temporary, file.schema_arrow) as writer,
+    ):
+        for rows in file.iter_batches():
+            writer.write_batch(rows)
+            for column in rows.columns:
+                if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
+                    has_formulas |= bool(pc.any(pc.match_substring_regex(column, _FORMULA)).as_py())
+    return has_formulas
+
+
+def first_rows(folder: Path, n: int) -> pd.DataFrame:
+    """The first n rows of a finished batch. Raises InputError if its files are gone."""
+    with _open_lists(folder) as file:
+        for rows in file.iter_batches(batch_size=n):
+            return rows.to_pandas()
+        return file.schema_arrow.empty_table().to_pandas()
+
+
+def rows_of_user(folder: Path, user: str) -> pd.DataFrame:
+    """The list of one user, given as typed.
+
+    Raises UnknownId for a user who is not in the batch, InputError if its files are gone.
+    """
+    with _open_lists(folder) as file:
+        kind = file.schema_arrow.field("user_id").type
+        wanted = pa.array([user.strip()])
+        try:
+            wanted = wanted.cast(kind)
+        except pa.ArrowInvalid:
+            raise UnknownId.of("user", [user]) from None
+        for number in range(file.num_row_groups):
+            if _may_contain(file, number, wanted[0].as_py()):
+                rows = file.read_row_group(number)
+                found = rows.filter(pc.equal(rows["user_id"], wanted[0]))
+                if len(found):
+                    return found.to_pandas()
+    raise UnknownId.of("user", [user])
+
+
+def unused_lines(folder: Path) -> pd.DataFrame | None:
+    """Lines of the list of users that were not used: file, line, reason, text; None if all were used."""
+    path = folder / f"{Path(LISTS).stem}.rejected.parquet"
+    return pq.read_table(path).to_pandas() if path.is_file() else None
+
+
+def _may_contain(file: pq.ParquetFile, number: int, user: Any) -> bool:
+    statistics = file.metadata.row_group(number).column(0).statistics
+    return statistics is None or not statistics.has_min_max or statistics.min <= user <= statistics.max
+
+
+def _open_lists(folder: Path) -> pq.ParquetFile:
+    try:
+        return pq.ParquetFile(folder / LISTS)
+    except (OSError, pa.ArrowException):
+        raise InputError("the files of this batch are gone; start a new batch") from None
