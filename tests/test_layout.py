@@ -37,7 +37,8 @@ LAYOUT: dict[str, tuple[str, ...]] = {
     "plots": ("escape", "colours", "dimensions", "quality", "overlap", "data", "map", "picture", "report"),
     "store": ("files", "parts", "prepared", "models", "space", "measurements"),
     "workflows": (
-        "common", "prepare", "train", "evaluate", "recommend", "similar", "inspect", "demo", "batch_files", "batch_jobs",
+        "common", "prepare", "train", "evaluate", "recommend", "similar", "inspect", "demo", "batch_files",
+        "batch_jobs",
     ),
     "cli": (
         "facts", "options", "console", "tables", "app", "data", "train", "evaluate", "recommend", "inspect", "main",
