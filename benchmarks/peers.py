@@ -15,8 +15,8 @@ from threadpoolctl import threadpool_limits
 
 from recsys.dataset.interactions import Interactions
 from recsys.errors import Unsupported
-from recsys.models.fitted import Fitted, ItemWeights, vectors_of
-from recsys.models.learner import Learner, Progress, Watch
+from recsys.models.fitted import ItemWeights, Vectors
+from recsys.models.learner import Learner, Progress, VectorLearner, Watch
 from recsys.models.settings import setting
 from recsys.space.embedding import EmbeddingSpace
 
@@ -24,7 +24,7 @@ THREADS = os.cpu_count() or 1
 
 
 @dataclass(frozen=True)
-class IrspackIALS(Learner):
+class IrspackIALS(VectorLearner):
     """irspack's iALS with conjugate gradient; loss of Rendle et al. 2022."""
 
     name: ClassVar[str] = "irspack iALS"
@@ -50,30 +50,32 @@ class IrspackIALS(Learner):
             n_threads=THREADS,
         )
 
-    def _learn(
-        self, weights: Interactions, progress: Progress | None = None, watch: Watch | None = None
-    ) -> EmbeddingSpace:
+    def _learn(self, weights: Interactions, progress: Progress | None = None, watch: Watch | None = None) -> Vectors:
         """Train; the library's model is kept for fold-in."""
         model = self.trainer(weights.matrix)
         model.start_learning()
         for _ in range(self.epochs):  # `learn` prints a progress bar
             model.run_epoch()
         object.__setattr__(self, "_model", model)
-        return EmbeddingSpace(
-            model.get_item_embedding(), weights.item_ids, model.get_user_embedding(), weights.user_ids
+        space = EmbeddingSpace(
+            user_factors=model.get_user_embedding(),
+            item_factors=model.get_item_embedding(),
+            user_ids=weights.user_ids,
+            item_ids=weights.item_ids,
         )
+        return Vectors(space, self)
 
-    def fold_in(self, space: Fitted, ratings: sp.csr_matrix) -> np.ndarray:
+    def fold_in(self, space: EmbeddingSpace, weights: sp.csr_matrix) -> np.ndarray:
         """Vectors of new users, computed by the library."""
-        return self._model.compute_user_embedding(sp.csr_matrix(ratings))  # type: ignore[attr-defined]
+        return self._model.compute_user_embedding(sp.csr_matrix(weights))  # type: ignore[attr-defined]
 
-    def contributions(self, space: Fitted, ratings: sp.csr_matrix, item_rows: np.ndarray) -> np.ndarray:
+    def contributions(self, space: EmbeddingSpace, weights: sp.csr_matrix, item_rows: np.ndarray) -> np.ndarray:
         """Not supported."""
         raise Unsupported(self.name)
 
 
 @dataclass(frozen=True)
-class ImplicitBPR(Learner):
+class ImplicitBPR(VectorLearner):
     """implicit's BPR, which draws negatives in proportion to their number of ratings."""
 
     name: ClassVar[str] = "implicit BPR"
@@ -85,9 +87,7 @@ class ImplicitBPR(Learner):
     epochs: int = setting(100, "", search=(10, 200))
     seed: int = setting(42, "")
 
-    def _learn(
-        self, weights: Interactions, progress: Progress | None = None, watch: Watch | None = None
-    ) -> EmbeddingSpace:
+    def _learn(self, weights: Interactions, progress: Progress | None = None, watch: Watch | None = None) -> Vectors:
         """Train on one thread, for reproducible results."""
         model = BayesianPersonalizedRanking(
             factors=self.n_factors,
@@ -99,13 +99,20 @@ class ImplicitBPR(Learner):
         )
         with threadpool_limits(1, "blas"):
             model.fit(weights.matrix, show_progress=False)
-        return EmbeddingSpace(model.item_factors, weights.item_ids, model.user_factors, weights.user_ids, has_bias=True)
+        space = EmbeddingSpace(
+            user_factors=model.user_factors,
+            item_factors=model.item_factors,
+            user_ids=weights.user_ids,
+            item_ids=weights.item_ids,
+            has_bias=True,
+        )
+        return Vectors(space, self)
 
-    def fold_in(self, space: Fitted, ratings: sp.csr_matrix) -> np.ndarray:
+    def fold_in(self, space: EmbeddingSpace, weights: sp.csr_matrix) -> np.ndarray:
         """Not supported by the library: returns zero vectors."""
-        return np.zeros((ratings.shape[0], vectors_of(space, self.name).item_factors.shape[1]), np.float32)
+        return np.zeros((weights.shape[0], space.item_factors.shape[1]), np.float32)
 
-    def contributions(self, space: Fitted, ratings: sp.csr_matrix, item_rows: np.ndarray) -> np.ndarray:
+    def contributions(self, space: EmbeddingSpace, weights: sp.csr_matrix, item_rows: np.ndarray) -> np.ndarray:
         """Not supported."""
         raise Unsupported(self.name)
 
@@ -122,12 +129,6 @@ class _ItemModel(Learner):
     ) -> ItemWeights:
         """Train and take the weights."""
         return ItemWeights(sp.csr_matrix(self.recommender(weights.matrix).learn().W), weights.item_ids)
-
-    def fold_in(self, space: Fitted, ratings: sp.csr_matrix) -> np.ndarray:
-        """Not supported."""
-        raise Unsupported(self.name)
-
-    contributions = fold_in  # type: ignore[assignment]
 
 
 @dataclass(frozen=True)

@@ -43,7 +43,7 @@ from recsys.dataset.weighting import Weighting
 from recsys.errors import RecsysError
 from recsys.evaluation.ranking import rank_quality
 from recsys.ingest import find_source, prepare_ratings
-from recsys.models import ALS, IALS, Learner, Model
+from recsys.models import ALS, IALS, Model, VectorLearner, Vectors
 from recsys.space.embedding import EmbeddingSpace
 from recsys.topk import top_k
 
@@ -255,15 +255,15 @@ def time_to_quality_section(matrix: sp.csr_matrix) -> list[str]:
     sample = HoldOut(split.train, known, split.truth[some])
     catalog = Catalog.of(data.item_ids)
 
-    def quality(learner: Learner, space: EmbeddingSpace) -> float:
-        model = Model(learner, space, weighting, catalog, counts)
+    def quality(learner: VectorLearner, space: EmbeddingSpace) -> float:
+        model = Model(learner, Vectors(space, learner), weighting, catalog, counts)
         return rank_quality(model, sample, (100,), auc=False, n_threads=THREADS)["ndcg@100"]
 
     weighting = Weighting().fit(split.train)
     counts = np.bincount(split.train.matrix.indices, minlength=data.n_items).astype(np.int64)
     peer = ALS(epochs=15)
     started = time.perf_counter()
-    space = peer._learn(split.train)
+    space = peer._learn(split.train).space
     theirs = time.perf_counter() - started
     goal = quality(peer, space)
     ours = IALS()

@@ -27,8 +27,8 @@ LAYOUT: dict[str, tuple[str, ...]] = {
         "clustering", "decompose", "profile", "discovery",
     ),
     "models": (
-        "fitted", "settings", "learner", "model", "least_squares", "simd", "ials_solver", "ials", "als", "bpr", "ease",
-        "itemknn", "popular",
+        "user_batch", "fitted", "settings", "learner", "model", "least_squares", "simd", "ials_solver", "ials", "als",
+        "bpr", "ease", "itemknn", "popular",
     ),
     "recommend": ("topn", "reasons", "steer", "rerank", "compare"),
     "evaluation": (

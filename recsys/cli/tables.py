@@ -10,6 +10,7 @@ from rich.markup import escape
 
 from recsys.cli.console import count, print_line, print_pairs, print_table, table
 from recsys.evaluation.evaluate import Evaluation
+from recsys.recommend.reasons import Reason
 from recsys.space.axis import UNNAMED
 from recsys.workflows.common import rows_of_table
 from recsys.workflows.demo import DemoResult
@@ -149,12 +150,12 @@ def show_recommended(done: Recommended) -> None:
             print_line(f"loss of unsteered score: {done.steered.loss:.0%}")
 
 
-def _why(reasons: Mapping[str, Any]) -> str:
+def _why(reason: Reason) -> str:
     """The largest parts of a score: three rated movies, two named ends of axes."""
-    movies = [part for part in reasons["ratings"] if part["title"] is not None and part["adds"] > 0]
-    parts = [f"{part['title']} {part['adds']:+.2f}" for part in movies[:3]]
-    named = [part for part in reasons.get("axes", []) if part["adds"] > 0 and part["end"] not in (None, UNNAMED)]
-    return "; ".join(parts + [f"[{part['end']}] {part['adds']:+.2f}" for part in named[:2]]) or "–"
+    movies = [part for part in reason.ratings if part.title is not None and part.adds > 0]
+    parts = [f"{part.title} {part.adds:+.2f}" for part in movies[:3]]
+    named = [part for part in reason.axes if part.adds > 0 and part.end not in (None, UNNAMED)]
+    return "; ".join(parts + [f"[{part.end}] {part.adds:+.2f}" for part in named[:2]]) or "–"
 
 
 def show_similar(done: SimilarItems) -> None:

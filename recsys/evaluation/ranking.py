@@ -34,8 +34,8 @@ import scipy.sparse as sp
 from recsys.dataset.catalog import Catalog
 from recsys.dataset.split import HoldOut
 from recsys.errors import InputError, SettingError
-from recsys.models import Model
-from recsys.recommend.topn import COLD, UserBatch, batch_of_users, score
+from recsys.models import COLD, Model, UserBatch
+from recsys.recommend.topn import batch_of_users, score
 from recsys.topk import NONE, canonical, top_k
 
 AT_K = ("hr", "recall", "recall_all", "precision", "map", "mrr", "ndcg")

@@ -1,15 +1,16 @@
-"""The models there are. To add one: a file beside these, a line in MODELS, and it must pass the contract test."""
+"""The models. To add one: a module here with a `Learner`, a line in MODELS, and a line in the contract test."""
 
 from recsys.models.als import ALS
 from recsys.models.bpr import BPR
 from recsys.models.ease import EASE
-from recsys.models.fitted import Fitted, ItemScores, ItemWeights
+from recsys.models.fitted import Contributions, Fitted, ItemScores, ItemWeights, Vectors
 from recsys.models.ials import IALS
 from recsys.models.itemknn import ItemKNN
-from recsys.models.learner import Learner, Watch
+from recsys.models.learner import Learner, VectorLearner
 from recsys.models.model import Model
 from recsys.models.popular import Popular
 from recsys.models.settings import with_settings
+from recsys.models.user_batch import COLD, FOLDED_IN, STORED, UserBatch
 
 DEFAULT_MODEL = "ials"
 MODELS: dict[str, type[Learner]] = {learner.name: learner for learner in (IALS, ALS, BPR, EASE, ItemKNN, Popular)}
@@ -17,10 +18,14 @@ MODELS: dict[str, type[Learner]] = {learner.name: learner for learner in (IALS, 
 __all__ = [
     "ALS",
     "BPR",
+    "COLD",
     "DEFAULT_MODEL",
     "EASE",
+    "FOLDED_IN",
     "IALS",
     "MODELS",
+    "STORED",
+    "Contributions",
     "Fitted",
     "ItemKNN",
     "ItemScores",
@@ -28,6 +33,8 @@ __all__ = [
     "Learner",
     "Model",
     "Popular",
-    "Watch",
+    "UserBatch",
+    "VectorLearner",
+    "Vectors",
     "with_settings",
 ]

@@ -1,15 +1,4 @@
-"""BPR: vectors learned from pairs, "this rather than that". Rendle et al. 2009, on our own compiled kernel.
-
-Maximises, over triples of a user u, an interaction i and an item j they did not rate, ln σ(s_ui − s_uj) − λ/2 · |Θ|²,
-where the score s_ui = x_uᵀ y_i + b_i is a ranking value: only differences between the items of one user mean
-anything. The item bias b_i is the last dimension of the item vectors, against a 1 in every user vector.
-
-How j is drawn decides what is learned. Drawn evenly over all items, as in the paper, popular items win most of their
-pairs and the list may rest on what many people like; drawn as often as it was rated (as in `implicit`), popularity
-cancels out and the ranking of a whole catalogue suffers. Here j is drawn evenly, and of several such draws the one
-that now scores highest is taken (Zhang et al. 2013, "Optimizing Top-N Collaborative Filtering via Dynamic Negative
-Item Sampling"): it stands where it does the most harm.
-"""
+"""BPR: Bayesian personalized ranking, on a compiled kernel."""
 
 from __future__ import annotations
 
@@ -23,39 +12,65 @@ import scipy.sparse as sp
 from scipy.special import expit
 
 from recsys.dataset.interactions import Interactions
-from recsys.models.fitted import Fitted, vectors_of
-from recsys.models.learner import Learner, Progress, Watch
+from recsys.models.fitted import Vectors
+from recsys.models.learner import Progress, VectorLearner, Watch
 from recsys.models.settings import setting
 from recsys.space.embedding import EmbeddingSpace
 
 FOLD_IN_NEGATIVES = 1000
-"""Unrated items a new user's ratings are held against; a fixed sample, so that folding in is repeatable."""
+"""Unrated items that folding in compares a user's items with; a fixed sample, so that it is reproducible."""
 INIT_STD = 0.01
-"""Standard deviation of the first vectors, divided by √n_factors; biases begin at 0."""
+"""Standard deviation of the initial vectors times √n_factors; biases start at 0."""
 
 
 @dataclass(frozen=True)
-class BPR(Learner):
-    """Settings of the model; `fit` returns the vectors. Weights are not used: an interaction is a like."""
+class BPR(VectorLearner):
+    """Bayesian personalized ranking: vectors learned from pairs of items (Rendle et al. 2009).
+
+    Maximizes, over triples of a user u, an item i the user interacted with and an item j they did not,
+
+        ln σ(s_ui − s_uj)  −  λ/2 · |Θ|²        with  s_ui = x_uᵀ y_i + b_i
+
+    Θ are the vectors x_u, y_i and biases b_i of the triple, σ the logistic function, λ `regularization`. "BPR: Bayesian
+    Personalized Ranking from Implicit Feedback", UAI 2009. An interaction with a weight above 0 counts as a like; the
+    size of the weight is not used.
+
+    The choice of j decides what is learned. If j is drawn uniformly from all items, as in the paper, popular items win
+    most of their pairs, and the list may rest on what many people like. If j is drawn as often as it was rated (as in
+    `implicit`), popularity cancels out and the ranking of the whole catalog suffers. Here j is the item with the
+    highest score among `candidates` uniform draws: the one whose rank is most wrong (Zhang, Chen, Wang & Yu 2013,
+    "Optimizing Top-N Collaborative Filtering via Dynamic Negative Item Sampling", SIGIR).
+
+    The score s_ui is a ranking value: only differences between the items of one user have a meaning.
+
+    `fit` returns a `Model` whose space has user factors (n_users, n_factors + 1) and item factors
+    (n_items, n_factors + 1), float32. The last dimension is the item bias, with 1 in every user vector. Training uses
+    one thread. It raises InputError when training diverges.
+
+    >>> import pandas as pd
+    >>> from recsys.dataset.dataset import Dataset
+    >>> ratings = pd.DataFrame({"user_id": [1, 1, 2, 2, 3], "item_id": list("abaca"), "rating": [5, 4, 5, 4, 3]})
+    >>> space = BPR(n_factors=2).fit(Dataset.from_frame(ratings)).space
+    >>> space.user_factors.shape, space.item_factors.shape, space.has_bias
+    ((3, 3), (3, 3), True)
+    """
 
     name: ClassVar[str] = "bpr"
     summary: ClassVar[str] = "Bayesian personalized ranking from pairs (Rendle et al. 2009)"
 
-    n_factors: int = setting(64, "dimensions of taste, besides the bias", 1, 4096)
+    n_factors: int = setting(64, "number of dimensions, not counting the bias", 1, 4096)
     learning_rate: float = setting(
-        0.1, "first step of the stochastic gradient; it falls to 0", 1e-6, 10, search=(0.01, 0.3)
+        0.1, "initial step size of the stochastic gradient; decreases linearly to 0", 1e-6, 10, search=(0.01, 0.3)
     )
-    regularization: float = setting(0.03, "λ: pulls vectors and biases towards 0", 0, search=(1e-4, 0.1))
+    regularization: float = setting(0.03, "λ: shrinks vectors and biases", 0, search=(1e-4, 0.1))
     candidates: int = setting(
-        4, "items drawn for j, of which the one that scores highest is taken", 1, 1000, search=(1, 16)
+        4, "items drawn for j, of which the one with the highest score is used", 1, 1000, search=(1, 16)
     )
-    epochs: int = setting(50, "passes over as many triples as there are interactions", 1, search=(10, 200))
+    epochs: int = setting(50, "passes, each over as many triples as there are interactions", 1, search=(10, 200))
     seed: int = setting(42, "of the initial vectors and the sampled triples", 0)
 
-    def _learn(
-        self, weights: Interactions, progress: Progress | None = None, watch: Watch | None = None
-    ) -> EmbeddingSpace:
-        """Learn from the interactions with a weight above 0, in order of a seeded shuffle, on one thread."""
+    def _learn(self, weights: Interactions, progress: Progress | None = None, watch: Watch | None = None) -> Vectors:
+        """Stochastic gradient ascent over the interactions in a seeded random order, on one thread."""
         likes = _likes(weights.matrix)
         rng = np.random.default_rng(self.seed)
         d = self.n_factors
@@ -64,8 +79,15 @@ class BPR(Learner):
         for factors in (x, y):
             factors[:, :d] = rng.standard_normal((len(factors), d), dtype=np.float32) * (INIT_STD / np.sqrt(d))
 
-        def space() -> EmbeddingSpace:
-            return EmbeddingSpace(y.copy(), weights.item_ids, x.copy(), weights.user_ids, has_bias=True)
+        def vectors() -> Vectors:
+            space = EmbeddingSpace(
+                user_factors=x.copy(),
+                item_factors=y.copy(),
+                user_ids=weights.user_ids,
+                item_ids=weights.item_ids,
+                has_bias=True,
+            )
+            return Vectors(space, self)
 
         users = np.repeat(np.arange(likes.shape[0], dtype=np.int32), np.diff(likes.indptr))
         for epoch in range(self.epochs):
@@ -76,19 +98,18 @@ class BPR(Learner):
             )  # fmt: skip
             if progress is not None:
                 progress(epoch + 1, self.epochs)
-            if watch is not None and watch(epoch + 1, space()):
+            if watch is not None and watch(epoch + 1, vectors()):
                 break
-        return space()
+        return vectors()
 
-    def fold_in(self, space: Fitted, ratings: sp.csr_matrix) -> np.ndarray:
-        """The user vector that BPR's own objective prefers, item vectors and biases fixed.
+    def fold_in(self, space: EmbeddingSpace, weights: sp.csr_matrix) -> np.ndarray:
+        """The user vectors that are best for the objective, with item vectors and biases fixed.
 
-        Minimises the mean of −ln σ(s_i − s_j) over the user's items i and a fixed sample of up to
+        Minimizes the mean of −ln σ(s_i − s_j) over the user's items i and a fixed sample of up to
         `FOLD_IN_NEGATIVES` other items j, plus λ/2 · |x|²: convex, solved by L-BFGS. Stochastic training stops
-        before its own optimum, so a known user's stored vector is near this one, not equal to it.
+        before the optimum, so the stored vector of a known user is close to this one, not equal.
         """
-        space = vectors_of(space, self.name)
-        likes = _likes(ratings)
+        likes = _likes(weights)
         vectors = np.zeros((likes.shape[0], space.item_factors.shape[1]), dtype=np.float32)
         vectors[:, -1] = 1
         for row in range(likes.shape[0]):
@@ -97,17 +118,16 @@ class BPR(Learner):
                 vectors[row, :-1] = self._solve(space, liked)[0]
         return vectors
 
-    def contributions(self, space: Fitted, ratings: sp.csr_matrix, item_rows: np.ndarray) -> np.ndarray:
-        """What each liked item adds to the scores of `item_rows`; the bias and the negatives make up the rest.
+    def contributions(self, space: EmbeddingSpace, weights: sp.csr_matrix, item_rows: np.ndarray) -> np.ndarray:
+        """What each liked item adds to the scores of `item_rows`; the rest comes from the bias and the negatives.
 
         At the optimum of `fold_in`, x = 1/λ · (Σ_i a_i y_i − Σ_j b_j y_j) with a_i the mean of 1 − σ(s_i − s_j)
         over the negatives, so the share of liked item i in the score of t is a_i · y_iᵀ y_t / λ.
         """
-        space = vectors_of(space, self.name)
-        ratings = sp.csr_matrix(ratings)
-        share = np.zeros((ratings.nnz, len(item_rows)), dtype=np.float32)
-        counts = np.flatnonzero(ratings.data > 0)
-        liked = ratings.indices[counts]
+        weights = sp.csr_matrix(weights)
+        share = np.zeros((weights.nnz, len(item_rows)), dtype=np.float32)
+        counts = np.flatnonzero(weights.data > 0)
+        liked = weights.indices[counts]
         if len(liked) and len(liked) < space.n_items:
             pull = self._solve(space, liked)[1]
             taste = space.item_factors[:, :-1]
@@ -122,7 +142,7 @@ class BPR(Learner):
         items = space.item_factors.astype(np.float64)
         liked_y, other_y = items[liked, :-1], items[others, :-1]
         bias_gap = items[liked, -1][:, None] - items[others, -1][None, :]
-        penalty = max(self.regularization, 1e-6)  # without any, a separable user has no optimum
+        penalty = max(self.regularization, 1e-6)  # without a penalty, separable data have no optimum
         n_pairs = bias_gap.size
 
         def loss(x: np.ndarray) -> tuple[float, np.ndarray]:
@@ -137,9 +157,9 @@ class BPR(Learner):
         return x, expit(-gap).sum(1) / n_pairs / penalty
 
 
-def _likes(ratings: sp.csr_matrix) -> sp.csr_matrix:
-    """Interactions with a weight above 0, as ones, with 32-bit indices as the kernel wants them."""
-    likes = sp.csr_matrix(ratings, dtype=np.float32, copy=True)
+def _likes(weights: sp.csr_matrix) -> sp.csr_matrix:
+    """The interactions with a weight above 0, as ones."""
+    likes = sp.csr_matrix(weights, dtype=np.float32, copy=True)
     likes.data = (likes.data > 0).astype(np.float32)
     likes.eliminate_zeros()
     return likes
@@ -147,7 +167,7 @@ def _likes(ratings: sp.csr_matrix) -> sp.csr_matrix:
 
 @numba.njit(nogil=True, cache=True, fastmath={"reassoc", "contract"})
 def _epoch(order, users, indptr, items, x, y, rate, penalty, candidates, rng):  # type: ignore[no-untyped-def]
-    """One pass over the interactions, each against one unrated item; x, y are changed in place, bias last."""
+    """One pass over the interactions, each with one unrated item; updates x and y in place; the bias is last."""
     d = x.shape[1] - 1
     n_items = len(y)
     rate, penalty = np.float32(rate), np.float32(penalty)
@@ -159,10 +179,10 @@ def _epoch(order, users, indptr, items, x, y, rate, penalty, candidates, rng):  
         j, best = -1, np.float32(0)
         for _ in range(candidates):
             other = rng.integers(0, n_items)
-            place = np.searchsorted(rated, other)
-            while place < len(rated) and rated[place] == other:
+            at_rated = np.searchsorted(rated, other)
+            while at_rated < len(rated) and rated[at_rated] == other:
                 other = rng.integers(0, n_items)
-                place = np.searchsorted(rated, other)
+                at_rated = np.searchsorted(rated, other)
             score = y[other, d]
             if candidates > 1:
                 for f in range(d):

@@ -1,9 +1,4 @@
-"""EASE: each item predicted from all others by one ridge regression, in closed form. Steck 2019.
-
-"Embarrassingly Shallow Autoencoders for Sparse Data": minimises |X − X B|² + λ |B|² with the diagonal of B held at 0.
-With P = (XᵀX + λ I)⁻¹ the answer is B_ij = −P_ij / P_jj. A score is the sum of B over what a user rated, near 1 for
-what they surely watch. It has item-item weights instead of vectors: no map, no axes, no neighbours in a space.
-"""
+"""EASE: every item predicted from all others by one ridge regression, in closed form."""
 
 from __future__ import annotations
 
@@ -12,36 +7,57 @@ from typing import ClassVar
 
 import numpy as np
 import scipy.linalg.lapack
-import scipy.sparse as sp
 
 from recsys.dataset.interactions import Interactions
-from recsys.errors import InputError, SettingError, Unsupported
-from recsys.models.fitted import Fitted, ItemWeights, item_weights_of
+from recsys.errors import InputError, SettingError
+from recsys.models.fitted import ItemWeights
 from recsys.models.learner import Learner, Progress, Watch
 from recsys.models.settings import setting
 
 MOST_ITEMS = 25_000
-"""Items × items in double precision: 5 GB at this size. Beyond it a model with vectors is the better choice."""
+"""The limit on items: the item × item matrix in double precision takes 5 GB at this size."""
 
 
 @dataclass(frozen=True)
 class EASE(Learner):
-    """Settings of the model; `fit` returns item-item weights."""
+    """Embarrassingly shallow autoencoder: a linear item-item model in closed form (Steck 2019).
+
+    Minimizes, over the item-item weights B with a diagonal of 0,
+
+        |X − X B|²  +  λ |B|²
+
+    X (n_users, n_items) are the weights of the ratings (see `Weighting`), λ is `regularization`. With
+    P = (XᵀX + λ I)⁻¹ the solution is B_ij = −P_ij / P_jj. "Embarrassingly Shallow Autoencoders for Sparse Data",
+    WWW 2019.
+
+    A user's score of item j is Σ_i x_ui B_ij over the items i they rated: near 1 for a sure choice. The model has
+    item-item weights instead of vectors, so there is no map and there are no axes.
+
+    `fit` returns a `Model` whose weights are (n_items, n_items) float32. It raises InputError for more than
+    `MOST_ITEMS` items, because memory grows with their square, and SettingError when the regularization is too small
+    for the data.
+
+    >>> import pandas as pd
+    >>> from recsys.dataset.dataset import Dataset
+    >>> ratings = pd.DataFrame({"user_id": [1, 1, 2, 2, 3], "item_id": list("abaca"), "rating": [5, 4, 5, 4, 3]})
+    >>> EASE(regularization=1.0).fit(Dataset.from_frame(ratings)).fitted.weights.diagonal().tolist()
+    [0.0, 0.0, 0.0]
+    """
 
     name: ClassVar[str] = "ease"
     summary: ClassVar[str] = "each item from all others, closed form (Steck 2019)"
 
     regularization: float = setting(500.0, "λ: good on MovieLens from 100K to 1M", 1e-6, search=(10.0, 3000.0))
-    seed: int = setting(42, "kept for uniformity; nothing here is random", 0)
+    seed: int = setting(42, "not used: nothing is random; every model has one", 0)
 
     def _learn(
         self, weights: Interactions, progress: Progress | None = None, watch: Watch | None = None
     ) -> ItemWeights:
-        """Solve for the weights. Raises InputError for more than `MOST_ITEMS` items: memory grows with their square."""
+        """One Cholesky factorization and inversion, in double precision."""
         if weights.n_items > MOST_ITEMS:
             raise InputError(
-                f"'ease' holds items × items in memory, which is too much for {weights.n_items:,} items "
-                f"(at most {MOST_ITEMS:,}); train ials, or leave rare items out with recsys prepare --min-item"
+                f"'ease' needs an item × item matrix in memory, too large for {weights.n_items:,} items "
+                f"(at most {MOST_ITEMS:,}); train ials, or leave out rare items with recsys prepare --min-item"
             )
         matrix = weights.matrix.astype(np.float64)
         gram = np.asfortranarray((matrix.T @ matrix).toarray())
@@ -56,11 +72,3 @@ class EASE(Learner):
         if progress is not None:
             progress(1, 1)
         return ItemWeights(solution, weights.item_ids)
-
-    def fold_in(self, space: Fitted, ratings: sp.csr_matrix) -> np.ndarray:
-        """Raises Unsupported: there are no vectors; a new user is scored from their ratings like any other."""
-        raise Unsupported("'ease' has no vectors; it scores a new user from their ratings as they are")
-
-    def contributions(self, space: Fitted, ratings: sp.csr_matrix, item_rows: np.ndarray) -> np.ndarray:
-        """The exact split of a user's scores over the rated items: columns sum to the scores."""
-        return item_weights_of(space, self.name).contributions(ratings, item_rows)

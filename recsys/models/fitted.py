@@ -1,49 +1,181 @@
-"""What a model can be after it has learned: vectors, weights between items, or one score an item.
+"""What a learner learns: vectors, weights between items, or one score per item. Each type can recommend and be stored.
 
-All but the vectors, which have a file of their own (`recsys/embeddings.py`), are here. Knows no particular model.
+A type offers what it can do as methods, so that callers do not ask which type they have.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Protocol, Self
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 import scipy.sparse as sp
 
-from recsys.dataset.interactions import as_ids
-from recsys.errors import InputError, Unsupported
+from recsys.dataset.interactions import as_ids, index_of
+from recsys.dataset.weighting import FittedWeighting
+from recsys.errors import InputError
+from recsys.models.user_batch import COLD, FOLDED_IN, STORED, UserBatch
 from recsys.space.embedding import EmbeddingSpace
 
 
-@dataclass(frozen=True, eq=False)
-class ItemScores:
-    """One score per item, the same for every user: what a learner without vectors may return.
+class FoldIn(Protocol):
+    """How a learner with vectors treats users who were not in training."""
 
-    scores    (n_items,) float32, higher is better
-    item_ids  (n_items,) int64 or str objects
+    def fold_in(self, space: EmbeddingSpace, weights: sp.csr_matrix) -> np.ndarray:
+        """Vectors (n, d) float32 of users, from their weights (n, n_items), with the item factors fixed.
+
+        A user without weights gets the zero vector (with 1 in the bias dimension, where there is one).
+        """
+
+    def contributions(self, space: EmbeddingSpace, weights: sp.csr_matrix, item_rows: np.ndarray) -> np.ndarray:
+        """How much each rated item adds to a folded-in user's scores of `item_rows`: (nnz, len(item_rows)) float32.
+
+        weights  CSR (1, n_items), one user; the rows of the result follow `weights.indices`
+        """
+
+
+@dataclass(frozen=True, eq=False)
+class Contributions:
+    """One user's scores, split over the items the user rated.
+
+    rated_rows  (n_rated,) row numbers of the rated items that have a weight
+    shares      (n_rated, n) float32: what each rated item adds to the score of each of n items
     """
 
-    scores: np.ndarray
+    rated_rows: np.ndarray
+    shares: np.ndarray
+
+
+class Fitted(ABC):
+    """The result of training, without the settings and the catalog, which the `Model` adds.
+
+    item_ids  (n_items,) int64 or str objects
+    TABLES    names of the tables it is stored as, in order; the last one identifies the type
+    """
+
+    TABLES: ClassVar[tuple[str, ...]]
     item_ids: np.ndarray
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "scores", np.asarray(self.scores, dtype=np.float32))
-        object.__setattr__(self, "item_ids", as_ids(self.item_ids))
+    @abstractmethod
+    def batch(
+        self, user_ids: np.ndarray, ratings: sp.csr_matrix, weighting: FittedWeighting, *, is_new: bool = False
+    ) -> UserBatch:
+        """Users with their vectors (if the type has vectors) and their origin.
 
-    def score(self, n_users: int) -> np.ndarray:
-        """Scores of every item for `n_users` users, (n_users, n_items) float32, a read-only view."""
-        return np.broadcast_to(self.scores, (n_users, len(self.scores)))
+        ratings  CSR (n, n_items), raw
+        is_new   ignore what is stored under these ids and use the ratings alone
+        """
+
+    @abstractmethod
+    def score(self, batch: UserBatch, weighting: FittedWeighting) -> np.ndarray:
+        """Scores of every item for each user: (n, n_items) float32, possibly read-only."""
+
+    @abstractmethod
+    def contributions(
+        self, batch: UserBatch, weighting: FittedWeighting, item_rows: np.ndarray
+    ) -> Contributions | None:
+        """The scores of `item_rows` for the one user of `batch`, split over the rated items; None if the scores do
+        not depend on the user's ratings."""
+
+    @abstractmethod
+    def to_tables(self) -> dict[str, pa.Table]:
+        """The tables that store it, by the names in `TABLES`."""
+
+    @classmethod
+    @abstractmethod
+    def from_tables(cls, tables: Mapping[str, pa.Table], *, item_ids: np.ndarray, has_bias: bool, learner: Any) -> Self:
+        """Read back what `to_tables` wrote.
+
+        item_ids  (n_items,) the catalog's items, for tables that name only some
+        has_bias  whether the last dimension of the vectors is the item bias
+        learner   the settings it was trained with
+
+        Raises InputError, KeyError or ValueError for damaged tables.
+        """
 
 
 @dataclass(frozen=True, eq=False)
-class ItemWeights:
-    """What each item says about each other one: a user's scores are the sum over what they rated.
+class Vectors(Fitted):
+    """User and item vectors, and the rule that gives a new user a vector. The score is the dot product.
 
-    weights   (n_items, n_items) float32, from the rated item (row) to the scored one (column): a CSR matrix, or an
-              array where more than a quarter of it is filled
-    item_ids  (n_items,) int64 or str objects
+    space    the vectors, float32
+    learner  computes vectors of new users and splits their scores
     """
+
+    TABLES = ("user_factors", "item_factors")
+
+    space: EmbeddingSpace
+    learner: FoldIn
+    item_ids: np.ndarray = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "item_ids", self.space.item_ids)
+
+    def batch(
+        self, user_ids: np.ndarray, ratings: sp.csr_matrix, weighting: FittedWeighting, *, is_new: bool = False
+    ) -> UserBatch:
+        """Known users get their stored vectors; the others are folded in. A zero vector means a cold user."""
+        space = self.space
+        rows = np.full(len(user_ids), -1)
+        if not is_new and user_ids.dtype == space.user_ids.dtype:
+            rows = space.user_index.get_indexer(index_of(user_ids))
+        vectors = np.empty((len(user_ids), space.item_factors.shape[1]), dtype=np.float32)
+        known = rows >= 0
+        vectors[known] = space.user_factors[rows[known]]
+        if not known.all():
+            vectors[~known] = self.learner.fold_in(space, weighting.apply(ratings[~known]))
+        origin = np.where(known, STORED, FOLDED_IN).astype(object)
+        origin[~vectors[:, : space.n_factors].any(axis=1)] = COLD
+        return UserBatch(user_ids, ratings, vectors, origin)
+
+    def score(self, batch: UserBatch, weighting: FittedWeighting) -> np.ndarray:
+        """Dot products of the users' vectors and all item vectors."""
+        assert batch.vectors is not None
+        return self.space.score(batch.vectors)
+
+    def contributions(self, batch: UserBatch, weighting: FittedWeighting, item_rows: np.ndarray) -> Contributions:
+        """The split of a folded-in user's scores; how exact it is depends on the learner."""
+        weights = weighting.apply(batch.ratings)
+        return Contributions(weights.indices, self.learner.contributions(self.space, weights, item_rows))
+
+    def to_tables(self) -> dict[str, pa.Table]:
+        """user_factors and item_factors: an id and its vector as fixed_size_list<float32>[d] per row."""
+        space = self.space
+        return {
+            "user_factors": _factors_table("user_id", space.user_ids, space.user_factors),
+            "item_factors": _factors_table("item_id", space.item_ids, space.item_factors),
+        }
+
+    @classmethod
+    def from_tables(cls, tables: Mapping[str, pa.Table], *, item_ids: np.ndarray, has_bias: bool, learner: Any) -> Self:
+        """Read both tables of factors."""
+        users, items = tables["user_factors"], tables["item_factors"]
+        space = EmbeddingSpace(
+            user_factors=_factors(users, "user_factors"),
+            item_factors=_factors(items, "item_factors"),
+            user_ids=users["user_id"].to_numpy(),
+            item_ids=items["item_id"].to_numpy(),
+            has_bias=has_bias,
+        )
+        return cls(space, learner)
+
+
+@dataclass(frozen=True, eq=False)
+class ItemWeights(Fitted):
+    """A weight from each item to each other item. A user's score of an item is the sum over the items they rated.
+
+    weights   (n_items, n_items) float32, from the rated item (row) to the scored item (column): a CSR matrix, or an
+              array when more than a quarter of the entries are filled
+    item_ids  (n_items,) int64 or str objects
+
+    Raises InputError for another shape, or for weights that are not finite.
+    """
+
+    TABLES = ("item_weights",)
 
     weights: Any
     item_ids: np.ndarray
@@ -56,34 +188,112 @@ class ItemWeights:
             weights = weights.toarray()
         weights = sp.csr_matrix(weights, dtype=np.float32) if sp.issparse(weights) else np.asarray(weights, np.float32)
         if not np.isfinite(weights.data if sp.issparse(weights) else weights).all():
-            raise InputError("item weights hold values that are not finite")
+            raise InputError("item weights must be finite numbers")
         object.__setattr__(self, "weights", weights)
         object.__setattr__(self, "item_ids", ids)
 
-    def score(self, ratings: sp.csr_matrix) -> np.ndarray:
-        """Scores of every item, (n, n_items) float32, from the users' weights (n, n_items)."""
-        scores = sp.csr_matrix(ratings, dtype=np.float32) @ self.weights
+    def batch(
+        self, user_ids: np.ndarray, ratings: sp.csr_matrix, weighting: FittedWeighting, *, is_new: bool = False
+    ) -> UserBatch:
+        """Users without vectors: every user is scored from their ratings; users without any are cold."""
+        origin = np.full(len(user_ids), STORED, dtype=object)
+        origin[weighting.apply(ratings).getnnz(axis=1) == 0] = COLD
+        return UserBatch(user_ids, ratings, None, origin)
+
+    def score(self, batch: UserBatch, weighting: FittedWeighting) -> np.ndarray:
+        """The users' weights times the item weights."""
+        scores = weighting.apply(batch.ratings) @ self.weights
         return scores.toarray() if sp.issparse(scores) else np.asarray(scores)
 
-    def contributions(self, ratings: sp.csr_matrix, item_rows: np.ndarray) -> np.ndarray:
-        """The exact split of one user's scores over the rated items: (nnz, len(item_rows)) float32."""
-        ratings = sp.csr_matrix(ratings, dtype=np.float32)
-        part = self.weights[ratings.indices][:, item_rows]
-        return ratings.data[:, None] * (part.toarray() if sp.issparse(part) else part)
+    def contributions(self, batch: UserBatch, weighting: FittedWeighting, item_rows: np.ndarray) -> Contributions:
+        """The exact split: the shares of an item add up to its score."""
+        weights = weighting.apply(batch.ratings)
+        part = self.weights[weights.indices][:, item_rows]
+        part = part.toarray() if sp.issparse(part) else part
+        return Contributions(weights.indices, weights.data[:, None] * part)
+
+    def to_tables(self) -> dict[str, pa.Table]:
+        """Dense: item_id and its row of weights as a list. Sparse: item_id, other_id, weight for each entry."""
+        ids = pa.array(self.item_ids)
+        if not sp.issparse(self.weights):
+            lists = pa.FixedSizeListArray.from_arrays(pa.array(self.weights.ravel()), max(len(ids), 1))
+            return {"item_weights": pa.table({"item_id": ids, "weights": lists})}
+        entries = self.weights.tocoo()
+        return {
+            "item_weights": pa.table(
+                {
+                    "item_id": ids.take(pa.array(entries.row)),
+                    "other_id": ids.take(pa.array(entries.col)),
+                    "weight": pa.array(entries.data),
+                }
+            )
+        }
+
+    @classmethod
+    def from_tables(cls, tables: Mapping[str, pa.Table], *, item_ids: np.ndarray, has_bias: bool, learner: Any) -> Self:
+        """Read the dense or the sparse form, whichever is there."""
+        table = tables["item_weights"]
+        if "weights" in table.column_names:
+            flat = table["weights"].combine_chunks().flatten().to_numpy()
+            return cls(flat.reshape(len(table), -1), table["item_id"].to_numpy())
+        known = pa.array(item_ids)
+        rows, columns = (pc.index_in(table[name], value_set=known) for name in ("item_id", "other_id"))
+        if rows.null_count or columns.null_count:
+            raise InputError("item_weights has items that the list of items does not have")
+        entries = (table["weight"].to_numpy(), (rows.to_numpy(), columns.to_numpy()))
+        return cls(sp.csr_matrix(entries, shape=(len(item_ids), len(item_ids))), item_ids)
 
 
-Fitted = EmbeddingSpace | ItemScores | ItemWeights
+@dataclass(frozen=True, eq=False)
+class ItemScores(Fitted):
+    """One score per item, the same for every user.
+
+    scores    (n_items,) float32, higher is better
+    item_ids  (n_items,) int64 or str objects
+    """
+
+    TABLES = ("item_scores",)
+
+    scores: np.ndarray
+    item_ids: np.ndarray
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "scores", np.asarray(self.scores, dtype=np.float32))
+        object.__setattr__(self, "item_ids", as_ids(self.item_ids))
+
+    def batch(
+        self, user_ids: np.ndarray, ratings: sp.csr_matrix, weighting: FittedWeighting, *, is_new: bool = False
+    ) -> UserBatch:
+        """Users without vectors; all are treated alike."""
+        return UserBatch(user_ids, ratings, None, np.full(len(user_ids), STORED, dtype=object))
+
+    def score(self, batch: UserBatch, weighting: FittedWeighting) -> np.ndarray:
+        """The same scores for every user, a read-only view."""
+        return np.broadcast_to(self.scores, (len(batch), len(self.scores)))
+
+    def contributions(self, batch: UserBatch, weighting: FittedWeighting, item_rows: np.ndarray) -> None:
+        """None: the scores do not depend on the user's ratings."""
+        return None
+
+    def to_tables(self) -> dict[str, pa.Table]:
+        """item_scores: item_id, score."""
+        return {"item_scores": pa.table({"item_id": pa.array(self.item_ids), "score": pa.array(self.scores)})}
+
+    @classmethod
+    def from_tables(cls, tables: Mapping[str, pa.Table], *, item_ids: np.ndarray, has_bias: bool, learner: Any) -> Self:
+        """Read the table of scores."""
+        table = tables["item_scores"]
+        return cls(table["score"].to_numpy(), table["item_id"].to_numpy())
 
 
-def item_weights_of(fitted: Fitted, name: str) -> ItemWeights:
-    """The item weights, if the model has them; raises Unsupported naming the model otherwise."""
-    if not isinstance(fitted, ItemWeights):
-        raise Unsupported(f"{name!r} has no item weights")
-    return fitted
+def _factors_table(kind: str, ids: np.ndarray, factors: np.ndarray) -> pa.Table:
+    vectors = pa.FixedSizeListArray.from_arrays(pa.array(factors.ravel()), factors.shape[1])
+    return pa.table({kind: pa.array(ids), "factors": vectors})
 
 
-def vectors_of(space: Fitted, name: str) -> EmbeddingSpace:
-    """The space, if the model has one; raises Unsupported naming the model otherwise."""
-    if not isinstance(space, EmbeddingSpace):
-        raise Unsupported(f"{name!r} has no user and item vectors; train ials, als or bpr for that")
-    return space
+def _factors(table: pa.Table, name: str) -> np.ndarray:
+    """Vectors of a table of factors, (n, d) float32."""
+    column = table["factors"].combine_chunks()
+    if not pa.types.is_fixed_size_list(column.type) or column.null_count:
+        raise InputError(f"{name}: the factors are {column.type} with nulls or of varying length, not vectors")
+    return column.flatten().to_numpy().reshape(len(table), column.type.list_size)

@@ -1,15 +1,4 @@
-"""iALS: alternating least squares with an explicit weight for what was not seen. Our own compiled kernels.
-
-Minimises, over user vectors x_u and item vectors y_i, with S the interactions, I and U the items and users,
-
-    Σ_{(u,i)∈S} w_ui (1 − x_uᵀ y_i)²  +  α₀ Σ_{u,i} (x_uᵀ y_i)²
-    +  λ Σ_u (|I_u| + α₀ |I|)^ν |x_u|²  +  λ Σ_i (|U_i| + α₀ |U|)^ν |y_i|²
-
-Rendle, Krichene, Zhang & Koren 2022, "Revisiting the Performance of iALS on Item Recommendation Benchmarks": the more
-often a user or an item occurs, the more its vector is held back, so quality does not fall as factors are added. A score
-is an estimate of "has seen or will": near 1 for what a user surely watches, near 0 for what they don't; comparable
-between the items of one user, less so between users. There is no bias.
-"""
+"""iALS: alternating least squares with an explicit weight for unobserved pairs, on compiled kernels."""
 
 from __future__ import annotations
 
@@ -21,9 +10,9 @@ import scipy.sparse as sp
 
 from recsys.dataset.interactions import Interactions
 from recsys.errors import SettingError
-from recsys.models.fitted import Fitted, vectors_of
+from recsys.models.fitted import Vectors
 from recsys.models.ials_solver import Side, SingularMatrix, conjugate_gradient, newton, observed_loss
-from recsys.models.learner import Learner, Progress, Watch
+from recsys.models.learner import Progress, VectorLearner, Watch
 from recsys.models.least_squares import NormalEquations
 from recsys.models.settings import setting
 from recsys.space.embedding import EmbeddingSpace
@@ -32,41 +21,68 @@ Solver = Literal["cg", "cholesky", "blocks"]
 
 
 @dataclass(frozen=True)
-class IALS(Learner):
-    """Settings of the model; `fit` returns the vectors."""
+class IALS(VectorLearner):
+    """Implicit alternating least squares with frequency-scaled regularization (Rendle, Krichene, Zhang & Koren 2022).
+
+    Minimizes, over user vectors x_u and item vectors y_i,
+
+        Σ_{(u,i)∈S} w_ui (1 − x_uᵀ y_i)²  +  α₀ Σ_{u,i} (x_uᵀ y_i)²
+        +  λ Σ_u (|I_u| + α₀ |I|)^ν |x_u|²  +  λ Σ_i (|U_i| + α₀ |U|)^ν |y_i|²
+
+    S are the observed pairs with weights w_ui > 0 (see `Weighting`), I all items, U all users, I_u the items of user
+    u, U_i the users of item i. λ is `regularization`, α₀ `alpha0`, ν `nu`. The more often a user or an item occurs, the
+    more its vector is regularized, so quality does not drop as factors are added. "Revisiting the Performance of iALS
+    on Item Recommendation Benchmarks", RecSys 2022.
+
+    The score x_uᵀ y_i estimates whether the user has seen the item or will: near 1 for a sure choice, near 0 for the
+    opposite. Scores are comparable between the items of one user, less so between users. There is no bias.
+
+    `fit` returns a `Model` whose space has user factors (n_users, n_factors) and item factors (n_items, n_factors),
+    float32. It raises SettingError when the regularization is too small for the data. An interrupt (Ctrl-C) after the
+    first epoch ends training and keeps the last complete epoch.
+
+    >>> import pandas as pd
+    >>> from recsys.dataset.dataset import Dataset
+    >>> ratings = pd.DataFrame({"user_id": [1, 1, 2, 2, 3], "item_id": list("abaca"), "rating": [5, 4, 5, 4, 3]})
+    >>> model = IALS(n_factors=2).fit(Dataset.from_frame(ratings))
+    >>> model.space.user_factors.shape, model.space.item_factors.shape
+    ((3, 2), (3, 2))
+    """
 
     name: ClassVar[str] = "ials"
     summary: ClassVar[str] = "alternating least squares, frequency-scaled (Rendle et al. 2022)"
 
-    n_factors: int = setting(64, "dimensions of taste; more fit finer tastes and cost more time", 1, 4096)
+    n_factors: int = setting(64, "number of dimensions; more capture finer tastes and take longer", 1, 4096)
     regularization: float = setting(
-        0.35, "λ: pulls all vectors towards 0; means the same on data of any size, with ν ½", 0, search=(3e-4, 1.0)
+        0.35, "λ: shrinks all vectors; with ν = ½ one value suits data of any size", 0, search=(3e-4, 1.0)
     )
-    alpha0: float = setting(0.2, "α₀: the weight of a pair that was not seen, beside 1", 0, search=(0.003, 1.0))
+    alpha0: float = setting(
+        0.2, "α₀: weight of an unobserved pair; the mean observed weight is 1", 0, search=(0.003, 1.0)
+    )
     nu: float = setting(
-        0.5, "ν: how much more frequent users and items are held back; 1 in the paper", 0, 2, search=(0.3, 1.0)
+        0.5, "ν: how much more frequent users and items are regularized; 1 in the paper", 0, 2, search=(0.3, 1.0)
     )
     epochs: int = setting(15, "sweeps over users and items", 1)
-    init_std: float = setting(0.1, "first vectors are drawn from N(0, (init_std / √n_factors)²)", 1e-6, 10)
+    init_std: float = setting(0.1, "initial vectors are drawn from N(0, (init_std / √n_factors)²)", 1e-6, 10)
     solver: Solver = setting("cg", "cg: fastest; cholesky: exact; blocks: iALS++, for hundreds of factors")
-    cg_steps: int = setting(2, "of conjugate gradient a half-epoch; as good as exact ones after a few epochs", 1, 100)
-    block_size: int = setting(64, "dimensions solved at once by solver blocks", 1, 4096)
+    cg_steps: int = setting(
+        2, "conjugate gradient steps per half-epoch; after a few epochs as good as exact solutions", 1, 100
+    )
+    block_size: int = setting(64, "dimensions solved at once by the solver 'blocks'", 1, 4096)
     seed: int = setting(42, "of the initial vectors", 0)
 
-    def _learn(
-        self, weights: Interactions, progress: Progress | None = None, watch: Watch | None = None
-    ) -> EmbeddingSpace:
-        """Learn from weights (users × items); pairs with weight 0 count as not seen. Ends with an exact user half-step.
-
-        An interrupt (Ctrl-C) during an epoch after the first ends training with the last whole one.
-        """
+    def _learn(self, weights: Interactions, progress: Progress | None = None, watch: Watch | None = None) -> Vectors:
+        """Weights of 0 count as unobserved. Ends with an exact solve of the users, so that `fold_in` agrees with it."""
         by_user = _positive(weights.matrix)
         users, items = self.sides(by_user, by_user.T.tocsr())
         x, y = self.first_vectors(weights.n_users, weights.n_items)
 
-        def space() -> EmbeddingSpace:
+        def vectors() -> Vectors:
             exact = self._newton(users, np.zeros_like(x), y, self.n_factors)
-            return EmbeddingSpace(y, weights.item_ids, exact, weights.user_ids)
+            space = EmbeddingSpace(
+                user_factors=exact, item_factors=y, user_ids=weights.user_ids, item_ids=weights.item_ids
+            )
+            return Vectors(space, self)
 
         for epoch in range(1, self.epochs + 1):
             try:
@@ -77,23 +93,23 @@ class IALS(Learner):
                 break
             if progress is not None:
                 progress(epoch, self.epochs)
-            if watch is not None and watch(epoch, space()):
+            if watch is not None and watch(epoch, vectors()):
                 break
-        return space()
+        return vectors()
 
     def sides(self, by_user: sp.csr_matrix, by_item: sp.csr_matrix) -> tuple[Side, Side]:
-        """Both orientations of the same positive weights, CSR float32, with their regularization."""
+        """Both orientations of the same positive weights, CSR float32, with the regularization of each row."""
         return Side(by_user, self._ridge(by_user)), Side(by_item, self._ridge(by_item))
 
     def first_vectors(self, n_users: int, n_items: int) -> tuple[np.ndarray, np.ndarray]:
-        """Where training begins: N(0, (init_std / √n_factors)²), float32, by the seed."""
+        """Initial user and item vectors, float32, drawn from N(0, (init_std / √n_factors)²) with the seed."""
         rng = np.random.default_rng(self.seed)
         scale = np.float32(self.init_std / np.sqrt(self.n_factors))
         x, y = (rng.standard_normal((n, self.n_factors), dtype=np.float32) * scale for n in (n_users, n_items))
         return x, y
 
     def objective(self, space: EmbeddingSpace, weights: sp.csr_matrix) -> float:
-        """What training minimises, at these vectors, for these weights (users × items)."""
+        """The value of the objective that training minimizes, for these vectors and weights (users × items)."""
         x, y = space.user_factors, space.item_factors
         by_user = _positive(weights)
         unobserved = ((x.T @ x).astype(np.float64) * (y.T @ y)).sum()
@@ -103,25 +119,23 @@ class IALS(Learner):
         )
         return observed_loss(by_user, x, y) + self.alpha0 * float(unobserved) + penalty
 
-    def fold_in(self, space: Fitted, ratings: sp.csr_matrix) -> np.ndarray:
-        """One exact half-step with the item factors fixed; for a known user it gives the stored vector."""
-        space = vectors_of(space, self.name)
-        weights = _positive(ratings)
+    def fold_in(self, space: EmbeddingSpace, weights: sp.csr_matrix) -> np.ndarray:
+        """The exact minimum for each user with the item factors fixed; for a known user, the stored vector."""
+        weights = _positive(weights)
         start = np.zeros((weights.shape[0], space.item_factors.shape[1]), dtype=np.float32)
         side = Side(weights, self._ridge(weights))
         return self._newton(side, start, space.item_factors, start.shape[1], space.item_gram)
 
-    def contributions(self, space: Fitted, ratings: sp.csr_matrix, item_rows: np.ndarray) -> np.ndarray:
+    def contributions(self, space: EmbeddingSpace, weights: sp.csr_matrix, item_rows: np.ndarray) -> np.ndarray:
         """The exact split of a folded-in user's scores over the rated items: columns sum to the scores."""
-        space = vectors_of(space, self.name)
-        ratings = sp.csr_matrix(ratings)
-        weights = np.maximum(ratings.data, 0)
-        ridge = float(self._ridge(_positive(ratings))[0])
-        equations = NormalEquations.of(space, ratings.indices, self.alpha0, weights, weights, ridge)
+        weights = sp.csr_matrix(weights)
+        values = np.maximum(weights.data, 0)
+        ridge = float(self._ridge(_positive(weights))[0])
+        equations = NormalEquations.of(space, weights.indices, self.alpha0, values, values, ridge)
         return equations.contributions(space, item_rows)
 
     def epoch(self, users: Side, items: Side, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """One sweep over users and items; returns new vectors and leaves the old ones as they were."""
+        """One sweep over users and items; returns new vectors and leaves its arguments unchanged."""
         if self.solver == "cg":
             x, y = conjugate_gradient(users, x, y, items.counts, self.alpha0, self.cg_steps)
             y, x = conjugate_gradient(items, y, x, users.counts, self.alpha0, self.cg_steps)
@@ -139,13 +153,13 @@ class IALS(Learner):
             raise SettingError(f"regularization {self.regularization:g} is too small for these data") from None
 
     def _ridge(self, weights: sp.csr_matrix) -> np.ndarray:
-        """λ (|I_u| + α₀ |I|)^ν of every row, float32; the same for a side turned round."""
+        """λ (|I_u| + α₀ |I|)^ν of every row, float32; works for both orientations."""
         frequency = np.diff(weights.indptr) + self.alpha0 * weights.shape[1]
         return (self.regularization * frequency**self.nu).astype(np.float32)
 
 
 def _positive(weights: sp.csr_matrix) -> sp.csr_matrix:
-    """The weights above 0, float32: a stored zero is no interaction."""
+    """The weights above 0, float32: a stored zero is not an interaction."""
     weights = sp.csr_matrix(weights, dtype=np.float32)
     if weights.nnz and weights.data.min() <= 0:
         weights = weights.copy()

@@ -1,10 +1,4 @@
-"""itemknn: what people who rated this also rated. Sarwar et al. 2001; Deshpande & Karypis 2004.
-
-The likeness of items i and j is c_i·c_j / (|c_i| |c_j| + shrinkage), with c_i the column of item i: its users'
-weights, as they are (cosine) or after BM25, which counts users who rate everything for less. A score is the sum of an
-item's likeness to what the user rated, over its `n_neighbours` nearest items. Item-item weights instead of vectors:
-no map, no axes.
-"""
+"""itemknn: item-based nearest neighbors."""
 
 from __future__ import annotations
 
@@ -16,56 +10,68 @@ import scipy.sparse as sp
 
 from recsys.dataset.interactions import Interactions
 from recsys.dataset.weighting import Weighting
-from recsys.errors import Unsupported
-from recsys.models.fitted import Fitted, ItemWeights, item_weights_of
+from recsys.models.fitted import ItemWeights
 from recsys.models.learner import Learner, Progress, Watch
 from recsys.models.settings import setting
 from recsys.topk import NONE, top_k
 
-Likeness = Literal["cosine", "bm25"]
+Similarity = Literal["cosine", "bm25"]
 
 
 @dataclass(frozen=True)
 class ItemKNN(Learner):
-    """Settings of the model; `fit` returns item-item weights."""
+    """Item-based nearest neighbors (Sarwar, Karypis, Konstan & Riedl 2001; Deshpande & Karypis 2004).
+
+    The similarity of items i and j is
+
+        c_iᵀ c_j / (|c_i| |c_j| + shrinkage)
+
+    c_i (n_users,) is the column of item i in the weights of the ratings (see `Weighting`): as it is ("cosine"), or
+    after BM25 weighting ("bm25"), which gives users who rate everything less weight. "Item-Based Top-N Recommendation
+    Algorithms", TOIS 22(1).
+
+    A user's score of an item is the sum of their weights times the similarity of that item to each rated one, over its
+    `n_neighbours` most similar items. The model has item-item weights instead of vectors, so there is no map and there
+    are no axes.
+
+    `fit` returns a `Model` whose weights are (n_items, n_items) float32, sparse unless more than a quarter is filled.
+
+    >>> import pandas as pd
+    >>> from recsys.dataset.dataset import Dataset
+    >>> ratings = pd.DataFrame({"user_id": [1, 1, 2, 2, 3], "item_id": list("abaca"), "rating": [5, 4, 5, 4, 3]})
+    >>> ItemKNN(n_neighbours=2).fit(Dataset.from_frame(ratings)).fitted.weights.shape
+    (3, 3)
+    """
 
     name: ClassVar[str] = "itemknn"
     summary: ClassVar[str] = "people who rated this also rated (Deshpande & Karypis 2004)"
 
-    n_neighbours: int = setting(300, "items that may speak for an item", 1, search=(20, 1000))
-    shrinkage: float = setting(10.0, "makes a likeness that rests on few users smaller", 0, search=(0.1, 300.0))
-    likeness: Likeness = setting("cosine", "of columns as they are, or after BM25")
-    seed: int = setting(42, "kept for uniformity; nothing here is random", 0)
+    n_neighbours: int = setting(300, "the most similar items that count towards a score", 1, search=(20, 1000))
+    shrinkage: float = setting(10.0, "lowers similarities that rest on few users", 0, search=(0.1, 300.0))
+    similarity: Similarity = setting("cosine", "cosine of the columns as they are, or after BM25 weighting")
+    seed: int = setting(42, "not used: nothing is random; every model has one", 0)
 
     def _learn(
         self, weights: Interactions, progress: Progress | None = None, watch: Watch | None = None
     ) -> ItemWeights:
-        """Find each item's nearest ones, a block of items at a time: memory is bounded by the result."""
+        """Computes the similarities of a block of items at a time, so that memory is bounded by the result."""
         matrix = weights.matrix
-        if self.likeness == "bm25":
+        if self.similarity == "bm25":
             matrix = Weighting(scheme="bm25").fit(weights).apply(matrix)
         columns = matrix.T.tocsr()
         lengths = np.sqrt(np.asarray(columns.multiply(columns).sum(axis=1), dtype=np.float64)).ravel()
         n = len(lengths)
 
-        def likeness(rows: slice) -> np.ndarray:
+        def similarities(rows: slice) -> np.ndarray:
             products = (columns[rows] @ matrix).toarray()
             if progress is not None:
                 progress(rows.stop, n)
             norms = lengths[rows, None] * lengths + self.shrinkage
             return np.divide(products, norms, out=np.zeros_like(products), where=norms > 0, casting="unsafe")
 
-        itself = sp.identity(n, dtype=np.float32, format="csr")
-        nearest, values = top_k(likeness, n, n, min(self.n_neighbours, n), exclude=itself)
+        self_pairs = sp.identity(n, dtype=np.float32, format="csr")
+        nearest, values = top_k(similarities, n, n, min(self.n_neighbours, n), exclude=self_pairs)
         found = (nearest != NONE) & (values > 0)
         scored = np.repeat(np.arange(n), found.sum(axis=1))
-        similarity = sp.csr_matrix((values[found], (nearest[found], scored)), shape=(n, n))
-        return ItemWeights(similarity, weights.item_ids)
-
-    def fold_in(self, space: Fitted, ratings: sp.csr_matrix) -> np.ndarray:
-        """Raises Unsupported: there are no vectors; a new user is scored from their ratings like any other."""
-        raise Unsupported("'itemknn' has no vectors; it scores a new user from their ratings as they are")
-
-    def contributions(self, space: Fitted, ratings: sp.csr_matrix, item_rows: np.ndarray) -> np.ndarray:
-        """The exact split of a user's scores over the rated items: columns sum to the scores."""
-        return item_weights_of(space, self.name).contributions(ratings, item_rows)
+        similar = sp.csr_matrix((values[found], (nearest[found], scored)), shape=(n, n))
+        return ItemWeights(similar, weights.item_ids)

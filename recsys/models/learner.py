@@ -16,6 +16,7 @@ from recsys.dataset.interactions import Interactions
 from recsys.dataset.weighting import Weighting
 from recsys.models.fitted import Fitted
 from recsys.models.settings import check_settings
+from recsys.space.embedding import EmbeddingSpace
 
 if TYPE_CHECKING:
     from recsys.models.model import Model
@@ -115,18 +116,23 @@ class Learner(ABC):
     def _learn(self, weights: Interactions, progress: Progress | None = None, watch: Watch | None = None) -> Fitted:
         """Learn from weights (users × items; see `Weighting`). Weights of 0 count as not rated."""
 
+
+class VectorLearner(Learner):
+    """A learner that finds user and item vectors. Subclasses return `Vectors(space, self)` from `_learn`."""
+
     @abstractmethod
-    def fold_in(self, space: Fitted, ratings: sp.csr_matrix) -> np.ndarray:
+    def fold_in(self, space: EmbeddingSpace, weights: sp.csr_matrix) -> np.ndarray:
         """Vectors (n, d) float32 of users who were not in training, from their weights (n, n_items).
 
-        A row without ratings gives the zero vector (and the bias, where there is one). Raises Unsupported for
-        a learner without vectors.
+        The item factors of `space` stay fixed. A user without weights gets the zero vector (with 1 in the bias
+        dimension, where there is one).
         """
 
     @abstractmethod
-    def contributions(self, space: Fitted, ratings: sp.csr_matrix, item_rows: np.ndarray) -> np.ndarray:
-        """How much each rated item adds to the scores of `item_rows`: (nnz, len(item_rows)) float32.
+    def contributions(self, space: EmbeddingSpace, weights: sp.csr_matrix, item_rows: np.ndarray) -> np.ndarray:
+        """How much each rated item adds to a folded-in user's scores of `item_rows`: (nnz, len(item_rows)) float32.
 
-        `ratings` is one user, (1, n_items); rows follow `ratings.indices`. Each model says what its split leaves
-        out. Raises Unsupported for a learner without vectors.
+        weights  CSR (1, n_items), one user; the rows of the result follow `weights.indices`
+
+        Each learner documents what its split leaves out.
         """

@@ -1,4 +1,4 @@
-"""Model: everything that is needed to recommend, as one thing. Knows no files and no screen."""
+"""Model: everything that is needed to recommend, in one object. No I/O."""
 
 from __future__ import annotations
 
@@ -16,23 +16,25 @@ from recsys.dataset.catalog import Catalog
 from recsys.dataset.dataset import Dataset
 from recsys.dataset.weighting import FittedWeighting
 from recsys.errors import InputError, Unsupported
-from recsys.models.fitted import Fitted, vectors_of
+from recsys.models.fitted import Fitted, Vectors
 from recsys.models.learner import Learner
 from recsys.space.embedding import EmbeddingSpace
 
 
 @dataclass(frozen=True, eq=False)
 class Model:
-    """What a learner found, with what it takes to use it.
+    """A trained model: what a learner found, and what is needed to use it.
 
     learner    the settings it was trained with
-    fitted     vectors, or item weights or scores for a model without vectors
-    weighting    turns anybody's ratings into weights as in training
-    catalog    what the items are called, in the order of the vectors
-    n_ratings  (n_items,) int64, how often each item was rated in training: its popularity
-    data       what it was trained on: name, path, fingerprint, n_users, n_items, n_ratings
-    metrics    measured qualities, by name
-    dataset    the training data, kept after `fit`; None for a model loaded from disk
+    fitted     what was learned: vectors, item weights or item scores
+    weighting  turns anyone's ratings into weights, as in training
+    catalog    the items, in the order of the vectors
+    n_ratings  (n_items,) int64, the number of ratings of each item in training
+    data       where it comes from: name, path, fingerprint, n_users, n_items, n_ratings
+    metrics    measured quality, by the name of the metric
+    dataset    the training data, kept by `fit`; None for a model loaded from disk
+
+    Raises InputError when the parts describe different numbers of items.
     """
 
     learner: Learner
@@ -46,47 +48,81 @@ class Model:
 
     def __post_init__(self) -> None:
         n = len(self.fitted.item_ids)
-        if len(self.catalog) != n or len(self.n_ratings) != n or len(self.weighting.item_totals) != n:
-            raise InputError(f"the parts of the model do not fit together: {n} items, {len(self.catalog)} titles")
+        found = {
+            "titles": len(self.catalog),
+            "rating counts": len(self.n_ratings),
+            "rating totals": len(self.weighting.item_totals),
+        }
+        wrong = [f"{count} {part}" for part, count in found.items() if count != n]
+        if wrong:
+            raise InputError(f"the parts of the model do not fit together: {n} items, but {', '.join(wrong)}")
 
     @property
     def item_ids(self) -> np.ndarray:
+        """Original ids of the items, (n_items,), in the order of the catalog."""
         return self.fitted.item_ids
 
     @property
+    def has_space(self) -> bool:
+        """Whether the model has vectors."""
+        return isinstance(self.fitted, Vectors)
+
+    @property
     def space(self) -> EmbeddingSpace:
-        """The vectors; raises Unsupported for a model without any."""
-        return vectors_of(self.fitted, self.learner.name)
+        """The vectors. Raises Unsupported for a model without vectors."""
+        return self._vectors.space
 
     @cached_property
     def attributes(self) -> Attributes:
-        """What is known of the items besides their vectors; made when first asked for."""
+        """What is known about the items besides their vectors; computed on first access."""
         return Attributes.of(self.catalog, self.n_ratings)
 
-    @property
-    def has_space(self) -> bool:
-        return isinstance(self.fitted, EmbeddingSpace)
+    def fold_in(self, ratings: sp.csr_matrix) -> np.ndarray:
+        """Vectors of users who were not in training: (n, d) float32.
+
+        ratings  CSR (n, n_items) of raw ratings, columns in the order of the model's items
+
+        A user without usable ratings gets the zero vector (with 1 in the bias dimension, where there is one). Raises
+        Unsupported for a model without vectors.
+        """
+        vectors = self._vectors
+        return vectors.learner.fold_in(vectors.space, self.weighting.apply(ratings))
+
+    def fold_in_items(self, ratings: sp.csr_matrix) -> np.ndarray:
+        """Vectors of items that were not in training, from the users who rated them: (n_new, d) float32.
+
+        ratings  CSR (n_users, n_new) of raw ratings, rows in the order of the model's users
+
+        One least-squares step with the user factors fixed, as `fold_in` does for users with the item factors fixed.
+        Raises Unsupported for a model that does not treat users and items alike, InputError for another number of
+        users.
+        """
+        space = self._vectors.space
+        if space.has_bias:
+            raise Unsupported(f"{self.learner.name!r} treats users and items differently; it cannot fold in items")
+        if self.weighting.settings.scheme == "bm25":
+            raise Unsupported("weighting 'bm25' needs rating counts from training, which new items lack; retrain")
+        if ratings.shape[0] != space.n_users:
+            raise InputError(f"ratings of {ratings.shape[0]} users do not fit the {space.n_users} users of the model")
+        transposed = EmbeddingSpace(
+            user_factors=space.item_factors,
+            item_factors=space.user_factors,
+            user_ids=space.item_ids,
+            item_ids=space.user_ids,
+        )
+        return self._vectors.learner.fold_in(transposed, self.weighting.apply(ratings).T.tocsr())
 
     def with_data_path(self, path: Path) -> Model:
-        """The same model with the folder of its training data in `data`, from where `save_model` records it."""
+        """The same model with the folder of its training data recorded in `data`.
+
+        The name of the folder is used as the name of the data, unless the dataset had one.
+        """
         data = dict(self.data)
         source = {"name": data.pop("name", path.resolve().name), "path": str(path)}
         return dataclasses.replace(self, data=source | data)
 
-    def fold_in_items(self, ratings: sp.csr_matrix) -> np.ndarray:
-        """Vectors of items that came after training, from who rated them: (n_new, d) float32.
-
-        ratings  CSR (n_users, n_new), rows in the order of the model's users
-
-        One least-squares step with the user factors fixed, as `fold_in` does it for users with the item factors fixed.
-        Raises Unsupported for a model that does not treat both sides alike, InputError for other users.
-        """
-        space = self.space
-        if space.has_bias:
-            raise Unsupported(f"{self.learner.name!r} treats users and items differently and can't fold in items")
-        if self.weighting.settings.scheme == "bm25":
-            raise Unsupported("weighting 'bm25' depends on how often an item was rated in training; train again")
-        if ratings.shape[0] != space.n_users:
-            raise InputError(f"ratings of {ratings.shape[0]} users do not fit the model's {space.n_users}")
-        transposed = EmbeddingSpace(space.user_factors, space.user_ids, space.item_factors, space.item_ids)
-        return self.learner.fold_in(transposed, self.weighting.apply(ratings).T.tocsr())
+    @property
+    def _vectors(self) -> Vectors:
+        if not isinstance(self.fitted, Vectors):
+            raise Unsupported(f"{self.learner.name!r} has no user and item vectors; train ials, als or bpr for that")
+        return self.fitted

@@ -1,4 +1,4 @@
-"""popular: the items that most people chose, for everyone alike. The baseline and the cold start."""
+"""popular: the most rated items, the same for everyone. The baseline, and what cold users get."""
 
 from __future__ import annotations
 
@@ -6,37 +6,39 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
-import scipy.sparse as sp
 
 from recsys.dataset.interactions import Interactions
-from recsys.errors import Unsupported
-from recsys.models.fitted import Fitted, ItemScores
+from recsys.models.fitted import ItemScores
 from recsys.models.learner import Learner, Progress, Watch
 from recsys.models.settings import setting
 
 
 @dataclass(frozen=True)
 class Popular(Learner):
-    """It has no vectors: `fit` returns ItemScores, which count each item's interactions, whatever their weight."""
+    """Ranks items by the number of users who rated them.
+
+    The score of an item is the count of its ratings with a weight above 0 (see `Weighting`), whatever their size. It is
+    the same for every user, so there are no vectors and no explanations.
+
+    `fit` returns a `Model` whose scores are (n_items,) float32.
+
+    >>> import pandas as pd
+    >>> from recsys.dataset.dataset import Dataset
+    >>> ratings = pd.DataFrame({"user_id": [1, 1, 2, 2, 3], "item_id": list("abaca"), "rating": [5, 4, 5, 4, 3]})
+    >>> Popular().fit(Dataset.from_frame(ratings)).fitted.scores.tolist()
+    [3.0, 1.0, 1.0]
+    """
 
     name: ClassVar[str] = "popular"
-    summary: ClassVar[str] = "the most watched, for everyone alike"
+    summary: ClassVar[str] = "the most rated items, the same for everyone"
 
-    seed: int = setting(42, "kept for uniformity; nothing here is random", 0)
+    seed: int = setting(42, "not used: nothing is random; every model has one", 0)
 
     def _learn(self, weights: Interactions, progress: Progress | None = None, watch: Watch | None = None) -> ItemScores:
-        """Count each item's interactions with a weight above 0."""
+        """Counts the weights above 0 of each item."""
         totals = np.bincount(weights.matrix.indices[weights.matrix.data > 0], minlength=weights.n_items).astype(
             np.float32
         )
         if progress is not None:
             progress(1, 1)
         return ItemScores(totals, weights.item_ids)
-
-    def fold_in(self, space: Fitted, ratings: sp.csr_matrix) -> np.ndarray:
-        """Raises Unsupported: there are no vectors, and none are needed to recommend to a new user."""
-        raise Unsupported("'popular' has no vectors; it recommends the same to a new user as to everyone")
-
-    def contributions(self, space: Fitted, ratings: sp.csr_matrix, item_rows: np.ndarray) -> np.ndarray:
-        """Raises Unsupported: a user's ratings have no part in these scores."""
-        raise Unsupported("'popular' does not look at a user's ratings, so none of them contributes")

@@ -1,50 +1,99 @@
-"""Reasons: the exact split of a score over rated items and axes."""
+"""Reasons for a recommendation: its score split over the rated items and over the axes."""
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
-from recsys.models import Model
-from recsys.recommend.topn import UserBatch, explain
+from recsys.models import Model, UserBatch
+from recsys.recommend.topn import explain
 from recsys.space.axis import Axes
 from recsys.space.decompose import split_by_axes
 
+REST = 1e-3
+"""A remainder below this share of the score is rounding."""
 
-def reasons(
-    model: Model, batch: UserBatch, table: pd.DataFrame, found: Axes | None
-) -> list[dict[str, list[dict[str, Any]]]]:
-    """For each row of a list, its score split over the rated movies and, where there are axes, over these; all shares,
-    greatest first. After steering the first adds up to the taste, the second to the score. `end` is the end of the axis
-    that the user seeks. A title of None is what the model cannot lay on any one movie (the bias of bpr)."""
+
+@dataclass(frozen=True)
+class RatingShare:
+    """What one rated item adds to a score.
+
+    title  None: the part of the score that belongs to no rated item (the bias and the negatives of bpr)
+    adds   share of the score, in the units of the score; may be negative
+    """
+
+    title: str | None
+    adds: float
+
+
+@dataclass(frozen=True)
+class AxisShare:
+    """What one axis adds to a score.
+
+    axis  name of the axis, or "popularity" for the item bias
+    end   the end of the axis that the user prefers; None for the bias
+    adds  share of the score, in the units of the score; may be negative
+    """
+
+    axis: str
+    end: str | None
+    adds: float
+
+
+@dataclass(frozen=True)
+class Reason:
+    """The score of one recommended item, split in two ways, each largest share first (the remainder is last).
+
+    ratings  over the rated items; empty if the score does not depend on the user's ratings
+    axes     over the discovered axes; empty if there are none that form a rotation
+    """
+
+    ratings: tuple[RatingShare, ...] = ()
+    axes: tuple[AxisShare, ...] = ()
+
+
+def reasons(model: Model, batch: UserBatch, table: pd.DataFrame, axes: Axes | None) -> list[Reason]:
+    """One reason for each row of a list that was made for the one user of `batch`.
+
+    table  from `recommend`, or from `steer` with the moved user as `batch`: then the shares of the ratings add up to
+           the column `taste`, and the shares of the axes to `score`
+    axes   the discovered axes of the model, if any
+    """
     item_ids = table["item_id"].to_numpy()
-    by_rating = explain(model, batch, item_ids, top=None)
-    reasons: list[dict[str, list[dict[str, Any]]]] = [
-        {
-            "ratings": [
-                {"title": title, "adds": adds}
-                for title, (_, adds) in zip(model.catalog.label_of([item for item, _ in parts]), parts, strict=True)
-            ]
-            if parts
-            else []
-        }
-        for parts in by_rating
+    scores = table["taste" if "taste" in table else "score"]
+    by_rating = [
+        _rating_shares(model, parts, float(score))
+        for parts, score in zip(explain(model, batch, item_ids, top=None), scores, strict=True)
     ]
-    whole = table["taste" if "taste" in table else "score"]
-    for reason, score in zip(reasons, whole, strict=True):
-        rest = float(score) - sum(part["adds"] for part in reason["ratings"])
-        if reason["ratings"] and abs(rest) > 1e-3 * max(1.0, abs(float(score))):
-            reason["ratings"].append({"title": None, "adds": rest})
-    if found is not None and found.rotation is not None and batch.vectors is not None:
-        shares = split_by_axes(model.space, found, batch.vectors[0], model.space.item_rows(item_ids))
-        seeks = batch.vectors[0, : model.space.n_factors].astype(np.float64) @ found.rotation
-        ends = [axis.high if sought > 0 else axis.low for axis, sought in zip(found.discovered, seeks, strict=True)]
-        for reason, column in zip(reasons, shares.to_numpy().T, strict=True):
-            order = np.argsort(-column, kind="stable")
-            reason["axes"] = [
-                {"axis": shares.index[at], "end": ends[at] if at < len(ends) else None, "adds": float(column[at])}
-                for at in order
-            ]
-    return reasons
+    by_axis: list[tuple[AxisShare, ...]] = [()] * len(table)
+    if axes is not None and axes.rotation is not None and batch.vectors is not None:
+        by_axis = _axis_shares(model, batch.vectors[0], item_ids, axes, axes.rotation)
+    return [Reason(ratings, shares) for ratings, shares in zip(by_rating, by_axis, strict=True)]
+
+
+def _rating_shares(model: Model, parts: list[tuple[object, float]], score: float) -> tuple[RatingShare, ...]:
+    if not parts:
+        return ()
+    titles = model.catalog.label_of([item for item, _ in parts])
+    shares = [RatingShare(title, adds) for title, (_, adds) in zip(titles, parts, strict=True)]
+    rest = score - sum(share.adds for share in shares)
+    if abs(rest) > REST * max(1.0, abs(score)):
+        shares.append(RatingShare(None, rest))
+    return tuple(shares)
+
+
+def _axis_shares(
+    model: Model, user_vector: np.ndarray, item_ids: np.ndarray, axes: Axes, rotation: np.ndarray
+) -> list[tuple[AxisShare, ...]]:
+    table = split_by_axes(model.space, axes, user_vector, model.space.item_rows(item_ids))
+    user_positions = user_vector[: model.space.n_factors].astype(np.float64) @ rotation
+    ends: list[str | None] = [
+        axis.high if position > 0 else axis.low for axis, position in zip(axes.discovered, user_positions, strict=True)
+    ]
+    ends += [None] * (len(table) - len(ends))
+    return [
+        tuple(AxisShare(table.index[at], ends[at], float(column[at])) for at in np.argsort(-column, kind="stable"))
+        for column in table.to_numpy().T
+    ]

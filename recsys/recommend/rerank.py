@@ -15,8 +15,8 @@ import pandas as pd
 
 from recsys.dataset.interactions import rows_of
 from recsys.errors import InputError, SettingError
-from recsys.models import Model
-from recsys.recommend.topn import UserBatch, recommend
+from recsys.models import Model, UserBatch
+from recsys.recommend.topn import recommend
 
 POOL = 200
 """Items to choose from, at least: far beyond what is shown, and still all of them near the user's taste."""

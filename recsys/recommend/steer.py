@@ -14,8 +14,8 @@ import pandas as pd
 
 from recsys.dataset.attributes import Attributes
 from recsys.errors import InputError, SettingError, UnknownId
-from recsys.models import Model
-from recsys.recommend.topn import COLD, UserBatch, recommend
+from recsys.models import COLD, Model, UserBatch
+from recsys.recommend.topn import recommend
 from recsys.space.axis import BETWEEN, Axes, Axis
 from recsys.space.embedding import EmbeddingSpace
 from recsys.space.probes import KNOWN, ask, question_of

@@ -1,12 +1,8 @@
-"""Ids in, ranked table out: recommendations for known and new users, neighbours, and the reasons behind them.
-
-Knows no files and no screen.
-"""
+"""Ranked lists: recommendations for known and new users, the reasons for them, and similar items. No I/O."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, get_args
 
 import numpy as np
@@ -14,59 +10,33 @@ import pandas as pd
 import scipy.sparse as sp
 from scipy.stats import spearmanr
 
-from recsys.dataset.interactions import Interactions, as_ids, index_of, rows_of
+from recsys.dataset.interactions import Interactions, as_ids, rows_of
 from recsys.errors import InputError
-from recsys.models import ItemScores, ItemWeights, Model
-from recsys.space.embedding import EmbeddingSpace, Metric
+from recsys.models import COLD, Model, UserBatch
+from recsys.space.embedding import Metric
 from recsys.topk import NONE, top_k
-
-STORED, FOLDED_IN, COLD = "stored", "folded in", "cold"
-
-
-@dataclass(frozen=True, eq=False)
-class UserBatch:
-    """Users to recommend to, whoever they are.
-
-    user_ids  (n,) original ids
-    ratings   CSR (n, n_items) of raw ratings, columns in the order of the model's items: what they have seen
-    vectors   (n, d) float32, or None for a model without vectors
-    origin    (n,) str: "stored" (vector from training), "folded in" (computed from the ratings) or "cold" (nothing
-              is known of the user: the most popular items are what they get)
-    """
-
-    user_ids: np.ndarray
-    ratings: sp.csr_matrix
-    vectors: np.ndarray | None
-    origin: np.ndarray
-
-    def __len__(self) -> int:
-        return len(self.user_ids)
-
-    def __getitem__(self, rows: slice) -> UserBatch:
-        vectors = None if self.vectors is None else self.vectors[rows]
-        return UserBatch(self.user_ids[rows], self.ratings[rows], vectors, self.origin[rows])
 
 
 def batch_of_users(
     model: Model, interactions: Interactions, user_ids: Sequence[Any] | np.ndarray | None = None
 ) -> UserBatch:
-    """Users of some data, all or those named: with their trained vectors, or folded in if training never saw them.
+    """Users of a dataset: all of them, or those with the given ids.
 
-    The data may have other users and items than the model was trained on; ratings of items that the model does not
-    know have no effect. Raises UnknownId for a user who is not in the data.
+    Users from training get their stored vectors, the others are folded in. The data may have other users and items than
+    the training data; ratings of items that the model does not have are ignored. Raises UnknownId for a user who is not
+    in the data.
     """
     rows = np.arange(interactions.n_users) if user_ids is None else interactions.user_rows(user_ids)
     if not np.array_equal(interactions.item_ids, model.item_ids):
         interactions = interactions.with_items(model.item_ids)
-    ids, ratings = interactions.user_ids[rows], interactions.matrix[rows]
-    places = np.full(len(ids), -1)
-    if isinstance(model.fitted, EmbeddingSpace) and ids.dtype == model.fitted.user_ids.dtype:
-        places = model.fitted.user_index.get_indexer(index_of(ids))
-    return _batch(model, ids, ratings, places)
+    return model.fitted.batch(interactions.user_ids[rows], interactions.matrix[rows], model.weighting)
 
 
 def batch_of_ratings(model: Model, ratings: Mapping[Any, float], user_id: Any = "you") -> UserBatch:
-    """One new user from what they rated: item id → rating. Raises UnknownId, and InputError for a bad rating."""
+    """One new user, from their ratings: item id → rating.
+
+    Raises UnknownId for an item that the model does not have, InputError for a rating that is not a finite number.
+    """
     items = as_ids(list(ratings))
     values = np.array([float(r) for r in ratings.values()], dtype=np.float32)
     if not np.isfinite(values).all():
@@ -74,25 +44,7 @@ def batch_of_ratings(model: Model, ratings: Mapping[Any, float], user_id: Any = 
     known = model.catalog.index
     columns = rows_of(known, items, "item") if len(items) else np.empty(0, np.int64)
     matrix = sp.csr_matrix((values, (np.zeros(len(columns), np.int64), columns)), shape=(1, len(known)))
-    return _batch(model, np.array([user_id], dtype=object), matrix, np.array([-1]))
-
-
-def _batch(model: Model, ids: np.ndarray, ratings: sp.csr_matrix, places: np.ndarray) -> UserBatch:
-    """Stored vectors for users who have a place among the model's users, folded-in ones for the rest (−1)."""
-    if not isinstance(model.fitted, EmbeddingSpace):
-        origin = np.full(len(ids), STORED, dtype=object)
-        if isinstance(model.fitted, ItemWeights):
-            origin[model.weighting.apply(ratings).getnnz(axis=1) == 0] = COLD
-        return UserBatch(ids, ratings, None, origin)
-    space = model.fitted
-    vectors = np.empty((len(ids), space.item_factors.shape[1]), dtype=np.float32)
-    known = places >= 0
-    vectors[known] = space.user_factors[places[known]]
-    if not known.all():
-        vectors[~known] = model.learner.fold_in(space, model.weighting.apply(ratings[~known]))
-    origin = np.where(known, STORED, FOLDED_IN).astype(object)
-    origin[~vectors[:, : space.n_factors].any(axis=1)] = COLD
-    return UserBatch(ids, ratings, vectors, origin)
+    return model.fitted.batch(np.array([user_id], dtype=object), matrix, model.weighting, is_new=True)
 
 
 def recommend(
@@ -104,16 +56,16 @@ def recommend(
     allowed: np.ndarray | None = None,
     n_threads: int = 1,
 ) -> pd.DataFrame:
-    """The k best items for each user: columns user_id, rank (1 = best), item_id, score; users in their order.
+    """The k best items of each user: columns user_id, rank (1 = best), item_id, score; users in the order of the batch.
 
-    exclude_seen  leave out what the user has rated
-    allowed       bool (n_items,): candidates for anyone, such as the movies of a genre
+    exclude_seen  leave out the items that the user has rated
+    allowed       (n_items,) bool: the candidates for every user, such as the movies of a genre
 
-    A user for whom fewer candidates are left gets fewer rows, never a filtered item. A cold user gets the most
-    popular items, scored by the share of all ratings. What a score means is said in each model's file.
+    Users with fewer than k candidates get fewer rows. Cold users get the most popular items, scored by their share of
+    all ratings. The docstring of each learner says what its scores mean. Raises InputError for k below 1.
     """
     if k < 1:
-        raise InputError(f"the number of recommendations is at least 1, not {k}")
+        raise InputError(f"the number of recommendations must be at least 1, not {k}")
     columns, scores = top_k(
         lambda rows: score(model, batch[rows]),
         len(batch),
@@ -135,14 +87,8 @@ def recommend(
 
 
 def score(model: Model, batch: UserBatch) -> np.ndarray:
-    """Scores of every item for each user, (n, n_items) float32; popularity for those of whom nothing is known."""
-    if isinstance(model.fitted, ItemScores):
-        return model.fitted.score(len(batch))
-    if isinstance(model.fitted, ItemWeights):
-        scores = model.fitted.score(model.weighting.apply(batch.ratings))
-    else:
-        assert batch.vectors is not None
-        scores = model.fitted.score(batch.vectors)
+    """Scores of every item for each user, (n, n_items) float32, possibly read-only. For cold users, the popularity."""
+    scores = model.fitted.score(batch, model.weighting)
     cold = batch.origin == COLD
     if cold.any():
         scores[cold] = model.n_ratings / max(int(model.n_ratings.sum()), 1)
@@ -154,39 +100,46 @@ def explain(
 ) -> list[list[tuple[Any, float]]]:
     """Why each item is recommended to the one user of `batch`: the rated items that add most to its score.
 
-    Returns, for each of `item_ids`, up to `top` pairs (rated item id, share added to the score), greatest first, only
-    those that add something; with `top` None all rated items, those that take away too, so that the shares add up to
-    the score. How exact the split is, each model's `contributions` says. A model that does not look at a user's ratings
-    has no reasons of this kind: the lists are empty. Raises UnknownId.
+    Returns, for each of `item_ids`, up to `top` pairs (rated item id, share of the score), largest first, positive
+    shares only. With `top` None, all rated items, also those with negative shares, so that the shares add up to the
+    score; the `contributions` of each learner says how exactly. The lists are empty for a cold user, and for a model
+    whose scores do not depend on the user's ratings.
+
+    Raises InputError for a batch of several users, UnknownId for an item that the model does not have.
     """
     if len(batch) != 1:
         raise InputError(f"an explanation is for one user, not {len(batch)}")
-    if isinstance(model.fitted, ItemScores) or batch.origin[0] == COLD:
+    if batch.origin[0] == COLD:
         return [[] for _ in item_ids]
-    weights = model.weighting.apply(batch.ratings)
-    shares = model.learner.contributions(model.fitted, weights, rows_of(model.catalog.index, item_ids, "item"))
-    rated = model.item_ids[weights.indices]
+    found = model.fitted.contributions(batch, model.weighting, rows_of(model.catalog.index, item_ids, "item"))
+    if found is None:
+        return [[] for _ in item_ids]
+    rated = model.item_ids[found.rated_rows]
     reasons = []
-    for column in shares.T:
+    for column in found.shares.T:
         best = np.argsort(-column, kind="stable")[:top]
         reasons.append([(rated[row], float(column[row])) for row in best if top is None or column[row] > 0])
     return reasons
 
 
 def similar(model: Model, item_id: Any, k: int = 10, metric: Metric = "cosine") -> pd.DataFrame:
-    """The k items most like one: columns rank, item_id, similarity. Raises UnknownId, Unsupported, SettingError."""
-    ids, likeness = model.space.neighbours([item_id], k, metric)
+    """The k items most similar to one item: columns rank, item_id, similarity.
+
+    Raises UnknownId for an unknown item, Unsupported for a model without vectors, SettingError for an unknown metric.
+    """
+    ids, similarity = model.space.neighbours([item_id], k, metric)
     return pd.DataFrame(
-        {"rank": np.arange(1, ids.shape[1] + 1, dtype=np.int32), "item_id": ids[0], "similarity": likeness[0]}
+        {"rank": np.arange(1, ids.shape[1] + 1, dtype=np.int32), "item_id": ids[0], "similarity": similarity[0]}
     )
 
 
 def similar_side_by_side(model: Model, item_id: Any, k: int = 10) -> tuple[pd.DataFrame, float]:
-    """The k items most like one by each metric, and how far a vector's length goes with popularity.
+    """The k items most similar to one item by each metric, and how strongly vector length depends on popularity.
 
-    Returns one table, columns metric, rank, item_id, similarity, n_ratings; and Spearman's correlation between the
-    items' lengths and their numbers of ratings. Cosine leaves length out; the dot product favours long vectors;
-    Euclidean distance favours those as long as the item's own. Raises UnknownId, Unsupported.
+    Returns a table with columns metric, rank, item_id, similarity, n_ratings; and Spearman's rank correlation between
+    the lengths of the item vectors and their numbers of ratings (0 if either is constant). Cosine ignores length, the
+    dot product favors long vectors, Euclidean distance favors vectors of the same length. Raises UnknownId for an
+    unknown item, Unsupported for a model without vectors.
     """
     tables = []
     for metric in get_args(Metric):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,11 +18,11 @@ from recsys.dataset.dataset import Dataset
 from recsys.errors import InputError
 from recsys.ingest.users import read_user_ids
 from recsys.ingest.validation import REJECTED
-from recsys.models import Model
-from recsys.recommend.reasons import reasons
+from recsys.models import Model, UserBatch
+from recsys.recommend.reasons import Reason, reasons
 from recsys.recommend.steer import parse_shift, shifted
 from recsys.recommend.steer import steer as steer_list
-from recsys.recommend.topn import UserBatch, batch_of_ratings, batch_of_users
+from recsys.recommend.topn import batch_of_ratings, batch_of_users
 from recsys.recommend.topn import recommend as recommend_to
 from recsys.space.axis import Axes
 from recsys.space.probes import built_in_axes
@@ -105,13 +106,13 @@ class Recommended:
     origin: str
     table: pd.DataFrame
     steered: SteeringEffect | None = None
-    reasons: tuple[Mapping[str, Any], ...] | None = None
+    reasons: tuple[Reason, ...] | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Plain values, as `recsys recommend --user … --json` prints them."""
         rows = rows_of_table(self.table)
         if self.reasons is not None:
-            rows = [{**row, "why": why} for row, why in zip(rows, self.reasons, strict=True)]
+            rows = [{**row, "why": _plain_reason(why)} for row, why in zip(rows, self.reasons, strict=True)]
         steered = {} if self.steered is None else {"steered": self.steered.to_json()}
         return {"user": self.user, "origin": self.origin, **steered, "recommendations": rows}
 
@@ -266,6 +267,12 @@ def _recommended(
     parts = tuple(reasons(model, batch, table, stored_axes)) if why else None
     user = plain_value(batch.user_ids[0])
     return Recommended(user, str(batch.origin[0]), table.drop(columns="user_id"), effect, parts)
+
+
+def _plain_reason(reason: Reason) -> dict[str, Any]:
+    """A reason as JSON: the parts of the score over the ratings and, if there are discovered axes, over these."""
+    plain = {"ratings": [dataclasses.asdict(share) for share in reason.ratings]}
+    return plain | ({"axes": [dataclasses.asdict(share) for share in reason.axes]} if reason.axes else {})
 
 
 def _listed_users(path: Path, stored: Dataset) -> tuple[np.ndarray, pa.Table]:

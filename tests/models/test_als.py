@@ -33,7 +33,7 @@ def objective(users: np.ndarray, items: np.ndarray, weights: np.ndarray) -> floa
 
 @pytest.fixture(scope="module")
 def space():
-    return LEARNER._learn(DATA)
+    return LEARNER._learn(DATA).space
 
 
 def test_training_ends_on_the_exact_user_step(space) -> None:

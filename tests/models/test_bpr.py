@@ -19,7 +19,7 @@ LEARNER = BPR(n_factors=5, learning_rate=0.05, regularization=0.02, epochs=50)
 
 @pytest.fixture(scope="module")
 def space():
-    return LEARNER._learn(Interactions(LIKES, range(60), range(40)))
+    return LEARNER._learn(Interactions(LIKES, range(60), range(40))).space
 
 
 def test_the_bias_is_the_last_dimension(space) -> None:
@@ -77,8 +77,8 @@ def test_stored_zeros_and_negatives_are_no_likes() -> None:
         noisy[user, item] = -1
     noisy = noisy.tocsr()
     noisy.data[noisy.data < 0] = np.where(np.arange((noisy.data < 0).sum()) % 2, 0, -1)
-    plain = LEARNER._learn(Interactions(LIKES, range(60), range(40)))
-    same = LEARNER._learn(Interactions(noisy, range(60), range(40)))
+    plain = LEARNER._learn(Interactions(LIKES, range(60), range(40))).space
+    same = LEARNER._learn(Interactions(noisy, range(60), range(40))).space
     assert same.item_factors.tobytes() == plain.item_factors.tobytes()
     assert LEARNER.fold_in(plain, noisy[3]).tobytes() == LEARNER.fold_in(plain, LIKES[3]).tobytes()
 
@@ -95,5 +95,5 @@ def test_it_ranks_the_whole_catalogue_far_better_than_popularity(ml100k: Dataset
 def test_someone_who_rated_everything_is_no_trouble() -> None:
     everything = LIKES.toarray()
     everything[5] = 1
-    space = LEARNER._learn(Interactions(sp.csr_matrix(everything), range(60), range(40)))
+    space = LEARNER._learn(Interactions(sp.csr_matrix(everything), range(60), range(40))).space
     assert np.isfinite(space.user_factors).all()

@@ -16,8 +16,8 @@ from recsys.dataset.catalog import Catalog
 from recsys.dataset.dataset import Dataset
 from recsys.dataset.interactions import Interactions
 from recsys.errors import SettingError, Unsupported
-from recsys.models import MODELS, Model, with_settings
-from recsys.recommend.topn import COLD, FOLDED_IN, STORED, batch_of_ratings, batch_of_users, explain, recommend, score
+from recsys.models import COLD, FOLDED_IN, MODELS, STORED, Model, VectorLearner, with_settings
+from recsys.recommend.topn import batch_of_ratings, batch_of_users, explain, recommend, score
 
 N_USERS, N_ITEMS, N_GROUPS = 40, 24, 4  # rectangular, so that users and items cannot be swapped unnoticed
 
@@ -170,12 +170,13 @@ def test_saved_and_loaded_it_scores_the_same(model: Model, tmp_path: Path) -> No
 
 def test_folding_in_a_known_user_leads_to_their_list(case: Case, model: Model) -> None:
     if not model.has_space:
-        with pytest.raises(Unsupported, match="no vectors"):
-            model.learner.fold_in(model.fitted, DATA.matrix)
+        with pytest.raises(Unsupported, match=f"'{case.name}' has no user and item vectors"):
+            model.fold_in(DATA.matrix)
+        assert not isinstance(model.learner, VectorLearner)
         with pytest.raises(Unsupported, match=f"'{case.name}' has no user and item vectors"):
             _ = model.space
         return
-    vectors = model.learner.fold_in(model.fitted, model.weighting.apply(DATA.matrix))
+    vectors = model.fold_in(DATA.matrix)
     assert vectors.shape == model.space.user_factors.shape
     assert vectors.dtype == np.float32
     if case.name in ("als", "ials"):
@@ -195,8 +196,7 @@ def test_reasons_come_from_the_users_own_ratings(case: Case, model: Model) -> No
         assert reasons[0][1] >= reasons[1][1] > 0
     else:
         assert reasons == []
-        with pytest.raises(Unsupported):
-            model.learner.contributions(model.fitted, you.ratings, np.array([9]))
+        assert model.fitted.contributions(you, model.weighting, np.array([9])) is None
 
 
 def test_fewer_users_than_factors_is_no_trouble(case: Case) -> None:

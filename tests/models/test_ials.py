@@ -41,7 +41,7 @@ def data() -> Interactions:
 def test_training_goes_down_to_the_objective_of_the_plain_solution(data: Interactions, solver: str, nu: float) -> None:
     model = IALS(n_factors=6, regularization=0.05, nu=nu, epochs=60, solver=solver, block_size=4)  # type: ignore[arg-type]
     seen: list[float] = []
-    space = model._learn(data, watch=lambda _, space: bool(seen.append(plain_objective(model, space, data))))
+    space = model._learn(data, watch=lambda _, now: bool(seen.append(plain_objective(model, now.space, data)))).space
     assert all(later <= earlier * (1 + 1e-6) for earlier, later in itertools.pairwise(seen))
     assert model.objective(space, data.matrix) == pytest.approx(plain_objective(model, space, data), rel=1e-5)
 
@@ -68,7 +68,7 @@ def plain_half_step(model: IALS, w: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 def test_exact_epochs_agree_with_plain_numpy_vector_by_vector(data: Interactions) -> None:
     model = IALS(n_factors=6, regularization=0.05, epochs=4, solver="cholesky")
-    space = model._learn(data)
+    space = model._learn(data).space
     w = data.matrix.toarray().astype(np.float64)
     rng = np.random.default_rng(model.seed)
     _, y = (rng.standard_normal((n, 6), dtype=np.float32).astype(float) * 0.1 / np.sqrt(6) for n in w.shape)
@@ -81,7 +81,7 @@ def test_exact_epochs_agree_with_plain_numpy_vector_by_vector(data: Interactions
 
 def test_contributions_add_up_to_the_score(data: Interactions) -> None:
     model = IALS(n_factors=6, regularization=0.05, epochs=5)
-    space = model._learn(data)
+    space = model._learn(data).space
     ratings = data.matrix[3]
     parts = model.contributions(space, ratings, np.arange(data.n_items))
     assert parts.shape == (ratings.nnz, data.n_items)
@@ -94,7 +94,7 @@ def test_a_stored_zero_is_no_interaction(data: Interactions) -> None:
     without = with_zeros.copy()
     without.eliminate_zeros()
     model = IALS(n_factors=6)
-    spaces = [model._learn(Interactions(m, data.user_ids, data.item_ids)) for m in (with_zeros, without)]
+    spaces = [model._learn(Interactions(m, data.user_ids, data.item_ids)).space for m in (with_zeros, without)]
     assert spaces[0].item_factors.tobytes() == spaces[1].item_factors.tobytes()
 
 
@@ -102,7 +102,7 @@ def test_users_without_ratings_get_the_zero_vector_and_no_nan(data: Interactions
     dense = data.matrix.toarray()
     dense[4] = 0
     dense[:, 7] = 0
-    space = IALS(n_factors=6)._learn(Interactions(sp.csr_matrix(dense), data.user_ids, data.item_ids))
+    space = IALS(n_factors=6)._learn(Interactions(sp.csr_matrix(dense), data.user_ids, data.item_ids)).space
     assert not space.user_factors[4].any() and not space.item_factors[7].any()
 
 
@@ -137,6 +137,6 @@ def test_all_solvers_are_equally_good(ml100k: Dataset, split: HoldOut) -> None:
 
 
 def test_watching_can_stop_it(data: Interactions) -> None:
-    whole = dataclasses.replace(IALS(n_factors=4), epochs=3)._learn(data)
-    stopped = IALS(n_factors=4, epochs=9)._learn(data, watch=lambda epoch, _: epoch == 3)
+    whole = dataclasses.replace(IALS(n_factors=4), epochs=3)._learn(data).space
+    stopped = IALS(n_factors=4, epochs=9)._learn(data, watch=lambda epoch, _: epoch == 3).space
     assert stopped.item_factors.tobytes() == whole.item_factors.tobytes()

@@ -9,18 +9,8 @@ from recsys.dataset.catalog import Catalog
 from recsys.dataset.dataset import Dataset
 from recsys.dataset.interactions import Interactions
 from recsys.errors import InputError, UnknownId, Unsupported
-from recsys.models import ALS, BPR, Model, Popular
-from recsys.recommend.topn import (
-    COLD,
-    FOLDED_IN,
-    STORED,
-    batch_of_ratings,
-    batch_of_users,
-    explain,
-    recommend,
-    score,
-    similar,
-)
+from recsys.models import ALS, BPR, COLD, FOLDED_IN, STORED, Model, Popular
+from recsys.recommend.topn import batch_of_ratings, batch_of_users, explain, recommend, score, similar
 
 RNG = np.random.default_rng(8)
 DENSE = (RNG.random((30, 20)) < 0.3) * RNG.integers(1, 6, (30, 20))
@@ -89,10 +79,9 @@ def test_ratings_below_the_threshold_are_seen_but_no_reason() -> None:
 def test_reasons_sum_to_the_score(model: Model) -> None:
     you = batch_of_ratings(model, {"m1": 5.0, "m2": 4.0, "m9": 3.0})
     target = recommend(model, you, 1)["item_id"].iloc[0]
-    shares = model.learner.contributions(
-        model.fitted, model.weighting.apply(you.ratings), model.space.item_rows([target])
-    )
-    assert shares.sum() == pytest.approx(score(model, you)[0, model.space.item_rows([target])[0]], rel=1e-4)
+    found = model.fitted.contributions(you, model.weighting, model.space.item_rows([target]))
+    assert found is not None and model.item_ids[found.rated_rows].tolist() == ["m1", "m2", "m9"]
+    assert found.shares.sum() == pytest.approx(score(model, you)[0, model.space.item_rows([target])[0]], rel=1e-4)
     listed = explain(model, you, [target], top=3)[0]
     assert [share for _, share in listed] == sorted((share for _, share in listed), reverse=True)
     with pytest.raises(InputError, match="for one user, not 30"):

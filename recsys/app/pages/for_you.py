@@ -21,10 +21,11 @@ from recsys.app.notices import explain_missing_data, explain_missing_vectors
 from recsys.app.session import Loaded, loaded_model
 from recsys.errors import RecsysError, UnknownId
 from recsys.ingest.exports import MAX_BYTES, read_export
+from recsys.models import COLD, UserBatch
 from recsys.plots.colours import Colouring, by_axis
 from recsys.recommend.rerank import rerank
 from recsys.recommend.steer import FARTHEST, shifted
-from recsys.recommend.topn import COLD, UserBatch, batch_of_ratings, batch_of_users, explain, similar
+from recsys.recommend.topn import batch_of_ratings, batch_of_users, explain, similar
 from recsys.space.axis import Axis
 from recsys.space.item_map import ItemMap
 from recsys.space.layout import land

@@ -15,7 +15,7 @@ from recsys.app.pages.batch.ownership import draw_discard, is_own
 from recsys.app.session import load_model
 from recsys.dataset.catalog import Catalog
 from recsys.errors import InputError, RecsysError
-from recsys.recommend.topn import COLD, FOLDED_IN
+from recsys.models import COLD, FOLDED_IN
 from recsys.workflows import batch_jobs
 from recsys.workflows.batch_files import (
     CSV,
