@@ -296,4 +296,5 @@ def _factors(table: pa.Table, name: str) -> np.ndarray:
     column = table["factors"].combine_chunks()
     if not pa.types.is_fixed_size_list(column.type) or column.null_count:
         raise InputError(f"{name}: the factors are {column.type} with nulls or of varying length, not vectors")
-    return column.flatten().to_numpy().reshape(len(table), column.type.list_size)
+    factors: np.ndarray = column.flatten().to_numpy().reshape(len(table), column.type.list_size)
+    return factors

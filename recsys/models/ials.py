@@ -155,7 +155,8 @@ class IALS(VectorLearner):
     def _ridge(self, weights: sp.csr_matrix) -> np.ndarray:
         """λ (|I_u| + α₀ |I|)^ν of every row, float32; works for both orientations."""
         frequency = np.diff(weights.indptr) + self.alpha0 * weights.shape[1]
-        return (self.regularization * frequency**self.nu).astype(np.float32)
+        ridge: np.ndarray = self.regularization * frequency**self.nu
+        return ridge.astype(np.float32)
 
 
 def _positive(weights: sp.csr_matrix) -> sp.csr_matrix:

@@ -1,13 +1,12 @@
-"""One half of an epoch of iALS: all rows of one side solved, the other side fixed. Compiled; knows no ids and no
-settings.
+"""The solver of iALS: one half-epoch, which solves all rows of one side with the other side fixed. Compiled.
 
-Row u, with its interactions S_u and the fixed factors Y, is to minimise
+Row u has the interactions S_u. With the fixed factors Y its vector x minimizes
 
     Σ_{i∈S_u} w_ui (1 − x·y_i)²  +  α₀ Σ_i (x·y_i)²  +  ridge_u |x|²
 
-whose normal equations are A_u x = b_u with A_u = Σ w_ui y_i y_iᵀ + α₀ YᵀY + ridge_u I and b_u = Σ w_ui y_i.
+The normal equations are A_u x = b_u with A_u = Σ w_ui y_i y_iᵀ + α₀ YᵀY + ridge_u I and b_u = Σ w_ui y_i.
 
-Every row is solved by itself, so the result depends neither on the number of threads nor on their timing.
+Rows are solved independently, so the result does not depend on the number of threads or on their timing.
 """
 
 from __future__ import annotations
@@ -26,25 +25,25 @@ from recsys.models.simd import add_four_rows, add_one_row, aligned_zeros, padded
 from recsys.threads import n_cores
 
 AHEAD = 16
-"""How many rows before its use a row is asked for: long enough for memory to answer."""
+"""How many rows ahead a row is prefetched: enough to hide the latency of memory."""
 TILE_BYTES = 2**19
-"""Fixed rows that one thread works on at a time, half of a usual second-level cache."""
+"""Size of the block of fixed rows that one thread works on at a time: half of a typical second-level cache."""
 CHUNKS_PER_THREAD = 32
-"""Pieces of work; many, so that a thread that drew short rows takes more of them."""
+"""Many small pieces of work balance the load between threads."""
 ROW_COST = 40
-"""What a row costs by itself, counted in interactions: for balancing the pieces."""
+"""The fixed cost of a row, in interactions: used to balance the pieces."""
 FEW_ROWS = 16
-"""Rows that are solved without calling other threads."""
+"""Up to this many rows are solved without starting threads."""
 GATHERED = 256
-"""Rows copied together before they are multiplied, for the direct solver."""
+"""Number of rows that the direct solver copies together before it multiplies them."""
 
 
 @dataclass(frozen=True, eq=False)
 class Side:
-    """One orientation of the weights: whose rows are solved, and how its work is divided.
+    """One orientation of the weights: its rows are solved, the columns are fixed.
 
-    weights    CSR float32 (n_rows, n_fixed)
-    ridge      (n_rows,) float32
+    weights  CSR (n_rows, n_fixed) float32
+    ridge    (n_rows,) float32, the regularization of each row
     """
 
     weights: sp.csr_matrix
@@ -52,35 +51,36 @@ class Side:
 
     @cached_property
     def counts(self) -> np.ndarray:
-        """(n_rows,) float32: interactions of each row."""
-        return np.diff(self.weights.indptr).astype(np.float32)
+        """(n_rows,) float32: the number of interactions of each row."""
+        counts: np.ndarray = np.diff(self.weights.indptr)
+        return counts.astype(np.float32)
 
     def long_rows(self, tile_rows: int) -> np.ndarray:
-        """Rows that touch more fixed rows than a cache holds: they are worth going through tile by tile."""
+        """Rows with more interactions than a cache holds fixed rows: solving them tile by tile is faster."""
         return np.flatnonzero(self.counts > 2 * tile_rows)
 
 
 class SingularMatrix(Exception):
-    """The normal equations of a row have no single solution: nothing holds its vector back."""
+    """The normal equations of a row have no unique solution, because there is no regularization."""
 
 
 def conjugate_gradient(
     side: Side, rows: np.ndarray, fixed: np.ndarray, popularity: np.ndarray, alpha0: float, steps: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """A few steps of preconditioned conjugate gradient for every row, from where it stands.
+    """A few steps of preconditioned conjugate gradient for every row, starting from its current vector.
 
-    rows, fixed  factors (n, d) float32 of the side to solve and of the other
-    popularity   (n_fixed,) float32, interactions of each fixed row
-    steps        each costs one pass over the row's interactions; the starting residual costs one more
+    rows, fixed  (n, d) float32 factors of the side to solve and of the fixed side
+    popularity   (n_fixed,) float32, the number of interactions of each fixed row
+    steps        each costs one pass over the row's interactions; the initial residual costs one more
 
-    Returns new (rows, fixed), both turned by the same rotation, which changes no score: in the principal axes of
-    the fixed side YᵀY is diagonal, so its product costs d instead of d², and a diagonal preconditioner, α₀ g + ridge +
-    (Σ w) · E[y²] with E the mean over interactions, comes close to A_u⁻¹.
+    Returns new (rows, fixed), both multiplied by the same rotation, which changes no score. In the principal axes of
+    the fixed side YᵀY is diagonal, so a product with it costs d instead of d² operations, and a diagonal
+    preconditioner, α₀ g + ridge + (Σ w) · E[y²] with E the mean over interactions, is close to A_u⁻¹.
     """
     d = fixed.shape[1]
     values, axes = np.linalg.eigh((fixed.T @ fixed).astype(np.float64))
     axes = axes[:, ::-1].astype(np.float32)
-    x, y = _turned(rows, axes), _turned(fixed, axes)
+    x, y = _rotated(rows, axes), _rotated(fixed, axes)
     gram = np.zeros(y.shape[1], np.float32)
     gram[:d] = np.maximum(values[::-1], 0)
     spread = (popularity @ (y * y) / max(popularity.sum(), 1)).astype(np.float32)
@@ -116,13 +116,15 @@ def newton(
     block_size: int,
     gram: np.ndarray | None = None,
 ) -> np.ndarray:
-    """Solve every row exactly, `block_size` dimensions at a time, by Cholesky; returns new rows (n, d) float32.
+    """Solve every row by Cholesky decomposition, `block_size` dimensions at a time; returns new rows (n, d) float32.
 
-    With block_size ≥ d the whole row is solved at once, wherever it starts. Smaller blocks, one after the other from
-    where the row stands, cost d · block_size instead of d² an interaction: iALS++, Rendle et al. 2021, "iALS++:
-    Speeding up Matrix Factorization with Subspace Optimization".
+    With block_size ≥ d the result is the exact solution, wherever the row starts. Smaller blocks are solved one after
+    the other, starting from the current vector; they cost d · block_size instead of d² per interaction: Rendle et al.
+    2021, "iALS++: Speeding up Matrix Factorization with Subspace Optimization".
 
-    `gram` is YᵀY, where the caller has it. Raises SingularMatrix.
+    gram  YᵀY (d, d), if it is known already
+
+    Raises SingularMatrix when a system of equations is singular.
     """
     x, y = np.array(rows, dtype=np.float32, order="C"), np.ascontiguousarray(fixed, dtype=np.float32)
     gram = np.float32(alpha0) * (y.T @ y if gram is None else gram.astype(np.float32))
@@ -137,7 +139,7 @@ def newton(
 
     threads = n_cores()
     try:
-        if len(x) <= FEW_ROWS:  # somebody waits for them, and threads take longer to call than to do it
+        if len(x) <= FEW_ROWS:  # interactive use: starting threads would take longer
             solve(slice(0, len(x)))
             return x
         with threadpool_limits(1, "blas"), ThreadPoolExecutor(threads) as pool:
@@ -148,19 +150,19 @@ def newton(
 
 
 def observed_loss(weights: sp.csr_matrix, rows: np.ndarray, fixed: np.ndarray) -> float:
-    """Σ w_ui (1 − x_u·y_i)² over the interactions, added up in double precision."""
+    """Σ w_ui (1 − x_u·y_i)² over the interactions, summed in double precision."""
     return float(_observed_loss(weights.indptr, weights.indices, weights.data, rows, fixed))
 
 
-def _turned(factors: np.ndarray, axes: np.ndarray) -> np.ndarray:
-    """factors · axes, its rows padded with zeros and aligned."""
-    turned = aligned_zeros(len(factors), padded(factors.shape[1]))
-    np.matmul(factors, axes, out=turned[:, : factors.shape[1]])
-    return turned
+def _rotated(factors: np.ndarray, axes: np.ndarray) -> np.ndarray:
+    """factors · axes, aligned in memory, with rows padded with zeros."""
+    rotated = aligned_zeros(len(factors), padded(factors.shape[1]))
+    np.matmul(factors, axes, out=rotated[:, : factors.shape[1]])
+    return rotated
 
 
 def _pieces(counts: np.ndarray, n: int) -> list[slice]:
-    """Up to n slices of rows that cost about the same, empty ones left out."""
+    """Up to n non-empty slices of rows of about equal cost."""
     cost = np.concatenate([[0.0], np.cumsum(counts + ROW_COST, dtype=np.float64)])
     cuts = np.searchsorted(cost, np.linspace(0, cost[-1], n + 1))
     cuts[0], cuts[-1] = 0, len(counts)
@@ -179,9 +181,9 @@ def _solve_tiled(
     steps: int,
     tile_rows: int,
 ) -> np.ndarray:
-    """`_solve_rows` for long rows, in step with each other: every tile of `y` is read from memory once a pass for all.
+    """`_solve_rows` for long rows, all in parallel, so that each pass reads every tile of `y` from memory only once.
 
-    x (n_which, d) is where they stand; returns where they get to.
+    x  (n_which, d) the current vectors; returns the new ones
     """
     n_tiles = -(-len(y) // tile_rows)
     starts = np.empty((n_tiles + 1, len(which)), dtype=np.int64)
@@ -213,12 +215,13 @@ def _solve_tiled(
 
 
 def _inverse(values: np.ndarray) -> np.ndarray:
-    return np.divide(np.float32(1), values, out=np.zeros_like(values), where=values > 0)
+    inverse: np.ndarray = np.divide(np.float32(1), values, out=np.zeros_like(values), where=values > 0)
+    return inverse
 
 
 @numba.njit(nogil=True, cache=True)
 def _sweep(begin, end, last, y, indices, weights, base, sign, x, out):  # type: ignore[no-untyped-def]
-    """out += Σ w · (base + sign · y·x) · y over the interactions begin … end; asks for rows up to `last` in time."""
+    """out += Σ w · (base + sign · y·x) · y over the interactions begin … end; prefetches rows up to `last`."""
     position = begin
     while position + 4 <= end:
         if position + AHEAD + 4 <= last:
@@ -233,7 +236,7 @@ def _sweep(begin, end, last, y, indices, weights, base, sign, x, out):  # type: 
 
 @numba.njit(nogil=True, cache=True)
 def _sweep_tiles(starts, y, indices, weights, base, sign, x, out):  # type: ignore[no-untyped-def]
-    """`_sweep` for rows in step: all of them over the first tile of y, then over the second, …"""
+    """`_sweep` for many rows: all of them over the first tile of y, then over the second, …"""
     for tile in range(starts.shape[0] - 1):
         for row in range(starts.shape[1]):
             begin, end = starts[tile, row], starts[tile + 1, row]
@@ -242,7 +245,7 @@ def _sweep_tiles(starts, y, indices, weights, base, sign, x, out):  # type: igno
 
 @numba.njit(nogil=True, cache=True, fastmath={"reassoc", "contract"})
 def _solve_rows(start, stop, chosen, indptr, indices, weights, x_all, y, gram, spread, ridge, a0, steps):  # type: ignore[no-untyped-def]
-    """Conjugate gradient for the chosen rows start … stop, each by itself; a row without interactions becomes 0."""
+    """Conjugate gradient for the chosen rows in start … stop, one by one; rows without interactions become 0."""
     d = y.shape[1]
     one, zero = np.float32(1), np.float32(0)
     scratch = np.empty((5, d), np.float32)
@@ -276,7 +279,7 @@ def _solve_rows(start, stop, chosen, indptr, indices, weights, x_all, y, gram, s
             curvature = zero
             for f in range(d):
                 curvature += direction[f] * product[f]
-            if not (curvature > zero and slope > zero):  # nothing left to gain: the row is solved
+            if not (curvature > zero and slope > zero):  # the row is solved
                 break
             length = slope / curvature
             before, slope = slope, zero
@@ -290,7 +293,7 @@ def _solve_rows(start, stop, chosen, indptr, indices, weights, x_all, y, gram, s
 
 @numba.njit(nogil=True, cache=True, fastmath={"reassoc", "contract"})
 def _newton_rows(start, stop, indptr, indices, weights, x_all, y, gram, ridge, block, longest):  # type: ignore[no-untyped-def]
-    """Exact solution of block after block of the dimensions, for the rows start … stop."""
+    """The exact solution of one block of dimensions after the other, for the rows start … stop."""
     d = y.shape[1]
     zero = np.float32(0)
     scores = np.empty(longest, np.float32)

@@ -67,11 +67,14 @@ class ItemKNN(Learner):
             if progress is not None:
                 progress(rows.stop, n)
             norms = lengths[rows, None] * lengths + self.shrinkage
-            return np.divide(products, norms, out=np.zeros_like(products), where=norms > 0, casting="unsafe")
+            found: np.ndarray = np.divide(
+                products, norms, out=np.zeros_like(products), where=norms > 0, casting="unsafe"
+            )
+            return found
 
         self_pairs = sp.identity(n, dtype=np.float32, format="csr")
         nearest, values = top_k(similarities, n, n, min(self.n_neighbours, n), exclude=self_pairs)
-        found = (nearest != NONE) & (values > 0)
-        scored = np.repeat(np.arange(n), found.sum(axis=1))
-        similar = sp.csr_matrix((values[found], (nearest[found], scored)), shape=(n, n))
+        kept = (nearest != NONE) & (values > 0)
+        scored = np.repeat(np.arange(n), kept.sum(axis=1))
+        similar = sp.csr_matrix((values[kept], (nearest[kept], scored)), shape=(n, n))
         return ItemWeights(similar, weights.item_ids)

@@ -1,8 +1,10 @@
-"""The normal equations of one user, in double precision: folding in and explaining, for every model of least squares.
+"""The normal equations of one user, in double precision: fold-in and explanations of least-squares models.
 
-With the item factors Y fixed, such a model gives a user with weights c_i on the rated items the vector x = A⁻¹ b, where
+With the item factors Y fixed, the vector of a user is x = A⁻¹ b, where
 
     A = base · YᵀY + Σ_i q_i y_i y_iᵀ + ridge · I        b = Σ_i c_i y_i
+
+and the sums run over the items that the user rated.
 """
 
 from __future__ import annotations
@@ -17,7 +19,11 @@ from recsys.space.embedding import EmbeddingSpace
 
 @dataclass(frozen=True, eq=False)
 class NormalEquations:
-    """One user's A (d, d) and, for each rated item, its part c_i·y_i of b: (n_rated, d). Both float64."""
+    """The equations of one user.
+
+    matrix  (d, d) float64, A
+    parts   (n_rated, d) float64, the terms c_i·y_i of b
+    """
 
     matrix: np.ndarray
     parts: np.ndarray
@@ -32,7 +38,11 @@ class NormalEquations:
         linear: np.ndarray,
         ridge: float,
     ) -> NormalEquations:
-        """items (n_rated,) are row numbers; quadratic q and linear c have a value for each."""
+        """Set up the equations.
+
+        items              (n_rated,) row numbers of the rated items
+        quadratic, linear  (n_rated,) their q_i and c_i
+        """
         rated = space.item_factors[items].astype(np.float64)
         matrix = base * space.item_gram + (rated.T * quadratic.astype(np.float64)) @ rated
         matrix[np.diag_indices_from(matrix)] += ridge
@@ -40,13 +50,15 @@ class NormalEquations:
 
     def solve(self) -> np.ndarray:
         """The user's vector x, (d,) float64."""
-        return scipy.linalg.solve(self.matrix, self.parts.sum(axis=0), assume_a="pos")
+        solution: np.ndarray = scipy.linalg.solve(self.matrix, self.parts.sum(axis=0), assume_a="pos")
+        return solution
 
     def contributions(self, space: EmbeddingSpace, item_rows: np.ndarray) -> np.ndarray:
-        """The exact split of the user's scores over the rated items: (n_rated, len(item_rows)), columns sum to the
-        scores.
+        """The exact split of the user's scores over the rated items: (n_rated, len(item_rows)) float32.
 
-        x = A⁻¹ Σ_j c_j y_j, so score_i = Σ_j c_j · y_iᵀ A⁻¹ y_j (Hu, Koren & Volinsky 2008, section 5).
+        x = A⁻¹ Σ_j c_j y_j, so score_i = Σ_j c_j · y_iᵀ A⁻¹ y_j (Hu, Koren & Volinsky 2008, section 5). Columns sum to
+        the scores.
         """
         solved = scipy.linalg.solve(self.matrix, space.item_factors[item_rows].T.astype(np.float64), assume_a="pos")
-        return (self.parts @ solved).astype(np.float32)
+        shares: np.ndarray = self.parts @ solved
+        return shares.astype(np.float32)

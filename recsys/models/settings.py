@@ -22,16 +22,16 @@ def setting(
     *,
     search: tuple[float, float] | None = None,
 ) -> Any:
-    """A dataclass field with its default, its inclusive range and the reason for the default.
+    """A dataclass field with its default, a description or the reason for the default, and its inclusive range.
 
-    search  where tuning looks for a better value, on a logarithmic scale; None: it is not tuned
+    search  the range that tuning searches, on a logarithmic scale; None: the setting is not tuned
     """
     metadata = {"reason": reason, "low": low, "high": high, "search": search}
     return dataclasses.field(default=default, metadata=metadata)
 
 
 def check_settings(learner: Any) -> None:
-    """Raise SettingError, naming the field and its range, for the first value that is outside it."""
+    """Check types and ranges. Raises SettingError for the first value that is not allowed, naming the field."""
     types = get_type_hints(type(learner))
     for field in dataclasses.fields(learner):
         value, kind = getattr(learner, field.name), types[field.name]
@@ -42,7 +42,7 @@ def check_settings(learner: Any) -> None:
         if kind in (int, float):
             low, high = field.metadata.get("low"), field.metadata.get("high")
             if not np.isfinite(value) or (low is not None and value < low) or (high is not None and value > high):
-                raise SettingError(f"{field.name} is {value}, outside {_range(low, high)}")
+                raise SettingError(f"{field.name} must be {_range(low, high)}, not {value}")
         if get_origin(kind) is not None and get_args(kind) and value not in get_args(kind):
             raise SettingError(f"{field.name} must be one of {', '.join(map(repr, get_args(kind)))}, not {value!r}")
 
@@ -51,16 +51,16 @@ L = TypeVar("L")
 
 
 def with_settings(learner: type[L], settings: Mapping[str, Any]) -> L:
-    """Make a learner from named settings; strings, as typed on a command line, are read by the field's type.
+    """Create a learner from named settings. Strings, as from a command line, are converted to the type of the field.
 
-    Raises SettingError for an unknown name or a value that does not fit.
+    Raises SettingError for an unknown name, and for a value of the wrong type or outside its range.
     """
     types = get_type_hints(learner)
     names = [field.name for field in dataclasses.fields(learner)]  # type: ignore[arg-type]
     values: dict[str, Any] = {}
     for name, value in settings.items():
         if name not in names:
-            raise SettingError(f"{learner.name} has no setting {name!r}; it has {', '.join(names)}")  # type: ignore[attr-defined]
+            raise SettingError(f"{learner.name} has no setting {name!r}; its settings are {', '.join(names)}")  # type: ignore[attr-defined]
         kind = types[name]
         if isinstance(value, str) and kind in (int, float):
             try:
@@ -75,6 +75,8 @@ def with_settings(learner: type[L], settings: Mapping[str, Any]) -> L:
 
 
 def _range(low: float | None, high: float | None) -> str:
-    if low is None:
-        return f"… {high:g}"
-    return f"{low:g} … {high:g}" if high is not None else f"{low:g} …"
+    if low is not None and high is not None:
+        return f"between {low:g} and {high:g}"
+    if low is not None:
+        return f"at least {low:g}"
+    return f"at most {high:g}" if high is not None else "a finite number"

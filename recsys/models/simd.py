@@ -1,9 +1,8 @@
-"""Vector instructions for compiled kernels: what the compiler does not find by itself. Knows no model.
+"""Vector instructions for compiled kernels, where the automatic vectorization of numba is too slow.
 
-A loop over the dimensions of a factor row, written in Python for numba, is guarded against overlapping arrays and
-cleaned up after at every row; for rows of 64 numbers that costs more than the arithmetic. Here the same loops are
-given to LLVM as operations on 16 floats (one AVX-512 register, two of AVX2, four of NEON), so rows must be padded:
-see `padded`.
+For a loop over the dimensions of a factor row, the compiler adds checks for overlapping arrays and a remainder loop
+to every row. For rows of 64 numbers these cost more than the arithmetic. Here the same loops are written for LLVM as
+operations on 16 floats (one AVX-512 register, two of AVX2, four of NEON). Rows must therefore be padded, see `padded`.
 """
 
 from __future__ import annotations
@@ -23,19 +22,19 @@ _VECTOR = ir.VectorType(_FLOAT, LANES)
 
 
 def padded(n_factors: int) -> int:
-    """The least multiple of `LANES` that holds `n_factors`."""
+    """`n_factors` rounded up to a multiple of `LANES`."""
     return -(-n_factors // LANES) * LANES
 
 
 def aligned_zeros(n_rows: int, n_columns: int) -> np.ndarray:
-    """A zero float32 matrix that begins on a cache line: a row across one line more costs half as much again."""
+    """A float32 matrix of zeros that starts on a cache line; rows that cross one line more cost half as much again."""
     raw = np.zeros(n_rows * n_columns + LINE_BYTES // 4, dtype=np.float32)
     start = (-raw.ctypes.data % LINE_BYTES) // 4
     return raw[start : start + n_rows * n_columns].reshape(n_rows, n_columns)
 
 
 def _row_operation(n_rows: int) -> Callable[..., None]:
-    """The fused operation on `n_rows` rows at once, so that `x` and `out` are read once for all of them."""
+    """The fused operation on `n_rows` rows at once, so that `x` and `out` are read only once for all of them."""
 
     @intrinsic
     def operation(_, factors, indices, weights, position, base, sign, x, out):  # type: ignore[no-untyped-def]
@@ -63,7 +62,7 @@ def _row_operation(n_rows: int) -> Callable[..., None]:
 
             def load(start: Any, step: Any) -> Any:
                 value = builder.load(pointer(start, step))
-                value.align = 4  # numpy promises no more; aligned rows are as fast without the promise
+                value.align = 4  # numpy guarantees no more; aligned rows are as fast without the hint
                 return value
 
             fma = cgutils.get_or_insert_function(
@@ -104,13 +103,13 @@ add_one_row = _row_operation(1)
 """out += Σ_r w_r · (base + sign · y_r·x) · y_r over one (or four) rows y_r = factors[indices[position + r]].
 
 factors (n, d) float32 with d a multiple of `LANES`, indices int32 or int64, weights float32 with w_r =
-weights[position + r], x and out (d,) float32, contiguous. For use in compiled code only; nothing is checked.
+weights[position + r], x and out (d,) float32, contiguous. For use in compiled code only; arguments are not checked.
 """
 
 
 @intrinsic
 def prefetch_row(_, factors, index) -> Any:  # type: ignore[no-untyped-def]
-    """Ask for row `index` of `factors` (n, d) float32 to be brought into the cache; it must be a row that exists."""
+    """Prefetch row `index` of `factors` (n, d) float32 into the cache; the row must exist."""
 
     def generate(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
         array = context.make_array(signature.args[0])(context, builder, arguments[0])
@@ -124,7 +123,7 @@ def prefetch_row(_, factors, index) -> Any:  # type: ignore[no-untyped-def]
         )
         with cgutils.for_range(builder, builder.udiv(width, _LONG(LINE_BYTES // 4))) as loop:
             line = builder.gep(byte, [builder.mul(loop.index, _LONG(LINE_BYTES))])
-            builder.call(prefetch, [line, _INT(0), _INT(3), _INT(1)])  # to read, keep close, data
+            builder.call(prefetch, [line, _INT(0), _INT(3), _INT(1)])  # read, high locality, data cache
         return context.get_dummy_value()
 
     return types.void(factors, index), generate

@@ -1,4 +1,4 @@
-"""Two ranked lists side by side, and two models' lists for many users: what they share. Knows no files, no screen."""
+"""Comparison of two ranked lists, and of two models' lists for many users. No I/O."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from recsys.models import Model
 from recsys.recommend.topn import batch_of_users, recommend
 
 PERSISTENCE = 0.9
-"""Webber et al.'s own example: the first ten places carry 86 % of the weight."""
+"""The value of the example by Webber et al.: the first ten ranks carry 86 % of the weight."""
 
 
 @dataclass(frozen=True, eq=False)
 class Comparison:
-    """Two ranked lists held against each other.
+    """The result of comparing two ranked lists a and b.
 
-    items         one row an item of either list, those of `a` in order, then those that only `b` has: item_id, rank_a
-                  and rank_b (Int32, from 1, missing where the list lacks it), moved (Int32: places up from `a` to `b`)
-    overlap       items in both / length of the longer list
-    rank_biased   rank-biased overlap, see `rank_biased_overlap`
-    popularity_a  mean popularity of the items of `a`, NaN for an empty list; likewise `popularity_b`
+    items         one row per item, first those of `a` in order, then those that only `b` has. Columns: item_id, rank_a
+                  and rank_b (Int32, from 1, missing if the item is not on the list), moved (Int32, rank_a − rank_b)
+    overlap       number of common items / length of the longer list
+    rank_biased   see `rank_biased_overlap`
+    popularity_a  mean popularity of the items of `a`, NaN for an empty list; popularity_b likewise
     """
 
     items: pd.DataFrame
@@ -37,29 +37,30 @@ class Comparison:
 
 
 def rank_biased_overlap(a: Sequence[Any] | np.ndarray, b: Sequence[Any] | np.ndarray, p: float = PERSISTENCE) -> float:
-    """How much two rankings agree, the first places most: 1 the same, 0 nothing in common.
+    """The agreement of two rankings, weighted towards the first ranks: 1 for equal rankings, 0 for disjoint ones.
 
-    A reader looks at the next place with probability p; what counts is the mean share in common at the depth where
-    they stop. With X_d the items common to both down to depth d, s ≤ l the lengths of the lists, it is
+    The measure models a reader who goes on to the next rank with probability p, and is the expected share of common
+    items at the depth where the reader stops. With X_d the number of items common to both lists down to depth d, and
+    s ≤ l the lengths of the lists, it is
 
         (1 − p)/p · ( Σ_{d=1..l} X_d/d · p^d + Σ_{d=s+1..l} X_s (d − s)/(s d) · p^d ) + ((X_l − X_s)/l + X_s/s) · p^l
 
     Webber, Moffat & Zobel, "A similarity measure for indefinite rankings", TOIS 28(4), 2010, equation 32: extrapolated
-    beyond what is seen, for lists of different lengths too. Two empty lists are the same, an empty one and another
-    have nothing in common. Raises InputError for a list with an item twice, SettingError for p outside (0, 1).
+    beyond the ends of the lists, which may have different lengths. Two empty lists are equal; an empty and a non-empty
+    list are disjoint. Raises InputError for a list that contains an item twice, SettingError for p outside (0, 1).
     """
     if not 0 < p < 1:
-        raise SettingError(f"the persistence p of rank-biased overlap is between 0 and 1, not {p:g}")
+        raise SettingError(f"the persistence p of rank-biased overlap must be between 0 and 1, not {p:g}")
     short, long = sorted((list(a), list(b)), key=len)
     if len(set(short)) < len(short) or len(set(long)) < len(long):
-        raise InputError("a ranked list has an item twice")
+        raise InputError("a ranked list contains an item twice")
     s, n = len(short), len(long)
     if s == 0:
         return float(n == 0)
     depths = np.arange(1, n + 1)
-    place = {item: depth for depth, item in enumerate(short, 1)}
-    # An item is common from the depth on at which both lists have shown it.
-    met = [max(depth, place[item]) for depth, item in enumerate(long, 1) if item in place]
+    depth_of = {item: depth for depth, item in enumerate(short, 1)}
+    # An item is common from the depth at which both lists contain it.
+    met = [max(depth, depth_of[item]) for depth, item in enumerate(long, 1) if item in depth_of]
     common = np.bincount(met, minlength=n + 1)[1:].cumsum()
     at_s, weights = common[s - 1], p**depths
     tail = at_s * np.maximum(depths - s, 0) / (s * depths)
@@ -73,11 +74,11 @@ def compare_lists(
     popularity: pd.Series,
     p: float = PERSISTENCE,
 ) -> Comparison:
-    """Hold two ranked lists of item ids against each other.
+    """Compare two ranked lists of item ids.
 
-    popularity  by item id, such as the share of users who rated it; items that it lacks do not count
+    popularity  by item id, such as the share of users who rated the item; items without one are left out of the means
 
-    Raises as `rank_biased_overlap` does.
+    Raises InputError for a list that contains an item twice, SettingError for p outside (0, 1).
     """
     rank_biased = rank_biased_overlap(a, b, p)
     first = pd.Series(np.arange(1, len(a) + 1), index=pd.Index(a, dtype=object), dtype="Int32")
@@ -105,10 +106,11 @@ def compare_models(
     k: int = 10,
     p: float = PERSISTENCE,
 ) -> pd.DataFrame:
-    """The lists of two models for the same users: user_id, overlap, rank_biased, popularity_a, popularity_b.
+    """Compare the lists of two models for each of some users.
 
-    A row a user; the lists are of k items that the user has not rated. Popularity is the mean share of the users of
-    `interactions` who rated an item of the list. Raises UnknownId for a user who is not in the data.
+    Returns one row per user with the columns user_id, overlap, rank_biased, popularity_a, popularity_b. The lists have k
+    items that the user has not rated. Popularity is the share of the users of `interactions` who rated an item, averaged
+    over the list. Raises UnknownId for a user who is not in the data.
     """
     popularity = popularity_of(interactions)
     lists = [_lists(model, interactions, user_ids, k) for model in (a, b)]
@@ -120,7 +122,7 @@ def compare_models(
 
 
 def popularity_of(interactions: Interactions) -> pd.Series:
-    """The share of the users who rated each item, float64, by item id."""
+    """The share of all users who rated each item: float64, by item id."""
     counts = interactions.matrix.getnnz(axis=0)
     return pd.Series(counts / max(interactions.n_users, 1), index=interactions.item_index)
 
@@ -131,7 +133,7 @@ def expected_overlap(k: int, n_items: int) -> float:
 
 
 def sample_users(interactions: Interactions, n: int, seed: int = 42) -> np.ndarray:
-    """Ids of n users drawn without repetition, in the order of the data; of all where there are no more than n."""
+    """Ids of n random users without repetition, in the order of the data; all users if there are no more than n."""
     if interactions.n_users <= n:
         return interactions.user_ids
     rows = np.random.default_rng(seed).choice(interactions.n_users, n, replace=False)

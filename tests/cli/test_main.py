@@ -16,7 +16,7 @@ WRONG = [
     ("train --data nowhere --out x", "nowhere: is not prepared data"),
     ("train --data data --out x --model magic", "unknown model 'magic'; known are"),
     ("train --data data --out x --set depth=3", "ials has no setting 'depth'"),
-    ("train --data data --out x --set n_factors=0", "n_factors is 0, outside 1 … 4096"),
+    ("train --data data --out x --set n_factors=0", "n_factors must be between 1 and 4096, not 0"),
     ("train --data data --out x --factors many", "'--factors'"),
     ("train --data data --out x --weighting gut", "unknown weighting 'gut'"),
     ("train --data data --out x --min-rating 9", "no ratings of 9 or more"),

@@ -95,7 +95,7 @@ def test_the_first_of_a_diverse_list_is_the_best_and_filters_hold(ml100k_model: 
 
 @pytest.mark.parametrize("wishes", [{"novelty": -0.1}, {"novelty": 1.1}, {"diversity": 2.0}, {"diversity": np.nan}])
 def test_wishes_beyond_their_range_are_refused(ml100k_model: Model, batch, wishes: dict) -> None:
-    with pytest.raises(SettingError, match=f"{next(iter(wishes))} goes from 0 to 1"):
+    with pytest.raises(SettingError, match=f"{next(iter(wishes))} must be between 0 and 1"):
         rerank(ml100k_model, batch[:1], **wishes)
     with pytest.raises(InputError, match="for one user, not for 100"):
         rerank(ml100k_model, batch, novelty=0.5)
