@@ -108,9 +108,9 @@ def compare_models(
 ) -> pd.DataFrame:
     """Compare the lists of two models for each of some users.
 
-    Returns one row per user with the columns user_id, overlap, rank_biased, popularity_a, popularity_b. The lists have k
-    items that the user has not rated. Popularity is the share of the users of `interactions` who rated an item, averaged
-    over the list. Raises UnknownId for a user who is not in the data.
+    Returns one row per user with the columns user_id, overlap, rank_biased, popularity_a, popularity_b. The lists have
+    k items that the user has not rated. Popularity is the share of the users of `interactions` who rated an item,
+    averaged over the list. Raises UnknownId for a user who is not in the data.
     """
     popularity = popularity_of(interactions)
     lists = [_lists(model, interactions, user_ids, k) for model in (a, b)]

@@ -41,9 +41,9 @@ def rerank(
     diversity  0 … 1: weight of being different from the items already on the list; 1 ranks by difference alone, after
                the first item
 
-    The column score is the model's own, so it need not decrease along the list. With novelty and diversity 0, the result
-    equals that of `recommend`. An item without a vector counts as similar to all others, because nothing is known
-    that makes it different.
+    The column score is the model's own, so it need not decrease along the list. With novelty and diversity 0, the
+    result equals that of `recommend`. An item without a vector counts as similar to all others, because nothing is
+    known that makes it different.
 
     Raises SettingError outside 0 … 1, InputError for a batch of several users, Unsupported for diversity with a model
     without vectors.

@@ -95,10 +95,10 @@ def test_every_step_comes_nearer_and_the_preconditioner_earns_its_keep() -> None
 def test_threads_and_their_pieces_change_no_byte(monkeypatch: pytest.MonkeyPatch) -> None:
     side, rows, fixed = problem(n_rows=500)
     popularity = side.weights.getnnz(axis=0).astype(np.float32)
-    monkeypatch.setattr(ials_solver, "n_threads", lambda: 1)
+    monkeypatch.setattr(ials_solver, "n_cores", lambda: 1)
     one = conjugate_gradient(side, rows, fixed, popularity, ALPHA0, 3)[0]
     exact = newton(side, rows, fixed, ALPHA0, 8)
-    monkeypatch.setattr(ials_solver, "n_threads", lambda: 5)
+    monkeypatch.setattr(ials_solver, "n_cores", lambda: 5)
     assert conjugate_gradient(side, rows, fixed, popularity, ALPHA0, 3)[0].tobytes() == one.tobytes()
     assert newton(side, rows, fixed, ALPHA0, 8).tobytes() == exact.tobytes()
 
