@@ -129,12 +129,12 @@ def show_recommended(done: Recommended) -> None:
     extra = (["was", "taste"] if done.steered else []) + (["why"] if done.reasons is not None else [])
     columns = ["#", "title", "genres", "score", *extra]
     shown = table(f"For user {done.user}{note}", *columns, numbers="# score was taste")
-    for row in rows:
+    for at, row in enumerate(rows):
         cells = [str(row["rank"]), escape(row["title"]), escape(", ".join(row["genres"])), f"{row['score']:.3f}"]
         if done.steered:
             cells += [str(row["rank_before"]), f"{row['taste']:.3f}"]
         if done.reasons is not None:
-            cells.append(escape(_why(row["why"])))
+            cells.append(escape(_why(done.reasons[at])))
         shown.add_row(*cells)
     print_table(shown)
     if done.steered:
