@@ -58,10 +58,7 @@ class IrspackIALS(VectorLearner):
             model.run_epoch()
         object.__setattr__(self, "_model", model)
         space = EmbeddingSpace(
-            user_factors=model.get_user_embedding(),
-            item_factors=model.get_item_embedding(),
-            user_ids=weights.user_ids,
-            item_ids=weights.item_ids,
+            model.get_item_embedding(), weights.item_ids, model.get_user_embedding(), weights.user_ids
         )
         return Vectors(space, self)
 
@@ -100,11 +97,7 @@ class ImplicitBPR(VectorLearner):
         with threadpool_limits(1, "blas"):
             model.fit(weights.matrix, show_progress=False)
         space = EmbeddingSpace(
-            user_factors=model.user_factors,
-            item_factors=model.item_factors,
-            user_ids=weights.user_ids,
-            item_ids=weights.item_ids,
-            has_bias=True,
+            model.item_factors, weights.item_ids, model.user_factors, weights.user_ids, has_bias=True
         )
         return Vectors(space, self)
 

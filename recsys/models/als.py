@@ -73,12 +73,7 @@ class ALS(VectorLearner):
 
             def vectors() -> Vectors:
                 user_factors = model.recalculate_user(np.arange(weights.n_users), confidence)
-                space = EmbeddingSpace(
-                    user_factors=user_factors,
-                    item_factors=model.item_factors.copy(),
-                    user_ids=weights.user_ids,
-                    item_ids=weights.item_ids,
-                )
+                space = EmbeddingSpace(model.item_factors.copy(), weights.item_ids, user_factors, weights.user_ids)
                 return Vectors(space, self)
 
             def after_epoch(epoch: int, *_: float) -> None:

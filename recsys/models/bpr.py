@@ -80,13 +80,7 @@ class BPR(VectorLearner):
             factors[:, :d] = rng.standard_normal((len(factors), d), dtype=np.float32) * (INIT_STD / np.sqrt(d))
 
         def vectors() -> Vectors:
-            space = EmbeddingSpace(
-                user_factors=x.copy(),
-                item_factors=y.copy(),
-                user_ids=weights.user_ids,
-                item_ids=weights.item_ids,
-                has_bias=True,
-            )
+            space = EmbeddingSpace(y.copy(), weights.item_ids, x.copy(), weights.user_ids, has_bias=True)
             return Vectors(space, self)
 
         users = np.repeat(np.arange(likes.shape[0], dtype=np.int32), np.diff(likes.indptr))

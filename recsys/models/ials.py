@@ -79,9 +79,7 @@ class IALS(VectorLearner):
 
         def vectors() -> Vectors:
             exact = self._newton(users, np.zeros_like(x), y, self.n_factors)
-            space = EmbeddingSpace(
-                user_factors=exact, item_factors=y, user_ids=weights.user_ids, item_ids=weights.item_ids
-            )
+            space = EmbeddingSpace(y, weights.item_ids, exact, weights.user_ids)
             return Vectors(space, self)
 
         for epoch in range(1, self.epochs + 1):

@@ -104,12 +104,7 @@ class Model:
             raise Unsupported("weighting 'bm25' needs rating counts from training, which new items lack; retrain")
         if ratings.shape[0] != space.n_users:
             raise InputError(f"ratings of {ratings.shape[0]} users do not fit the {space.n_users} users of the model")
-        transposed = EmbeddingSpace(
-            user_factors=space.item_factors,
-            item_factors=space.user_factors,
-            user_ids=space.item_ids,
-            item_ids=space.user_ids,
-        )
+        transposed = EmbeddingSpace(space.user_factors, space.user_ids, space.item_factors, space.item_ids)
         return self._vectors.learner.fold_in(transposed, self.weighting.apply(ratings).T.tocsr())
 
     def with_data_path(self, path: Path) -> Model:

@@ -34,12 +34,14 @@ class Steered:
     moved   one row an axis: axis, amount, before, after: the list's mean position along it, in standard deviations
     loss    share of the taste score that the new list gives up: 1 − mean taste of the new list / mean taste of the old
             one
+    batch   the user as moved along the axes
     """
 
     table: pd.DataFrame
     left: list[object]
     moved: pd.DataFrame
     loss: float
+    batch: UserBatch
 
 
 def shifted(model: Model, batch: UserBatch, shifts: Sequence[tuple[Axis, float]]) -> UserBatch:
@@ -92,6 +94,7 @@ def steer(
         [item for item in everything["item_id"].iloc[:k] if item not in set(table["item_id"])],
         pd.DataFrame(moved, columns=["axis", "amount", "before", "after"]),
         float(1 - table["taste"].mean() / old_taste) if old_taste > 0 else float("nan"),
+        moved_batch,
     )
 
 

@@ -20,7 +20,7 @@ from recsys.ingest.users import read_user_ids
 from recsys.ingest.validation import REJECTED
 from recsys.models import Model, UserBatch
 from recsys.recommend.reasons import Reason, reasons
-from recsys.recommend.steer import parse_shift, shifted
+from recsys.recommend.steer import parse_shift
 from recsys.recommend.steer import steer as steer_list
 from recsys.recommend.topn import batch_of_ratings, batch_of_users
 from recsys.recommend.topn import recommend as recommend_to
@@ -258,7 +258,7 @@ def _recommended(
         table = steered.table
         left = tuple(model.catalog.label_of(steered.left)) if steered.left else ()
         effect = SteeringEffect(steered.moved, left, None if np.isnan(steered.loss) else steered.loss)
-        batch = shifted(model, batch, shifts)
+        batch = steered.batch
     else:
         table = recommend_to(model, batch, k, exclude_seen=exclude_seen)
     items = model.catalog.take(table["item_id"].to_numpy())

@@ -11,7 +11,7 @@ from recsys.dataset.attributes import Attributes
 from recsys.errors import InputError, SettingError, UnknownId
 from recsys.models import Model
 from recsys.recommend.steer import parse_shift, shifted, steer
-from recsys.recommend.topn import batch_of_ratings, batch_of_users, recommend
+from recsys.recommend.topn import batch_of_ratings, batch_of_users, recommend, score
 from recsys.space.axis import Axes
 from recsys.space.probes import ask, built_in_questions
 
@@ -53,6 +53,7 @@ def test_what_changed_and_what_it_cost(axes: Axes, ml100k_model: Model, ml100k) 
     assert done.loss == pytest.approx(1 - done.table["taste"].mean() / plain["score"].mean())
     assert 0 < done.loss < 1
     first = done.moved.iloc[0]
+    assert (score(model, done.batch)[0, model.space.item_rows(done.table["item_id"])] == done.table["score"]).all()
     assert first["axis"] == "children's ↔ adult" and first["after"] < first["before"]
 
 
