@@ -199,11 +199,11 @@ def analogies() -> list[str]:
         pairs = title_pairs(model.catalog, model.n_ratings)
         found = analogy_quality(vectors, pairs, known)
         shuffled = analogy_quality(vectors[np.random.default_rng(0).permutation(len(vectors))], pairs, known)
-        for kind, of_kind in {"all": found, **found["by_kind"]}.items():
-            control = shuffled if kind == "all" else shuffled["by_kind"][kind]
+        for kind, of_kind in {"all": found, **found.by_kind}.items():
+            control = shuffled if kind == "all" else shuffled.by_kind[kind]
             lines.append(
-                f"| {name} | {kind} | {of_kind['n_pairs']} | {of_kind['n_questions']:,} | {of_kind['hits@10']:.3f} "
-                f"| {of_kind['neighbour_hits@10']:.3f} | {of_kind['chance']:.4f} | {control['hits@10']:.4f} |"
+                f"| {name} | {kind} | {of_kind.n_pairs} | {of_kind.n_questions:,} | {of_kind.hits:.3f} "
+                f"| {of_kind.neighbour_hits:.3f} | {of_kind.chance:.4f} | {control.hits:.4f} |"
             )
     return lines
 

@@ -1,7 +1,6 @@
-"""Analogies between movies, made from their titles by rule: "Toy Story is to Toy Story 2 as The Terminator is to ?".
+"""Analogies between movies, generated from titles: "Toy Story is to Toy Story 2 as The Terminator is to ?".
 
-Whoever answers them without having read a title has put "the sequel of" or "the remake of" into a direction of the
-space. Knows no models and no files: titles make the questions, vectors answer them.
+Vectors learned without titles that answer them represent "the sequel of" or "the remake of" as a direction.
 """
 
 from __future__ import annotations
@@ -9,7 +8,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import permutations
 from typing import Any, Literal, get_args
 
@@ -18,21 +17,22 @@ import scipy.sparse as sp
 
 from recsys.dataset.catalog import Catalog, article_first, search_key
 from recsys.errors import InputError, SettingError
-from recsys.evaluation.embedding import lengths, unit
+from recsys.evaluation.serialization import json_key, known
+from recsys.evaluation.vectors import Vectors, lengths, unit
 from recsys.topk import BLOCK_BYTES, NONE, row_blocks
 
 Kind = Literal["sequel", "remake"]
 
-SEQUEL_WITHIN = 30
-"""Years. A second part that comes later is most often that of a newer movie of the same title."""
-REMADE_AFTER, ONE_WORD_REMADE_AFTER = 5, 20
-"""Years. A title of one word, such as "Gladiator", soon names another story; after 20 years it is mostly the same."""
+MAX_SEQUEL_GAP = 30
+"""Years. A later second part usually belongs to a newer movie of the same title."""
+MIN_REMAKE_GAP, MIN_ONE_WORD_REMAKE_GAP = 5, 20
+"""Years. A one-word title such as "Gladiator" is soon used for another story; after 20 years it is mostly a remake."""
 
-MOST_OF_A_TITLE = 6
-"""Movies of one title, such as "Hamlet"; one that more have, such as "Untitled", says nothing."""
+MAX_SAME_TITLE = 6
+"""Movies of one title, such as "Hamlet"; a title of more movies, such as "Untitled", is uninformative."""
 
 _SECOND_PART = re.compile(r"\s(?:part\s+)?(?:2|ii|two)$", re.IGNORECASE)
-"""The end of a second part's title; white space before the number keeps "The Naked Gun 2 1/2" out."""
+"""The end of a second part's title; requiring white space before the number excludes "The Naked Gun 2 1/2"."""
 _AKA = re.compile(r"^a\.?k\.?a\.?\s+", re.IGNORECASE)
 
 
@@ -45,52 +45,73 @@ class Pair:
     kind: Kind
 
 
-def title_pairs(catalog: Catalog, n_ratings: np.ndarray, fewest: int = 20) -> list[Pair]:
-    """Sequels and remakes among the movies with at least `fewest` ratings; n_ratings is (n_items,).
+@dataclass(frozen=True)
+class Answers:
+    """Results of analogy questions; the means are None without questions.
 
-    sequel  "X" and "X 2", "X II", "X Two" or "X Part 2" of a later year, with or without ": a subtitle" behind. Of
-            several movies called X that with most genres in common counts, then the last one before; where none is
-            called X, the only "X: a subtitle" does. Of several second parts the first one made counts.
-    remake  two movies of one title, the second `REMADE_AFTER` years after the first or later. Titles of one word say
-            less: `ONE_WORD_REMADE_AFTER` years, and the same article, since "The Arrival" is not "Arrival".
-
-    Two movies of a pair share a genre where both have any. Titles are compared by `search_key`; a title in brackets
-    is a name of its movie too when sequels are sought. The rules would rather miss a pair than find a false one: what
-    fits two movies equally well is left out, and so are movies without a year. First and second parts are sought
-    among all movies: one that is little known is not passed over for another that is well known.
-    Sequels come before remakes, each in the order of rows.
+    n_questions     questions asked
+    n_pairs         pairs whose vectors are both nonzero
+    hits            share of the questions whose answer is among the first k
+    mrr             mean reciprocal rank of the answer
+    chance          mean of k / the number of candidates of a question: the hits of a random order
+    neighbour_hits  hits when only the third movie's neighbours are used (the first two movies excluded as well): the
+                    analogy arithmetic contributes only what exceeds this
     """
+
+    n_questions: int
+    n_pairs: int
+    hits: float | None = field(metadata=json_key("hits@10"))
+    mrr: float | None
+    chance: float | None
+    neighbour_hits: float | None = field(metadata=json_key("neighbour_hits@10"))
+
+
+@dataclass(frozen=True)
+class AnalogyQuality(Answers):
+    """Results over all questions, and for each kind of pair."""
+
+    by_kind: dict[Kind, Answers]
+
+
+def title_pairs(catalog: Catalog, n_ratings: np.ndarray | None = None, min_ratings: int = 20) -> list[Pair]:
+    """Sequels and remakes among the movies with at least `min_ratings` ratings.
+
+    n_ratings  (n_items,) number of ratings of each movie; None: all movies
+
+    sequel  "X" and "X 2", "X II", "X Two" or "X Part 2" of a later year, optionally followed by ": a subtitle". Of
+            several movies with the title X, the one with the most genres in common counts, then the latest one; if
+            there is none, the only movie "X: a subtitle". Of several second parts, the earliest counts.
+    remake  two movies of one title, the second at least `MIN_REMAKE_GAP` years later. One-word titles are less
+            reliable: `MIN_ONE_WORD_REMAKE_GAP` years, and the same article, since "The Arrival" is not "Arrival".
+
+    The two movies of a pair share a genre if both have any. Titles are compared by `search_key`; for sequels, a title
+    in brackets counts as a title too. The rules prefer missing a pair to a false one: ambiguous cases and movies
+    without a year are left out. First and second parts are searched among all movies, so that a rarely rated one is
+    not replaced by a well-known one. Sequels come before remakes, each in the order of rows. Raises InputError if
+    `n_ratings` has the wrong shape.
+    """
+    pairs = [*_sequels(catalog), *sorted(_remakes(catalog), key=lambda pair: (pair.first, pair.second))]
+    if n_ratings is None:
+        return pairs
     n_ratings = np.asarray(n_ratings)
     if n_ratings.shape != (len(catalog),):
         raise InputError(f"n_ratings has shape {n_ratings.shape}, but the catalogue has {len(catalog)} items")
-    known = n_ratings >= fewest
-    pairs = [*_sequels(catalog), *sorted(_remakes(catalog), key=lambda pair: (pair.first, pair.second))]
-    return [pair for pair in pairs if known[pair.first] and known[pair.second]]
+    is_known = n_ratings >= min_ratings
+    return [pair for pair in pairs if is_known[pair.first] and is_known[pair.second]]
 
 
-def analogy_quality(
-    vectors: np.ndarray | sp.csr_matrix, pairs: Sequence[Pair], candidates: np.ndarray, k: int = 10
-) -> dict[str, Any]:
+def analogy_quality(vectors: Vectors, pairs: Sequence[Pair], candidates: np.ndarray, k: int = 10) -> AnalogyQuality:
     """How well vectors answer "a is to b as c is to ?" for every two different pairs (a, b), (c, d) of one kind.
 
     vectors     (n_items, d), dense or CSR, without a bias
-    candidates  (n_items,) bool: what may be an answer, such as the well-known items
+    candidates  (n_items,) bool: the possible answers, such as the well-known items
 
-    The answer is ranked by the cosine with b − a + c over unit vectors, 3CosAdd (Mikolov et al. 2013, "Linguistic
-    regularities in continuous space word representations"), among the candidates without a, b and c; equal cosines in
-    the order of rows, as in `EmbeddingSpace.analogy`. Not asked is what has no answer: d is a, b or c, is no
+    Answers are ranked by cosine with b − a + c over unit vectors (3CosAdd; Mikolov et al. 2013, "Linguistic
+    regularities in continuous space word representations"), among the candidates except a, b and c; equal cosines by
+    row, as in `EmbeddingSpace.analogy`. Questions without a valid answer are skipped: d is a, b or c or not a
     candidate, or one of the four has a zero vector.
 
-    n_questions         questions asked
-    n_pairs             pairs without a zero vector
-    hits@k              share of the questions whose answer d is among the first k
-    mrr                 mean of 1 / the place of d
-    chance              mean of k / the number of candidates a question has: hits@k of a random order
-    neighbour_hits@k    hits@k when c alone is asked for its neighbours, a and b left out as well: what is not above
-                        this is not the arithmetic's merit
-    by_kind             the same for each kind of pair
-
-    Values are NaN when there is no question. Raises InputError when rows or shapes do not fit.
+    Raises InputError when rows or shapes do not match, SettingError for k below 1.
     """
     if k < 1:
         raise SettingError(f"k must be at least 1, not {k}")
@@ -102,40 +123,43 @@ def analogy_quality(
     if len(ends) and (ends.min() < 0 or ends.max() >= n_items):
         raise InputError(f"a pair has a row outside the {n_items} items: it was made from another catalogue")
     directions = unit(vectors)
-    there = lengths(directions) > 0
-    usable = there[ends].all(axis=1)
+    nonzero = lengths(directions) > 0
+    usable = nonzero[ends].all(axis=1)
     kinds = np.array([pair.kind for pair in pairs], dtype=object)
-    asked = {kind: _ask(directions, ends[usable & (kinds == kind)], candidates) for kind in get_args(Kind)}
-    n_pairs = {kind: int((usable & (kinds == kind)).sum()) for kind in asked}
-    everything = _summary(np.concatenate(list(asked.values())), sum(n_pairs.values()), k)
-    return everything | {"by_kind": {kind: _summary(asked[kind], n_pairs[kind], k) for kind in asked}}
+    answers: dict[Kind, np.ndarray] = {
+        kind: _ask(directions, ends[usable & (kinds == kind)], candidates) for kind in get_args(Kind)
+    }
+    n_pairs = {kind: int((usable & (kinds == kind)).sum()) for kind in answers}
+    by_kind = {kind: Answers(**_summary(answers[kind], n_pairs[kind], k)) for kind in answers}
+    overall = _summary(np.concatenate(list(answers.values())), sum(n_pairs.values()), k)
+    return AnalogyQuality(**overall, by_kind=by_kind)
 
 
 def _years(catalog: Catalog) -> list[int]:
-    """Years, 0 where there is none."""
+    """Years, 0 where unknown."""
     return [int(year) for year in catalog.items["year"].fillna(0)]
 
 
-def _alike(some: set[str], others: set[str]) -> bool:
-    """Whether two movies share a genre, as far as it is known."""
+def _share_genre(some: set[str], others: set[str]) -> bool:
+    """Whether two movies share a genre; True if the genres of one are unknown."""
     return not some or not others or bool(some & others)
 
 
-def _best(merits: dict[int, Any]) -> set[int]:
-    """The row of the greatest merit, or all rows that share it."""
-    greatest = max(merits.values())
-    return {row for row, merit in merits.items() if merit == greatest}
+def _best(scores: dict[int, Any]) -> set[int]:
+    """The rows with the highest score."""
+    highest = max(scores.values())
+    return {row for row, score in scores.items() if score == highest}
 
 
 def _names(title: str) -> list[str]:
-    """What a movie is called: its title without brackets, and the titles in brackets."""
+    """The titles of a movie: its title without brackets, and the titles in brackets."""
     outside, _, inside = title.partition(" (")
     aliases = [_AKA.sub("", part.strip().rstrip(")").strip()) for part in inside.split("(")]
     return [article_first(name) for name in (outside, *aliases) if name]
 
 
 def _bases(name: str) -> set[str]:
-    """What stands before the 2 of a second part: "terminator" of "Terminator 2: Judgment Day"; mostly nothing."""
+    """The title before the 2 of a second part: "terminator" of "Terminator 2: Judgment Day"; usually empty."""
     openings = [name, *(name[: colon.start()].rstrip() for colon in re.finditer(":", name))]
     return {search_key(o[: match.start()]) for o in openings if (match := _SECOND_PART.search(o))} - {""}
 
@@ -161,7 +185,7 @@ def _sequels(catalog: Catalog) -> list[Pair]:
             else:
                 firsts |= {row for row in subtitled[base] if years[row] < years[second]}
         for first in firsts if len(firsts) == 1 else ():
-            if years[second] - years[first] <= SEQUEL_WITHIN and _alike(genres[first], genres[second]):
+            if years[second] - years[first] <= MAX_SEQUEL_GAP and _share_genre(genres[first], genres[second]):
                 seconds_of[first].add(second)
     pairs = []
     for first in sorted(seconds_of):
@@ -175,23 +199,24 @@ def _remakes(catalog: Catalog) -> list[Pair]:
     years, genres = _years(catalog), [set(names) for names in catalog.items["genres"]]
     called: defaultdict[tuple[str, int], list[int]] = defaultdict(list)
     for row, title in enumerate(catalog.items["title"]):
-        key, with_article = search_key(title), search_key(f"the {article_first(title)}")  # it takes off one article
+        key, with_article = search_key(title), search_key(f"the {article_first(title)}")  # it removes one article
         if years[row] and key:
-            called[(key, REMADE_AFTER) if " " in key else (with_article, ONE_WORD_REMADE_AFTER)].append(row)
+            called[(key, MIN_REMAKE_GAP) if " " in key else (with_article, MIN_ONE_WORD_REMAKE_GAP)].append(row)
     return [
         Pair(first, second, "remake")
         for (_, apart), rows in called.items()
-        if len(rows) <= MOST_OF_A_TITLE  # a title that many movies have names none of them
+        if len(rows) <= MAX_SAME_TITLE
         for first, second in permutations(rows, 2)
-        if years[second] - years[first] >= apart and _alike(genres[first], genres[second])
+        if years[second] - years[first] >= apart and _share_genre(genres[first], genres[second])
     ]
 
 
 def _ask(directions: np.ndarray | sp.csr_matrix, ends: np.ndarray, candidates: np.ndarray) -> np.ndarray:
-    """Questions of the pairs `ends` (n, 2): place of the answer, its place among c's neighbours, candidates left.
+    """Ask the questions of the pairs `ends` (n, 2).
 
-    Returns int64 (n_questions, 3). A goal's length does not change an order, so that a question ranks by
-    b·x − a·x + c·x: three rows of one product of all pairs with all candidates.
+    Returns int64 (n_questions, 3): rank of the answer, its rank among c's neighbours, number of candidates. The length
+    of b − a + c does not change the order, so a question ranks by b·x − a·x + c·x: three rows of one product of all
+    pairs with all candidates.
     """
     columns = np.flatnonzero(candidates)
     column_of = np.full(len(candidates), NONE)
@@ -200,7 +225,7 @@ def _ask(directions: np.ndarray | sp.csr_matrix, ends: np.ndarray, candidates: n
     c, d = ends.T
     found = [np.empty((0, 3), dtype=np.int64)]
     for p, (a, b) in enumerate(ends):
-        asked = np.flatnonzero(candidates[d] & (d != a) & (d != b) & (d != c))  # its own d is b: not asked
+        asked = np.flatnonzero(candidates[d] & (d != a) & (d != b) & (d != c))  # skips the pair itself: its d is b
         for block in row_blocks(len(asked), max(1, BLOCK_BYTES // (4 * max(1, len(columns))))):
             q = asked[block]
             answer = column_of[d[q]]
@@ -209,31 +234,35 @@ def _ask(directions: np.ndarray | sp.csr_matrix, ends: np.ndarray, candidates: n
             for item in (np.full(len(q), a), np.full(len(q), b), c[q]):
                 rows = np.flatnonzero(candidates[item])
                 near[rows, column_of[item[rows]]] = goal[rows, column_of[item[rows]]] = -np.inf
-            found.append(np.column_stack([_places(goal, answer), _places(near, answer), np.isfinite(goal).sum(axis=1)]))
+            found.append(np.column_stack([_ranks(goal, answer), _ranks(near, answer), np.isfinite(goal).sum(axis=1)]))
     return np.concatenate(found)
 
 
 def _product(some: np.ndarray | sp.csr_matrix, others: np.ndarray | sp.csr_matrix) -> np.ndarray:
-    """Dot products of rows, dense; float32 as in `EmbeddingSpace`, so that the last bits of float64 break no ties."""
+    """Dot products of rows, dense; float32 as in `EmbeddingSpace`, so that rounding of float64 does not break ties."""
     product = some @ others.T
     return (product.toarray() if sp.issparse(product) else product).astype(np.float32)
 
 
-def _places(scores: np.ndarray, wanted: np.ndarray) -> np.ndarray:
-    """The place, from 1, of the column `wanted` (n,) in each row of scores; equal scores in the order of columns."""
+def _ranks(scores: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+    """The rank, from 1, of the column `wanted` (n,) in each row of scores; equal scores in the order of columns."""
     own = np.take_along_axis(scores, wanted[:, None], axis=1)
     before = np.arange(scores.shape[1]) < wanted[:, None]
     return 1 + ((scores > own) | ((scores == own) & before)).sum(axis=1)
 
 
 def _summary(answers: np.ndarray, n_pairs: int, k: int) -> dict[str, Any]:
-    """Means over the questions that `_ask` answered."""
-    place, neighbour_place, n_left = answers.T
-    values = {
-        f"hits@{k}": place <= k,
-        "mrr": 1 / place,
-        "chance": np.minimum(1, k / n_left),
-        f"neighbour_hits@{k}": neighbour_place <= k,
+    """The fields of `Answers` from the questions that `_ask` answered."""
+    rank, neighbour_rank, n_candidates = answers.T
+
+    def mean(values: np.ndarray) -> float | None:
+        return known(values.mean()) if len(values) else None
+
+    return {
+        "n_questions": len(answers),
+        "n_pairs": n_pairs,
+        "hits": mean(rank <= k),
+        "mrr": mean(1 / rank),
+        "chance": mean(np.minimum(1, k / n_candidates)),
+        "neighbour_hits": mean(neighbour_rank <= k),
     }
-    means = {name: float(value.mean()) if len(answers) else np.nan for name, value in values.items()}
-    return {"n_questions": len(answers), "n_pairs": n_pairs} | means

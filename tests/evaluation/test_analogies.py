@@ -12,7 +12,7 @@ from recsys.errors import InputError, SettingError
 from recsys.evaluation.analogies import Pair, analogy_quality, title_pairs
 from recsys.space.embedding import EmbeddingSpace
 
-VALUES = ("hits@10", "mrr", "chance", "neighbour_hits@10")
+VALUES = ("hits", "mrr", "chance", "neighbour_hits")
 
 Movie = tuple[str, int | None] | tuple[str, int | None, str]
 
@@ -169,14 +169,14 @@ def test_quality_agrees_with_a_plain_loop(sparse: bool) -> None:
     given = sp.csr_matrix(vectors) if sparse else vectors
     result = analogy_quality(given, pairs, candidates)
     expected = asked_one_by_one(space, pairs, candidates)
-    assert result["n_questions"] == expected["n_questions"] > 50
-    assert [result[name] for name in VALUES] == pytest.approx([expected[name] for name in VALUES], abs=1e-12)
-    for kind, of_kind in result["by_kind"].items():
+    assert result.n_questions == expected["n_questions"] > 50
+    assert [getattr(result, name) for name in VALUES] == pytest.approx([expected[name] for name in VALUES], abs=1e-12)
+    for kind, of_kind in result.by_kind.items():
         expected = asked_one_by_one(space, [pair for pair in pairs if pair.kind == kind], candidates)
-        assert of_kind["n_questions"] == expected["n_questions"] > 0
-        assert [of_kind[name] for name in VALUES] == pytest.approx([expected[name] for name in VALUES], abs=1e-12)
-    assert result["n_pairs"] == sum(of_kind["n_pairs"] for of_kind in result["by_kind"].values())
-    assert result["n_pairs"] == sum(bool(vectors[p.first].any() and vectors[p.second].any()) for p in pairs)
+        assert of_kind.n_questions == expected["n_questions"] > 0
+        assert [getattr(of_kind, name) for name in VALUES] == pytest.approx([expected[name] for name in VALUES], abs=1e-12)
+    assert result.n_pairs == sum(of_kind.n_pairs for of_kind in result.by_kind.values())
+    assert result.n_pairs == sum(bool(vectors[p.first].any() and vectors[p.second].any()) for p in pairs)
 
 
 def test_equal_cosines_are_ranked_in_the_order_of_rows() -> None:
@@ -186,7 +186,7 @@ def test_equal_cosines_are_ranked_in_the_order_of_rows() -> None:
     everything = np.ones(len(vectors), dtype=bool)
     # Asked the other way round, (2, d) to (0, ?), the answer is row 1 each time: only the place of d differs.
     reciprocal = [
-        analogy_quality(vectors, [Pair(0, 1, "sequel"), Pair(2, d, "sequel")], everything)["mrr"] for d in range(3, 10)
+        analogy_quality(vectors, [Pair(0, 1, "sequel"), Pair(2, d, "sequel")], everything).mrr for d in range(3, 10)
     ]
     assert 2 * (reciprocal[0] - np.array(reciprocal)) == pytest.approx(1 - 1 / np.arange(1, 8))
 
@@ -194,7 +194,7 @@ def test_equal_cosines_are_ranked_in_the_order_of_rows() -> None:
 def test_more_places_than_candidates() -> None:
     vectors, pairs = drawn(80, 6, 6)
     result = analogy_quality(vectors, pairs, np.ones(80, dtype=bool), k=100)
-    assert result["hits@100"] == result["neighbour_hits@100"] == result["chance"] == 1
+    assert result.hits == result.neighbour_hits == result.chance == 1
 
 
 def test_a_space_made_of_analogies_is_solved_and_a_shuffled_one_is_not() -> None:
@@ -209,16 +209,16 @@ def test_a_space_made_of_analogies_is_solved_and_a_shuffled_one_is_not() -> None
     pairs = [Pair(at, n_pairs + at, "sequel") for at in range(n_pairs)]
     everything = np.ones(len(vectors), dtype=bool)
     solved = analogy_quality(vectors, pairs, everything)
-    assert solved["n_questions"] == n_pairs * (n_pairs - 1)
-    assert solved["hits@10"] == solved["mrr"] == 1
-    assert solved["neighbour_hits@10"] == 0  # it was the arithmetic
-    assert solved["chance"] == pytest.approx(10 / (len(vectors) - 3))
-    assert solved["by_kind"]["remake"]["n_questions"] == 0
+    assert solved.n_questions == n_pairs * (n_pairs - 1)
+    assert solved.hits == solved.mrr == 1
+    assert solved.neighbour_hits == 0  # it was the arithmetic
+    assert solved.chance == pytest.approx(10 / (len(vectors) - 3))
+    assert solved.by_kind["remake"].n_questions == 0
 
     shuffled = [analogy_quality(rng.permutation(vectors), pairs, everything) for _ in range(100)]
-    for name in ("hits@10", "neighbour_hits@10"):
-        hits = np.array([result[name] for result in shuffled])
-        assert abs(hits.mean() - solved["chance"]) < 3 * hits.std() / np.sqrt(len(hits)) < 0.01
+    for name in ("hits", "neighbour_hits"):
+        hits = np.array([getattr(result, name) for result in shuffled])
+        assert abs(hits.mean() - solved.chance) < 3 * hits.std() / np.sqrt(len(hits)) < 0.01
 
 
 def test_nothing_to_ask() -> None:
@@ -234,10 +234,10 @@ def test_nothing_to_ask() -> None:
         # d is c, a or b of every question
         analogy_quality(vectors, [Pair(0, 1, "sequel"), Pair(2, 1, "sequel")], everything),
     ):
-        for part in (result, *result["by_kind"].values()):
-            assert part["n_questions"] == 0
-            assert all(np.isnan(part[name]) for name in VALUES)
-    assert analogy_quality(vectors, lone, everything)["n_pairs"] == 2
+        for part in (result, *result.by_kind.values()):
+            assert part.n_questions == 0
+            assert all(getattr(part, name) is None for name in VALUES)
+    assert analogy_quality(vectors, lone, everything).n_pairs == 2
 
 
 def test_what_does_not_fit_is_refused() -> None:
