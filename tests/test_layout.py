@@ -32,7 +32,8 @@ LAYOUT: dict[str, tuple[str, ...]] = {
     ),
     "recommend": ("topn", "reasons", "steer", "rerank", "compare"),
     "evaluation": (
-        "serialization", "ranking", "evaluate", "tune", "embedding", "analogies", "stability", "report", "significance",
+        "serialization", "ranking", "evaluate", "tune", "vectors", "retrieval", "linear_probes", "clusters", "shape",
+        "divergence", "baselines", "analogies", "stability", "report", "significance",
     ),
     "plots": ("escape", "colours", "dimensions", "quality", "overlap", "data", "map", "picture", "report"),
     "store": ("files", "parts", "prepared", "models", "space", "measurements"),

@@ -274,21 +274,21 @@ def show_report(done: MeasuredSpace) -> None:
     """The main measures of each representation, and where the full report is."""
     report = done.report
     shown = table(
-        f"Evaluated on {report['judged_items']:,} well-known movies",
+        f"Evaluated on {report.evaluated_items:,} well-known movies",
         "", "same genre@10", "(chance)", "genre AUC", "decade AUC", "mean rating R²", "analogies@10",
     )  # fmt: skip
     for column in shown.columns[1:]:
         column.justify = "right"
-    for name, row in report["representations"].items():
-        found, analogies = row["genre_retrieval"], row["analogies"]
-        values = (found["precision"], found["chance"], row["genre_auc"], row["decade_auc"], row["mean_rating_r2"])
-        cells = ["–" if value is None else f"{value:.3f}" for value in (*values, analogies["hits@10"])]
+    for name, row in report.representations.items():
+        found = row.genre_retrieval
+        values = (found.precision, found.chance, row.genre_auc, row.decade_auc, row.mean_rating_r2, row.analogies.hits)
+        cells = ["–" if value is None else f"{value:.3f}" for value in values]
         for at, measure in ((0, "genre_retrieval"), (2, "genre_auc"), (5, "analogies")):
-            if measure in row["told"]:
+            if measure in row.given:
                 cells[at] = f"[dim]\\[{cells[at]}][/dim]"
-        shown.add_row(escape(name), *cells, style="bold" if name == report["model"] else None)
+        shown.add_row(escape(name), *cells, style="bold" if name == report.model else None)
     print_table(shown)
     print_line("In brackets: the representation is built from the answer.")
-    curve = ", ".join(f"{row['n_factors']}: {row['ndcg@10']:.3f}" for row in report["dimensions"])
+    curve = ", ".join(f"{row.n_factors}: {row.ndcg:.3f}" for row in report.dimensions)
     print_line(f"nDCG@10 by dimensions: {curve}")
     print_line(f"page: {done.page}\nnumbers: {done.numbers}")

@@ -330,7 +330,7 @@ def by_dimension(
         learner = model.learner.replace(n_factors=d)
         trained = learner.fit(Dataset(split.train, model.catalog), model.weighting.settings)
         quality = rank_quality(trained, split, (10,), auc=False, n_threads=n_threads, seed=seed)
-        ndcg = quality.summary.set_index("metric").loc["ndcg@10"]
+        ndcg = quality.summary.set_index("metric").to_dict("index")["ndcg@10"]
         rows.append(
             DimensionQuality(
                 n_factors=d,

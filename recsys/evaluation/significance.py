@@ -9,22 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from recsys.evaluation.evaluate import ActivityGroup, EvaluatedModel, Interval
-
-SCORES = {
-    "genre_retrieval": "precision",
-    "tag_retrieval": "precision",
-    "genre_auc": None,
-    "decade_auc": None,
-    "mean_rating_r2": None,
-    "clusters": "nmi",
-    "analogies": "hits@10",
-}
-"""Measures of a representation that are better when greater, and the number that counts where there are several."""
+from recsys.evaluation.report import DimensionQuality, Representation
 
 MIN_USERS = 30
 """With fewer evaluated users no model is called better: intervals from so few users are themselves unreliable."""
@@ -66,27 +56,41 @@ def gain_by_group(ours: Sequence[ActivityGroup], theirs: Sequence[ActivityGroup]
     return pd.Series([mine.mean - other.mean for mine, other in zip(ours, theirs, strict=True)], dtype=float)
 
 
+def gain_by_dimension(rows: Sequence[DimensionQuality]) -> pd.DataFrame:
+    """Gain in nDCG@10 from added dimensions: columns before, after, gain, each (gain per added dimension).
+
+    rows  in ascending order of the number of dimensions
+    """
+    n, quality = [row.n_factors for row in rows], np.array([row.ndcg for row in rows], dtype=np.float64)
+    table = pd.DataFrame({"before": n[:-1], "after": n[1:], "gain": np.diff(quality)})
+    return table.assign(each=table["gain"] / (table["after"] - table["before"]))
+
+
+def best_dimensions(rows: Sequence[DimensionQuality]) -> tuple[int, tuple[int, ...]]:
+    """The number of dimensions with the highest mean nDCG@10, and the others whose intervals overlap with its own, in
+    the order of the rows: none of them is shown to be worse. Needs at least one row."""
+    best = max(rows, key=lambda row: row.ndcg)
+    overlapping = (row.n_factors for row in rows if row is not best and row.high >= best.low)
+    return best.n_factors, tuple(overlapping)
+
+
+def best_representations(representations: Mapping[str, Representation]) -> dict[str, set[str]]:
+    """For each measure of `Representation.main_values`, the names of the best representations.
+
+    Ties to three digits count as equal. Representations that were given the answers of a measure are excluded from it.
+    """
+    best: dict[str, set[str]] = {}
+    for measure in next(iter(representations.values())).main_values:
+        values = {
+            name: round(value, 3)
+            for name, row in representations.items()
+            if measure not in row.given and (value := row.main_values[measure]) is not None
+        }
+        best[measure] = {name for name, value in values.items() if value == max(values.values())}
+    return best
+
+
 def _bounds(value: Interval) -> tuple[float, float]:
     if value.low is None or value.high is None:
         raise ValueError("a metric without intervals cannot be compared")
     return value.low, value.high
-
-
-def value_of(row: Mapping[str, Any], measure: str) -> float | None:
-    """The number that counts of one measure of a representation; None where it could not be measured."""
-    found, key = row[measure], SCORES.get(measure)
-    return found if key is None or found is None else found[key]
-
-
-def best_representations(representations: Mapping[str, Mapping[str, Any]]) -> dict[str, set[str]]:
-    """For each measure of `SCORES`, who is best (to three digits, so there may be several) among the representations
-    that were not told the answers beforehand."""
-    best = {}
-    for measure in SCORES:
-        values = {
-            name: round(value, 3)
-            for name, row in representations.items()
-            if measure not in row["told"] and (value := value_of(row, measure)) is not None
-        }
-        best[measure] = {name for name, value in values.items() if value == max(values.values())}
-    return best

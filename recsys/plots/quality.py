@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
 
 from recsys.evaluation.evaluate import ActivityGroup
+from recsys.evaluation.report import DimensionQuality
 from recsys.plots.colours import COLOURS, OTHER_COLOUR
 from recsys.plots.escape import hover
 
@@ -117,7 +117,7 @@ def bars_by_popularity(shares: Mapping[str, Sequence[float]], parts: Sequence[st
 
 
 def dimension_curve(
-    rows: Sequence[Mapping[str, Any]],
+    rows: Sequence[DimensionQuality],
     chosen: int | None = None,
     *,
     across: str = "dimensions",
@@ -126,10 +126,10 @@ def dimension_curve(
 ) -> go.Figure:
     """Quality against the number of dimensions, with 95 % intervals.
 
-    rows    as `embedding_report` gives them under "dimensions": n_factors, ndcg@10, low, high
-    chosen  the number that this model has, marked and called `here`
+    rows    in ascending order of the number of dimensions
+    chosen  the number of dimensions of this model, marked with the label `here`
     """
-    numbers, means = [row["n_factors"] for row in rows], [row["ndcg@10"] for row in rows]
+    numbers, means = [row.n_factors for row in rows], [row.ndcg for row in rows]
     figure = go.Figure()
     if chosen is not None and numbers:
         figure.add_vline(x=chosen, line={"color": OTHER_COLOUR, "dash": "dot", "width": 2})
@@ -142,10 +142,10 @@ def dimension_curve(
         line={"color": OURS, "width": 3}, marker={"symbol": "circle", "size": 9},
         error_y={
             "type": "data", "symmetric": False, "color": OURS, "thickness": 1.5, "width": 4,
-            "array": [_apart(row["high"], row["ndcg@10"]) for row in rows],
-            "arrayminus": [_apart(row["ndcg@10"], row["low"]) for row in rows],
+            "array": [row.high - row.ndcg for row in rows],
+            "arrayminus": [row.ndcg - row.low for row in rows],
         },
-        customdata=[[row["low"], row["high"]] for row in rows],
+        customdata=[[row.low, row.high] for row in rows],
         hovertemplate=f"%{{x}} {hover(across)}: %{{y:.3f}} (%{{customdata[0]:.3f}} … %{{customdata[1]:.3f}})"
         "<extra></extra>",
     )  # fmt: skip
@@ -178,7 +178,3 @@ def _label(dot: Dot) -> str:
 
 def _bold(label: str, ours: str) -> str:
     return f"<b>{hover(label)}</b>" if label == ours else hover(label)
-
-
-def _apart(one: float | None, other: float | None) -> float:
-    return 0.0 if one is None or other is None else one - other

@@ -1,17 +1,19 @@
-"""The embedding report as one HTML page that opens without a network. Takes the plain values of the report, and shows
-them.
+"""The embedding report as one HTML page that works offline.
 
-Everything from outside, titles and names of models, is escaped; no number is computed here.
+Text from outside, such as titles and model names, is escaped. Computes no measures.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import plotly.graph_objects as go
 from plotly.offline import get_plotlyjs
 
+from recsys.evaluation.baselines import RANDOM, RATINGS_PCA
+from recsys.evaluation.report import EmbeddingReport, Representation
 from recsys.plots.escape import cell, hover
 
 OURS, OTHER, CIRCULAR, CHANCE = "#0072b2", "#8c8c8c", "#d8d8d8", "#d55e00"
@@ -26,192 +28,211 @@ p, li { max-width: 75ch; } .soft, caption, small { color: var(--soft); }
 .wide { overflow-x: auto; } table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: .9rem; }
 th, td { padding: .3rem .6rem; border-bottom: 1px solid var(--line); text-align: right; vertical-align: top; }
 th { font-weight: 600; } th:first-child, td:first-child, td.words, th.words { text-align: left; }
-tr.ours td { background: var(--mark); font-weight: 600; } td.told { color: var(--soft); font-weight: 400; }
+tr.ours td { background: var(--mark); font-weight: 600; } td.given { color: var(--soft); font-weight: 400; }
 .figure { margin: .5rem 0; overflow-x: auto; }
 .figure .js-plotly-plot:not(#figure-map) .main-svg text { fill: var(--soft) !important; }
 """
 
 
+@dataclass(frozen=True)
+class AxisEnds:
+    """A named axis with the titles of movies at its ends."""
+
+    name: str
+    low: str
+    high: str
+    low_movies: tuple[str, ...]
+    high_movies: tuple[str, ...]
+
+
 def report_page(
-    report: Mapping[str, Any],
+    report: EmbeddingReport,
     *,
-    axes: Sequence[Mapping[str, Any]] = (),
+    axes: Sequence[AxisEnds] = (),
     map_figure: go.Figure | None = None,
     map_note: str = "",
 ) -> str:
-    """The page, UTF-8 text of some five megabytes, of which the plotting library is nearly all.
+    """The page as UTF-8 text, about five megabytes, nearly all of it the plotting library.
 
-    report  as `embedding_report` gives it
-    axes    named axes with their ends: name, low, high, is_valid, low_movies, high_movies
+    axes        the axes with a verified name
+    map_figure  a map of the items, such as `map_picture` makes, with a note below its heading
     """
-    model, data = report["model"], report["data"]
+    data = report.data
+    settings = ", ".join(f"{name}={value}" for name, value in report.hyperparameters.items())
     sections = [
-        f"<h1>Embedding report: {cell(data.get('name', 'a data set'))}, {cell(model)}</h1>",
+        f"<h1>Embedding report: {cell(data.get('name', 'unnamed data'))}, {cell(report.model)}</h1>",
         f"<p class=soft>{_count(data, 'n_items', 'movies')}, {_count(data, 'n_users', 'users')}, "
-        f"{_count(data, 'n_ratings', 'ratings')}; judged by the {report['judged_items']:,} movies with twenty ratings "
-        f"or more. {cell(', '.join(f'{k}={v}' for k, v in report['hyperparameters'].items()))}</p>",
-        _at_a_glance(report),
+        f"{_count(data, 'n_ratings', 'ratings')}; evaluated on the {report.evaluated_items:,} movies with at least 20 "
+        f"ratings. {cell(settings)}</p>",
+        _summary(report),
         _section(
-            "Beside representations that need no learning",
-            "One row a representation, all measured alike by cosine. Struck out: what the representation was told "
-            "beforehand, so that the number proves nothing. Retrieval: share of a movie's ten nearest that share a "
-            "genre "
-            "(a tag) with it; in brackets the same for random movies as popular as these. Probes: AUC of a linear "
-            "probe "
-            "on movies it has not seen, and how much of the mean rating's variance it explains (R²). Clusters: 18 by "
-            "k-means; silhouette, and mutual information with the rarest genre (in brackets with shuffled labels). "
-            "Analogies: sequels and remakes found among ten answers (in brackets by the third movie's neighbours "
+            "Comparison with representations that need no training",
+            "One row per representation, all measured the same way, by cosine. Struck out: the answer is part of the "
+            "representation, so the number proves nothing. Retrieval: the share of a movie's ten nearest neighbours "
+            "that have a genre (a tag) in common with it; in parentheses, the same for random movies of similar "
+            "popularity. Probes: AUC of a linear probe on held-out movies, and the share of the variance of mean "
+            "ratings that it explains (R²). Clusters: 18 k-means clusters; their silhouette, and their mutual "
+            "information with the rarest genre of each movie (in parentheses, with shuffled labels). Analogies: the "
+            "share of sequels and remakes found in the top ten (in parentheses, with the third movie's neighbours "
             "alone).",
             _table_of_representations(report),
         ),
         _figure("retrieval", _retrieval(report)),
         _section(
-            "What the space knows of genres",
-            "AUC of a linear probe on movies it has not seen: ½ is a coin, 1 is perfect.",
+            "Genres",
+            "AUC of a linear probe on held-out movies: 0.5 is chance, 1 is perfect.",
             _figure("genres", _genres(report)),
         ),
-        _section(
-            "What each dimension adds",
-            "The model trained anew with d dimensions on four fifths of each user's ratings. Left: nDCG@10 on the "
-            "hidden fifth, with its 95 % interval over users. Right: the share of the 0/1 matrix that the scores leave "
-            "unexplained, |P − XYᵀ|² / |P|², and the least that any d dimensions leave (truncated SVD).",
-            _figure("dimensions", _dimensions(report)),
-        ),
-        _stability(report),
-        _divergence(report),
     ]
+    if report.dimensions:
+        sections.append(
+            _section(
+                "Quality by number of dimensions",
+                "The model retrained with d dimensions on 80% of each user's ratings. Left: nDCG@10 on the held-out "
+                "ratings, with 95% intervals over users. Right: the share of the 0/1 matrix that the scores leave "
+                "unexplained, |P − XYᵀ|² / |P|², and the lowest share that is possible with d dimensions (truncated "
+                "SVD).",
+                _figure("dimensions", _dimensions(report)),
+            )
+        )
+    sections += [_stability(report), _divergence(report)]
     if axes:
         sections.append(_axes(axes))
     if map_figure is not None:
-        sections.append(_section("The map", map_note, _figure("map", map_figure)))
+        sections.append(_section("Map", map_note, _figure("map", map_figure)))
     body = "\n".join(sections)
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>Embedding report: {cell(model)}</title>\n<style>{STYLE}</style>\n"
+        f"<title>Embedding report: {cell(report.model)}</title>\n<style>{STYLE}</style>\n"
         f"<script>{get_plotlyjs()}</script>\n</head>\n<body>\n{body}\n</body>\n</html>\n"
     )
 
 
-def _at_a_glance(report: Mapping[str, Any]) -> str:
+def _summary(report: EmbeddingReport) -> str:
     """The main findings in sentences."""
-    ours = report["representations"][report["model"]]
-    retrieval, analogies, seeds = ours["genre_retrieval"], ours["analogies"], report["seeds"]
+    own, seeds = report.own, report.seeds
+    retrieval, analogies = own.genre_retrieval, own.analogies
     lines = [
-        f"{_percent(retrieval['precision'])} of a movie's ten nearest share a genre with it; of random movies as "
-        f"popular, {_percent(retrieval['chance'])} do.",
-        f"A straight line through the space tells a genre with AUC {_number(ours['genre_auc'])}, a decade with "
-        f"{_number(ours['decade_auc'])}, on movies not seen.",
-        f"The vectors fill {_number(ours['effective_rank'], 1)} of {ours['dimensions']} dimensions (effective rank).",
+        f"{_percent(retrieval.precision)} of a movie's ten nearest neighbours share a genre with it; of random movies "
+        f"of similar popularity, {_percent(retrieval.chance)} do.",
+        f"A linear probe predicts a genre with AUC {_number(own.genre_auc)} and a decade with AUC "
+        f"{_number(own.decade_auc)}, on held-out movies.",
+        f"The vectors use {_number(own.effective_rank, 1)} of {own.dimensions} dimensions (effective rank).",
     ]
-    if analogies["n_questions"]:
+    if analogies.n_questions:
         lines.append(
-            f"“Toy Story is to Toy Story 2 as … is to ?”: {_percent(analogies['hits@10'])} of "
-            f"{analogies['n_questions']:,} such questions have the answer among ten, by the third movie's neighbours "
-            f"alone {_percent(analogies['neighbour_hits@10'])}, by chance {_percent(analogies['chance'], 1)}."
+            f"“Toy Story is to Toy Story 2 as … is to ?”: for {_percent(analogies.hits)} of {analogies.n_questions:,} "
+            f"such questions the answer is in the top ten; with the third movie's neighbours alone, for "
+            f"{_percent(analogies.neighbour_hits)}; by chance, for {_percent(analogies.chance, 1)}."
         )
-    if seeds["n"]:
+    if seeds.n:
         lines.append(
-            f"Trained with another seed, {_percent(seeds['overlap@10'])} of the ten nearest stay (chance: "
-            f"{_percent(seeds['chance_overlap@10'], 1)})."
+            f"With another seed, {_percent(seeds.overlap)} of a movie's ten nearest neighbours stay the same (between "
+            f"random vectors: {_percent(seeds.chance_overlap, 1)})."
         )
     return "<ul>" + "".join(f"<li>{cell(line)}</li>" for line in lines) + "</ul>"
 
 
-def _table_of_representations(report: Mapping[str, Any]) -> str:
-    has_tags = any(row["tag_retrieval"] for row in report["representations"].values())
+def _table_of_representations(report: EmbeddingReport) -> str:
+    has_tags = any(row.tag_retrieval is not None for row in report.representations.values())
     heads = ["representation", "dim.", "same genre", *(["same tag"] if has_tags else []), "genre AUC", "decade AUC"]
     heads += ["mean rating R²", "silhouette", "NMI genre", "analogies", "eff. rank", "isotropy"]
     rows = ["<tr>" + "".join(f"<th>{cell(head)}</th>" for head in heads) + "</tr>"]
-    for name, row in report["representations"].items():
-        told = row["told"]
-
-        def one(value: str, measure: str = "", told: Sequence[str] = told) -> str:
-            number, beside, chance = value.partition(" <small>")
-            return f"<td class=told><s>{number}</s>{beside}{chance}</td>" if measure in told else f"<td>{value}</td>"
-
-        tags = one(_beside(row["tag_retrieval"], "precision", "chance"), "tag_retrieval") if has_tags else ""
-        clusters = row["clusters"]
-        cells = [
-            f"<td class=words>{cell(name)}</td>",
-            one(f"{row['dimensions']:,}"),
-            one(_beside(row["genre_retrieval"], "precision", "chance"), "genre_retrieval"),
-            tags,
-            one(_number(row["genre_auc"]), "genre_auc"),
-            one(_number(row["decade_auc"])),
-            one(_number(row["mean_rating_r2"], 2)),
-            one(_number(clusters["silhouette"], 2), "clusters"),
-            one(_beside(clusters, "nmi", "chance_nmi", 2), "clusters"),
-            one(_beside(row["analogies"], "hits@10", "neighbour_hits@10", 2), "analogies"),
-            one(_number(row["effective_rank"], 0)),
-            one(_number(row["isotropy"], 2)),
-        ]
-        kind = " class=ours" if name == report["model"] else ""
-        rows.append(f"<tr{kind}>{''.join(cells)}</tr>")
+    for name, row in report.representations.items():
+        kind = " class=ours" if name == report.model else ""
+        rows.append(f"<tr{kind}><td class=words>{cell(name)}</td>{''.join(_cells(row, has_tags))}</tr>")
     return f"<div class=wide><table>{''.join(rows)}</table></div>"
 
 
-def _retrieval(report: Mapping[str, Any]) -> go.Figure:
-    rows = report["representations"]
+def _cells(row: Representation, has_tags: bool) -> list[str]:
+    """The numbers of a representation as table cells; those whose answers it was given are struck out."""
+
+    def one(value: str, measure: str = "") -> str:
+        number, small, chance = value.partition(" <small>")
+        return f"<td class=given><s>{number}</s>{small}{chance}</td>" if measure in row.given else f"<td>{value}</td>"
+
+    genres, tags, clusters, analogies = row.genre_retrieval, row.tag_retrieval, row.clusters, row.analogies
+    tag_cell = "–" if tags is None else _with_chance(tags.precision, tags.chance)
+    return [
+        one(f"{row.dimensions:,}"),
+        one(_with_chance(genres.precision, genres.chance), "genre_retrieval"),
+        *([one(tag_cell, "tag_retrieval")] if has_tags else []),
+        one(_number(row.genre_auc), "genre_auc"),
+        one(_number(row.decade_auc)),
+        one(_number(row.mean_rating_r2, 2)),
+        one(_number(clusters.silhouette, 2), "clusters"),
+        one(_with_chance(clusters.nmi, clusters.chance_nmi, 2), "clusters"),
+        one(_with_chance(analogies.hits, analogies.neighbour_hits, 2), "analogies"),
+        one(_number(row.effective_rank, 0)),
+        one(_number(row.isotropy, 2)),
+    ]
+
+
+def _retrieval(report: EmbeddingReport) -> go.Figure:
+    rows = report.representations
     names = list(rows)[::-1]
-    values = [rows[name]["genre_retrieval"]["precision"] for name in names]
-    chance = [rows[name]["genre_retrieval"]["chance"] for name in names]
+    values = [rows[name].genre_retrieval.precision for name in names]
+    chance = [rows[name].genre_retrieval.chance for name in names]
     colours = [
-        OURS if name == report["model"] else CIRCULAR if "genre_retrieval" in rows[name]["told"] else OTHER
-        for name in names
+        OURS if name == report.model else CIRCULAR if "genre_retrieval" in rows[name].given else OTHER for name in names
     ]
     labels = [hover(name) for name in names]
     figure = go.Figure()
     figure.add_bar(
-        x=values, y=labels, orientation="h", marker_color=colours, name="ten nearest",
+        x=values, y=labels, orientation="h", marker_color=colours, name="nearest neighbours",
         text=[_number(value) for value in values], textposition="outside", cliponaxis=False, showlegend=False,
         hovertemplate="%{y}: %{x:.3f}<extra></extra>",
     )  # fmt: skip
     figure.add_scatter(
-        x=chance, y=labels, mode="markers", name="random movies as popular",
+        x=chance, y=labels, mode="markers", name="random movies of similar popularity",
         marker={"symbol": "line-ns", "size": 18, "line": {"width": 3, "color": CHANCE}},
         hovertemplate="chance: %{x:.3f}<extra></extra>",
     )  # fmt: skip
-    figure.update_xaxes(range=[0, 1.08], title="share of the ten nearest")
-    return _dressed(figure, 330)
+    figure.update_xaxes(range=[0, 1.08], title="share of neighbours with the same genre")
+    return _styled(figure, 330)
 
 
-def _genres(report: Mapping[str, Any]) -> go.Figure:
-    names = [report["model"], "ratings (PCA)", "random"]
-    rows = report["representations"]
-    ours = rows[report["model"]]["genre_auc_of"]
-    order = sorted((g for g in ours if ours[g] is not None), key=lambda g: -ours[g])
+def _genres(report: EmbeddingReport) -> go.Figure:
+    rows = report.representations
+    own = report.own.genre_auc_of
+    order = [genre for genre, _ in sorted(((g, a) for g, a in own.items() if a is not None), key=lambda x: -x[1])]
     figure = go.Figure()
-    for name, symbol, colour in zip(
-        names, ("circle", "diamond-open", "x-thin-open"), (OURS, OTHER, CHANCE), strict=True
-    ):
-        areas = rows[name]["genre_auc_of"]
+    for name, symbol, colour in (
+        (report.model, "circle", OURS), (RATINGS_PCA, "diamond-open", OTHER), (RANDOM, "x-thin-open", CHANCE),
+    ):  # fmt: skip
+        if name not in rows:  # vectors without ratings
+            continue
+        areas = rows[name].genre_auc_of
         figure.add_scatter(
             x=[hover(g) for g in order], y=[areas.get(g) for g in order], mode="markers", name=hover(name),
             marker={"symbol": symbol, "size": 10, "color": colour, "line": {"width": 2}},
             hovertemplate="%{x}: %{y:.3f}<extra></extra>",
         )  # fmt: skip
     figure.update_yaxes(title="held-out AUC")
-    return _dressed(figure, 380)
+    return _styled(figure, 380)
 
 
-def _dimensions(report: Mapping[str, Any]) -> go.Figure:
-    rows = report["dimensions"]
-    d = [row["n_factors"] for row in rows]
+def _dimensions(report: EmbeddingReport) -> go.Figure:
+    rows = report.dimensions
+    d = [row.n_factors for row in rows]
     figure = go.Figure()
     figure.add_scatter(
-        x=d, y=[row["ndcg@10"] for row in rows], mode="lines+markers", name="nDCG@10", marker={"size": 8},
+        x=d, y=[row.ndcg for row in rows], mode="lines+markers", name="nDCG@10", marker={"size": 8},
         line={"color": OURS, "width": 3},
         error_y={
             "type": "data", "symmetric": False, "color": OURS, "thickness": 1,
-            "array": [row["high"] - row["ndcg@10"] for row in rows],
-            "arrayminus": [row["ndcg@10"] - row["low"] for row in rows],
+            "array": [row.high - row.ndcg for row in rows],
+            "arrayminus": [row.ndcg - row.low for row in rows],
         },
     )  # fmt: skip
-    for key, name, dash in (("error", "unexplained", "solid"), ("least_error", "least possible", "dot")):
+    for errors, name, colour, dash in (
+        ([row.error for row in rows], "unexplained", CHANCE, "solid"),
+        ([row.least_error for row in rows], "lowest possible", OTHER, "dot"),
+    ):
         figure.add_scatter(
-            x=d, y=[row[key] for row in rows], mode="lines+markers", name=name, xaxis="x2", yaxis="y2",
-            line={"color": CHANCE if key == "error" else OTHER, "dash": dash},
+            x=d, y=errors, mode="lines+markers", name=name, xaxis="x2", yaxis="y2",
+            line={"color": colour, "dash": dash},
         )  # fmt: skip
     ticks = {"type": "log", "tickvals": d, "ticktext": [str(n) for n in d], "title": {"text": "dimensions"}}
     figure.update_layout(
@@ -220,62 +241,63 @@ def _dimensions(report: Mapping[str, Any]) -> go.Figure:
         yaxis={"title": {"text": "nDCG@10"}, "rangemode": "tozero"},
         yaxis2={"title": {"text": "share"}, "rangemode": "tozero", "anchor": "x2"},
     )
-    return _dressed(figure, 380)
+    return _styled(figure, 380)
 
 
-def _stability(report: Mapping[str, Any]) -> str:
-    seeds = report["seeds"]
-    if not seeds["n"]:
+def _stability(report: EmbeddingReport) -> str:
+    seeds = report.seeds
+    if not seeds.n:
         return ""
     return _section(
-        "What stays when only the seed changes",
-        f"Models trained anew: {seeds['n']}. Overlap: share of a movie's ten nearest that stay. CKA: likeness of the "
-        "whole layout, whatever its turn; 1 is the same (Kornblith et al. 2019).",
+        "Stability across seeds",
+        f"Models retrained with another seed: {seeds.n}. Overlap: the share of a movie's ten nearest neighbours that "
+        "stay the same. CKA: similarity of all item vectors up to rotation; 1 is identical (Kornblith et al. 2019).",
         _pairs(
-            ("overlap@10, mean", _number(seeds["overlap@10"])),
-            ("overlap@10, least", _number(seeds["least_overlap@10"])),
-            ("overlap@10 with random vectors", _number(seeds["chance_overlap@10"])),
-            ("CKA, mean", _number(seeds["cka"], 4)),
-            ("CKA, least", _number(seeds["least_cka"], 4)),
+            ("overlap@10, mean", _number(seeds.overlap)),
+            ("overlap@10, minimum", _number(seeds.least_overlap)),
+            ("overlap@10 with random vectors", _number(seeds.chance_overlap)),
+            ("CKA, mean", _number(seeds.cka, 4)),
+            ("CKA, minimum", _number(seeds.least_cka, 4)),
         ),
     )
 
 
-def _divergence(report: Mapping[str, Any]) -> str:
-    found = report["divergence"]
+def _divergence(report: EmbeddingReport) -> str:
+    found = report.divergence
     return _section(
-        "Do users and movies lie in the same region?",
-        "Directions on their first eight principal components, in nats. KL by distances to the fifth neighbour (Wang, "
-        "Kulkarni & Verdú 2009); JS by a vote of thirty neighbours, at most ln 2 = .693. The control halves the same "
-        "points at random: it must be near 0. Users point where many movies are liked, so the two need not agree.",
+        "Distributions of users and movies",
+        "Directions on their first eight principal components, in nats. KL divergence from distances to the fifth "
+        "neighbour (Wang, Kulkarni & Verdú 2009); Jensen–Shannon divergence (JS) from a vote of thirty neighbours, at "
+        "most ln 2 = 0.693. The control splits the same points at random and must be near 0. User vectors point "
+        "towards many liked movies, so the two distributions need not match.",
         _pairs(
-            ("KL(users ‖ movies)", _number(found["users ‖ items"], 2)),
-            ("KL(movies ‖ users)", _number(found["items ‖ users"], 2)),
-            ("JS", _number(found["js"])),
-            ("JS, control", _number(found["js_control"])),
+            ("KL(users ‖ movies)", _number(found.kl_ab, 2)),
+            ("KL(movies ‖ users)", _number(found.kl_ba, 2)),
+            ("JS", _number(found.js)),
+            ("JS, control", _number(found.js_control)),
         ),
     )
 
 
-def _axes(axes: Sequence[Mapping[str, Any]]) -> str:
+def _axes(axes: Sequence[AxisEnds]) -> str:
     rows = ["<tr><th>axis</th><th class=words>low end</th><th class=words>high end</th></tr>"]
     for axis in axes:
         ends = [
-            f"<td class=words><b>{cell(axis[end])}</b><br><small>{cell(', '.join(axis[f'{end}_movies']))}</small></td>"
-            for end in ("low", "high")
+            f"<td class=words><b>{cell(name)}</b><br><small>{cell(', '.join(movies))}</small></td>"
+            for name, movies in ((axis.low, axis.low_movies), (axis.high, axis.high_movies))
         ]
-        rows.append(f"<tr><td>{cell(axis['name'])}</td>{''.join(ends)}</tr>")
+        rows.append(f"<tr><td>{cell(axis.name)}</td>{''.join(ends)}</tr>")
     return _section(
-        "Axes with true names",
-        "First the axes that were asked for and that the space knows: a probe orders movies it has not seen. Then the "
-        "discovered ones whose ends carry a name that held on movies set aside, and that come back when the model is "
-        "trained on other users.",
+        "Axes with verified names",
+        "First, the requested axes that exist in this space: a probe orders held-out movies correctly. Then, the "
+        "discovered axes with a name that holds for held-out movies and that reappear when the model is trained on "
+        "other users.",
         f"<div class=wide><table>{''.join(rows)}</table></div>",
     )
 
 
-def _section(title: str, words: str, content: str) -> str:
-    return f"<h2>{cell(title)}</h2>\n<p>{cell(words)}</p>\n{content}"
+def _section(title: str, text: str, content: str) -> str:
+    return f"<h2>{cell(title)}</h2>\n<p>{cell(text)}</p>\n{content}"
 
 
 def _figure(name: str, figure: go.Figure) -> str:
@@ -284,7 +306,7 @@ def _figure(name: str, figure: go.Figure) -> str:
     return f"<div class=figure>{inside}</div>"
 
 
-def _dressed(figure: go.Figure, height: int) -> go.Figure:
+def _styled(figure: go.Figure, height: int) -> go.Figure:
     grid = {"gridcolor": "rgba(128,128,128,.25)", "zerolinecolor": "rgba(128,128,128,.4)"}
     figure.update_xaxes(**grid)
     figure.update_yaxes(**grid)
@@ -303,8 +325,8 @@ def _pairs(*pairs: tuple[str, str]) -> str:
     return f"<table>{rows}</table>"
 
 
-def _beside(row: Mapping[str, Any] | None, value: str, chance: str, digits: int = 3) -> str:
-    return "–" if row is None else f"{_number(row[value], digits)} <small>({_number(row[chance], digits)})</small>"
+def _with_chance(value: float | None, chance: float | None, digits: int = 3) -> str:
+    return f"{_number(value, digits)} <small>({_number(chance, digits)})</small>"
 
 
 def _number(value: float | None, digits: int = 3) -> str:
@@ -312,8 +334,8 @@ def _number(value: float | None, digits: int = 3) -> str:
 
 
 def _percent(value: float | None, digits: int = 0) -> str:
-    return "–" if value is None else f"{100 * value:.{digits}f} %"
+    return "–" if value is None else f"{100 * value:.{digits}f}%"
 
 
-def _count(data: Mapping[str, Any], key: str, things: str) -> str:
-    return f"{data[key]:,} {things}" if key in data else f"some {things}"
+def _count(data: Mapping[str, Any], key: str, noun: str) -> str:
+    return f"{data[key]:,} {noun}" if key in data else f"an unknown number of {noun}"

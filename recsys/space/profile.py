@@ -6,8 +6,7 @@ Knows no files and no screen.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
@@ -159,24 +158,3 @@ def spread_over(
         if len(taken) == cells[0] * cells[1]:
             break
     return np.array(found, dtype=np.int64)
-
-
-def gains(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
-    """What added dimensions bring: columns before, after, gain (of nDCG@10), each (gain by added dimension).
-
-    rows  as `embedding_report` gives them under "dimensions": n_factors and ndcg@10, few dimensions first
-    """
-    n, quality = [row["n_factors"] for row in rows], np.array([row["ndcg@10"] for row in rows], dtype=np.float64)
-    table = pd.DataFrame({"before": n[:-1], "after": n[1:], "gain": np.diff(quality)})
-    return table.assign(each=table["gain"] / (table["after"] - table["before"]))
-
-
-def best_and_overlapping(rows: Sequence[Mapping[str, Any]]) -> tuple[int, tuple[int, ...]]:
-    """The number of dimensions with the highest mean, and the other numbers, smaller or larger, whose 95 % intervals
-    overlap with its own, in the order of the rows: none of these is shown to be worse.
-
-    rows  as in `gains`, with low and high; at least one
-    """
-    best = max(rows, key=lambda row: row["ndcg@10"])
-    overlapping = (row["n_factors"] for row in rows if row is not best and row["high"] >= best["low"])
-    return best["n_factors"], tuple(overlapping)

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from recsys import store
 from recsys.errors import InputError
-from recsys.evaluation.report import DIMENSIONS, N_SEEDS, embedding_report
+from recsys.evaluation.report import DIMENSIONS, N_SEEDS, EmbeddingReport, embedding_report
 from recsys.evaluation.stability import N_REFITS, discover_axes
 from recsys.ingest.values import read_values
 from recsys.models import Model
 from recsys.plots.picture import picture, picture_page
-from recsys.plots.report import report_page
+from recsys.plots.report import AxisEnds, report_page
 from recsys.recommend.steer import axis_called
 from recsys.space.axis import UNNAMED, Axes, Axis
 from recsys.space.clustering import Choice as ClusterChoice
@@ -148,13 +148,13 @@ class ClusteredItems:
 class MeasuredSpace:
     """The embedding report of a model, and the files it was written to: a page (HTML) and the numbers (JSON)."""
 
-    report: Mapping[str, Any]
+    report: EmbeddingReport
     page: Path
     numbers: Path
 
     def to_json(self) -> dict[str, Any]:
         """Plain values, as `recsys report --json` prints them: the report, without the names of the files."""
-        return dict(self.report)
+        return self.report.to_json()
 
 
 def axes(
@@ -282,7 +282,8 @@ def report_embedding(
     # Read what may be broken before the long computation.
     axes_found = store.load_axes(model_folder)
     valid = [axis for axis in axes_found.all if axis.is_valid] if axes_found is not None else []
-    named = [_with_movies(axis, model, 5).to_json() for axis in valid]
+    shown_axes = [_with_movies(axis, model, 5) for axis in valid]
+    named = [AxisEnds(a.axis.name, a.axis.low, a.axis.high, a.low_movies, a.high_movies) for a in shown_axes]
     shown, note = None, ""
     if DEFAULT_MAP in store.list_maps(model_folder):
         item_map = store.load_map(model_folder, DEFAULT_MAP)
@@ -297,8 +298,8 @@ def report_embedding(
         seed=seed,
         progress=start_progress("measuring the space"),
     )
-    found["fingerprint"] = store.fingerprint_of(model_folder)
-    store.write_json(numbers, found)
+    found = dataclasses.replace(found, fingerprint=store.fingerprint_of(model_folder))
+    store.write_json(numbers, found.to_json())
     store.write_text(page, report_page(found, axes=named, map_figure=shown, map_note=note))
     return MeasuredSpace(found, page, numbers)
 

@@ -12,6 +12,11 @@ from streamlit.testing.v1 import AppTest
 from recsys import store
 from recsys.app.i18n.translate import KEY, SIMPLIFIED_CHINESE
 from recsys.dataset.dataset import Dataset
+from recsys.evaluation.analogies import AnalogyQuality
+from recsys.evaluation.clusters import ClusterQuality
+from recsys.evaluation.divergence import Divergence
+from recsys.evaluation.report import EmbeddingReport, Representation, SeedStability
+from recsys.evaluation.retrieval import Retrieval
 from recsys.evaluation.stability import discover_axes
 from recsys.models import MODELS
 from recsys.space.axis import UNNAMED, Axes
@@ -54,20 +59,35 @@ def made(ml100k, ml100k_model, axes, tmp_path_factory) -> Path:
 
 
 def write_report(folder: Path, dimensions: list[dict]) -> None:
-    """A report of which nothing could be measured but what each dimension brings."""
-    nothing = {"precision": None, "chance": None, "nmi": None, "n_questions": 0, "hits@10": None}
-    measured = dict.fromkeys(("genre_retrieval", "clusters", "analogies"), nothing | {"neighbour_hits@10": None})
-    measured |= dict.fromkeys(("tag_retrieval", "genre_auc", "decade_auc", "mean_rating_r2"))
-    report = {
-        "model": "ials",
-        "judged_items": 0,
-        "representations": {"ials": {**measured, "dimensions": 64, "told": []}},
-        "divergence": {"js": None, "js_control": None},
-        "seeds": {"n": 0, "overlap@10": None, "chance_overlap@10": None},
-        "dimensions": dimensions,
-        "fingerprint": store.fingerprint_of(folder),
-    }
-    store.write_json(folder / "report.json", report)
+    """A report in which everything but the quality by number of dimensions is undefined."""
+    undefined = Representation(
+        dimensions=64,
+        genre_retrieval=Retrieval(None, None, None, None, 0),
+        tag_retrieval=None,
+        genre_auc=None,
+        genre_auc_of={},
+        decade_auc=None,
+        mean_rating_r2=None,
+        clusters=ClusterQuality(None, None, None),
+        analogies=AnalogyQuality(0, 0, None, None, None, None, {}),
+        effective_rank=None,
+        isotropy=None,
+        given=(),
+    )
+    report = EmbeddingReport(
+        model="ials",
+        hyperparameters={},
+        weighting=None,
+        data={},
+        evaluated_items=0,
+        seed=42,
+        representations={"ials": undefined},
+        divergence=Divergence(None, None, None, None),
+        dimensions=(),
+        seeds=SeedStability(0, None, None, None, None, None),
+        fingerprint=store.fingerprint_of(folder),
+    )
+    store.write_json(folder / "report.json", report.to_json() | {"dimensions": dimensions})
 
 
 def script() -> None:

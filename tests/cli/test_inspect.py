@@ -230,7 +230,7 @@ def test_a_report_is_a_page_and_numbers(movielens: Path) -> None:
     assert report == json.loads((movielens / "model" / "report.json").read_text())
     assert [row["n_factors"] for row in report["dimensions"]] == [2, 8]
     page = (movielens / "model" / "report.html").read_text()
-    assert page.startswith("<!doctype html>") and "Axes with true names" in page and "Horror" in page
+    assert page.startswith("<!doctype html>") and "Axes with verified names" in page and "Horror" in page
     done = recsys(
         "report",
         "--model",

@@ -174,7 +174,9 @@ def test_quality_agrees_with_a_plain_loop(sparse: bool) -> None:
     for kind, of_kind in result.by_kind.items():
         expected = asked_one_by_one(space, [pair for pair in pairs if pair.kind == kind], candidates)
         assert of_kind.n_questions == expected["n_questions"] > 0
-        assert [getattr(of_kind, name) for name in VALUES] == pytest.approx([expected[name] for name in VALUES], abs=1e-12)
+        assert [getattr(of_kind, name) for name in VALUES] == pytest.approx(
+            [expected[name] for name in VALUES], abs=1e-12
+        )
     assert result.n_pairs == sum(of_kind.n_pairs for of_kind in result.by_kind.values())
     assert result.n_pairs == sum(bool(vectors[p.first].any() and vectors[p.second].any()) for p in pairs)
 

@@ -1,7 +1,8 @@
-"""Every number of the embedding report on MovieLens 100K, found a second way; its rules on small data made to order.
+"""Every number of the embedding report on MovieLens 100K, computed a second way; its rules on small synthetic data.
 
-The second way never calls the function it judges: plain loops, other routines, or the expected value of what the
-report draws at random. Vectors of the baselines are made anew here too.
+The second way never calls the function under test: plain loops, other routines, or the expected value of what the
+report draws at random. The vectors of the baselines are recomputed here too. Reports are compared as the plain values
+that are stored.
 """
 
 from __future__ import annotations
@@ -26,13 +27,15 @@ from sklearn.model_selection import KFold, StratifiedKFold, cross_val_predict
 from sklearn.neighbors import NearestNeighbors
 from threadpoolctl import threadpool_limits
 
+from recsys.dataset.attributes import Attributes
 from recsys.dataset.catalog import Catalog, search_key
 from recsys.dataset.dataset import Dataset
 from recsys.dataset.interactions import Interactions
 from recsys.dataset.split import hold_out
 from recsys.errors import InputError, Unsupported
 from recsys.evaluation.analogies import title_pairs
-from recsys.evaluation.report import TOLD, by_dimension, embedding_report, mean_ratings
+from recsys.evaluation.report import GIVEN, EmbeddingReport, by_dimension, embedding_report, mean_ratings, space_report
+from recsys.evaluation.serialization import from_json
 from recsys.models import IALS, Model, Popular
 from recsys.space.embedding import EmbeddingSpace
 
@@ -45,14 +48,14 @@ Report = dict[str, Any]
 
 @pytest.fixture(scope="module", autouse=True)
 def one_thread() -> Iterator[None]:
-    """Many small decompositions: on a busy machine the threads of the linear algebra only wait for each other."""
+    """In many small decompositions the threads of the linear algebra mostly wait for each other."""
     with threadpool_limits(1):
         yield
 
 
 @pytest.fixture(scope="module")
 def steps() -> list[tuple[int, int]]:
-    """What `report` told of its progress; filled by it."""
+    """The progress calls of `report`, which fills this list."""
     return []
 
 
@@ -65,12 +68,12 @@ def report(ml100k, ml100k_model, steps) -> Report:
         n_seeds=2,
         seed=SEED,
         progress=lambda done, total: steps.append((done, total)),
-    )
+    ).to_json()
 
 
 @pytest.fixture(scope="module")
-def judged(ml100k) -> np.ndarray:
-    """Rows of the movies that twenty users or more rated, by a plain count."""
+def evaluated(ml100k) -> np.ndarray:
+    """Rows of the movies with at least twenty ratings, by a plain count."""
     times = Counter(ml100k.interactions.matrix.indices.tolist())
     return np.array([row for row in range(ml100k.interactions.n_items) if times[row] >= 20])
 
@@ -82,7 +85,7 @@ def n_ratings(ml100k) -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def vectors(ml100k, ml100k_model) -> dict[str, np.ndarray]:
-    """All representations, dense, made anew: bags of words by dictionaries, components by the SVD of a full matrix."""
+    """All representations, dense, recomputed: bags of words by dictionaries, components by the SVD of a full matrix."""
     items = ml100k.catalog.items
     titles = [search_key(title).split() for title in items["title"]]
     genres = [[f"genre {g}" for g in row if g != "unknown"] for row in items["genres"]]
@@ -103,15 +106,15 @@ def vectors(ml100k, ml100k_model) -> dict[str, np.ndarray]:
 
 
 @pytest.fixture(scope="module")
-def genres(ml100k, judged) -> dict[str, np.ndarray]:
-    """Genre → which judged movies carry it, for genres of ten of them or more."""
-    return common({g for row in ml100k.catalog.items["genres"] for g in row} - {"unknown"}, ml100k, judged)
+def genres(ml100k, evaluated) -> dict[str, np.ndarray]:
+    """Genre → which evaluated movies have it, for genres of at least ten of them."""
+    return common({g for row in ml100k.catalog.items["genres"] for g in row} - {"unknown"}, ml100k, evaluated)
 
 
-def common(names: set[str], ml100k, judged: np.ndarray) -> dict[str, np.ndarray]:
-    carried = [set(ml100k.catalog.items["genres"].iloc[row]) for row in judged]
+def common(names: set[str], ml100k, evaluated: np.ndarray) -> dict[str, np.ndarray]:
+    carried = [set(ml100k.catalog.items["genres"].iloc[row]) for row in evaluated]
     columns = {name: np.array([name in row for row in carried]) for name in sorted(names)}
-    return {name: column for name, column in columns.items() if 10 <= column.sum() <= len(judged) - 10}
+    return {name: column for name, column in columns.items() if 10 <= column.sum() <= len(evaluated) - 10}
 
 
 def bag(rows: list[list[str]], weight: dict[str, float] | None = None) -> np.ndarray:
@@ -129,7 +132,7 @@ def unit(vectors: np.ndarray) -> np.ndarray:
 
 
 def with_direction(vectors: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Which of `rows` have a vector at all, and these vectors at length 1."""
+    """Which of `rows` have a nonzero vector, and these vectors at length 1."""
     there = vectors[rows].any(axis=1)
     return there, unit(vectors[rows][there])
 
@@ -137,11 +140,11 @@ def with_direction(vectors: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, n
 # -------------------------------------------------------------------------------------------------- the whole report
 
 
-def test_no_number_of_the_report_goes_without_a_second_way(report: Report) -> None:
-    """A new number belongs into one of the tests below, then here."""
+def test_every_number_of_the_report_is_computed_a_second_way(report: Report) -> None:
+    """A new number belongs in one of the tests below, then here."""
     assert set(report) == {
         "model", "hyperparameters", "confidence", "data", "judged_items", "seed",
-        "representations", "divergence", "dimensions", "seeds",
+        "representations", "divergence", "dimensions", "seeds", "fingerprint",
     }  # fmt: skip
     assert tuple(report["representations"]) == EVERY
     for measured in report["representations"].values():
@@ -165,14 +168,15 @@ def test_no_number_of_the_report_goes_without_a_second_way(report: Report) -> No
     }  # fmt: skip
 
 
-def test_what_the_report_is_about(report: Report, judged) -> None:
+def test_the_report_names_its_model_and_data(report: Report, evaluated) -> None:
     assert report["model"] == "ials" and report["seed"] == SEED
     assert report["hyperparameters"]["n_factors"] == 64 and report["hyperparameters"]["alpha0"] == IALS().alpha0
     assert report["confidence"] == {"min_rating": None, "weighting": "log"}
     facts = {key: report["data"][key] for key in ("n_users", "n_items", "n_ratings")}
     assert facts == {"n_users": 943, "n_items": 1682, "n_ratings": 100_000}  # the README of MovieLens 100K
-    assert report["judged_items"] == len(judged) == 939
-    assert {name: measured["told"] for name, measured in report["representations"].items() if measured["told"]} == TOLD
+    assert report["judged_items"] == len(evaluated) == 939
+    given = {name: tuple(measured["told"]) for name, measured in report["representations"].items()}
+    assert {name: measures for name, measures in given.items() if measures} == GIVEN
 
 
 def test_numbers_of_dimensions_are_the_widths_of_the_vectors(report: Report, vectors) -> None:
@@ -181,12 +185,13 @@ def test_numbers_of_dimensions_are_the_widths_of_the_vectors(report: Report, vec
     }
 
 
-def test_the_report_is_strict_json(report: Report) -> None:
+def test_the_report_is_strict_json_and_reads_back(report: Report) -> None:
     text = json.dumps(report, allow_nan=False)
     assert json.loads(text) == report
+    assert from_json(EmbeddingReport, text).to_json() == report
 
 
-def test_progress_goes_step_by_step_to_its_end(report: Report, steps) -> None:
+def test_progress_counts_every_step(report: Report, steps) -> None:
     total = len(EVERY) + 3 + 2
     assert steps == [(done, total) for done in range(1, total + 1)]
 
@@ -197,15 +202,15 @@ def test_progress_goes_step_by_step_to_its_end(report: Report, steps) -> None:
 def expected_retrieval(
     directions: np.ndarray, carries: np.ndarray, counts: np.ndarray, k: int = 10
 ) -> dict[str, float]:
-    """What `retrieval` gives on average over the order of equal cosines and over the draws of chance: no sampling.
+    """The expected result of `retrieval` over the order of equal cosines and the random draws: no sampling.
 
-    directions (m, d) of length 1, carries (m, attributes), counts (m,) ratings: of the judged items alone. All judged
-    items must have a direction, or the bins of popularity would be others.
+    directions (m, d) of length 1, carries (m, attributes), counts (m,) ratings: of the evaluated items only. All of
+    them must have a direction, or the popularity bins would differ.
     """
     m = len(directions)
     cosines = (directions @ directions.T).round(6)
     np.fill_diagonal(cosines, -2)
-    wanted = np.zeros((m, m))  # how likely it is that j is one of the k neighbours of i
+    wanted = np.zeros((m, m))  # probability that j is one of the k neighbours of i
     for i in range(m):
         last = np.partition(cosines[i], -k)[-k]
         nearer, equal = cosines[i] > last, cosines[i] == last
@@ -214,7 +219,7 @@ def expected_retrieval(
     size = carries.sum(axis=1)
     either = size[:, None] + size - common
     shares, jaccard = (common > 0).astype(float), np.divide(common, either, out=np.zeros((m, m)), where=either > 0)
-    # the bin of a movie: how many of the nineteen 5 % quantiles it reaches
+    # the bin of a movie: how many of the nineteen 5% quantiles it reaches
     bins = np.array([sum(count >= np.quantile(counts, q / 20) for q in range(1, 20)) for count in counts])
     found = Counter()
     asks = np.flatnonzero(size)
@@ -231,12 +236,12 @@ def expected_retrieval(
 
 @pytest.mark.parametrize("name", ["ials", GENRES, WORDS, RAW, COMPONENTS, RANDOM])
 def test_genres_of_neighbours_by_brute_force_and_chance_by_its_expected_value(
-    name, report: Report, vectors, judged, genres, n_ratings
+    name, report: Report, vectors, evaluated, genres, n_ratings
 ) -> None:
     found = report["representations"][name]["genre_retrieval"]
-    _, directions = with_direction(vectors[name], judged)
-    expected = expected_retrieval(directions, np.column_stack(list(genres.values())), n_ratings[judged])
-    ties = 0.01 if name in (GENRES, WORDS) else 1e-3 if name == RAW else 2e-4  # equal cosines come in any order
+    _, directions = with_direction(vectors[name], evaluated)
+    expected = expected_retrieval(directions, np.column_stack(list(genres.values())), n_ratings[evaluated])
+    ties = 0.01 if name in (GENRES, WORDS) else 1e-3 if name == RAW else 2e-4  # equal cosines are ordered at random
     assert found["n_queries"] == expected["n_queries"] == 939
     assert found["precision"] == pytest.approx(expected["precision"], abs=ties)
     assert found["jaccard"] == pytest.approx(expected["jaccard"], abs=ties)
@@ -244,7 +249,7 @@ def test_genres_of_neighbours_by_brute_force_and_chance_by_its_expected_value(
     assert found["chance_jaccard"] == pytest.approx(expected["chance_jaccard"], abs=0.01)
 
 
-def test_the_model_knows_genres_that_noise_does_not(report: Report) -> None:
+def test_neighbours_share_genres_in_the_model_but_not_in_noise(report: Report) -> None:
     ours, noise = (report["representations"][name]["genre_retrieval"] for name in ("ials", RANDOM))
     assert ours["precision"] > ours["chance"] + 0.3
     assert noise["precision"] == pytest.approx(noise["chance"], abs=0.02)
@@ -266,23 +271,23 @@ def probed(directions: np.ndarray, label: np.ndarray) -> float:
 
 
 @pytest.mark.parametrize("name", ["ials", GENRES, COMPONENTS, RANDOM])
-def test_genres_are_told_as_well_as_by_another_ridge(name, report: Report, vectors, judged, genres) -> None:
+def test_genre_auc_agrees_with_another_ridge(name, report: Report, vectors, evaluated, genres) -> None:
     measured = report["representations"][name]
     areas = measured["genre_auc_of"]
     assert list(areas) == list(genres)
     assert measured["genre_auc"] == pytest.approx(sum(areas.values()) / len(areas))
-    there, directions = with_direction(vectors[name], judged)
+    there, directions = with_direction(vectors[name], evaluated)
     expected = {genre: probed(directions, column[there]) for genre, column in genres.items()}
     assert measured["genre_auc"] == pytest.approx(np.mean(list(expected.values())), abs=0.03)
     for genre, column in genres.items():
-        if column.sum() >= 100:  # the AUC of a rare genre hangs on the folds
+        if column.sum() >= 100:  # the AUC of a rare genre depends on the folds
             assert areas[genre] == pytest.approx(expected[genre], abs=0.03 if name != RANDOM else 0.08), genre
 
 
 @pytest.mark.parametrize("name", ["ials", COMPONENTS, RANDOM])
-def test_decades_are_told_as_well_as_by_another_ridge(name, report: Report, vectors, judged, ml100k) -> None:
-    years = ml100k.catalog.items["year"].to_numpy(dtype=float, na_value=0)[judged]
-    there, directions = with_direction(vectors[name], judged)
+def test_decade_auc_agrees_with_another_ridge(name, report: Report, vectors, evaluated, ml100k) -> None:
+    years = ml100k.catalog.items["year"].to_numpy(dtype=float, na_value=0)[evaluated]
+    there, directions = with_direction(vectors[name], evaluated)
     areas = []
     for decade in range(1900, 2000, 10):
         label = np.array([decade <= year < decade + 10 for year in years])
@@ -293,9 +298,9 @@ def test_decades_are_told_as_well_as_by_another_ridge(name, report: Report, vect
 
 
 @pytest.mark.parametrize("name", ["ials", GENRES, COMPONENTS, RANDOM])
-def test_mean_ratings_are_explained_as_well_as_by_another_ridge(name, report: Report, vectors, judged, ml100k) -> None:
-    there, directions = with_direction(vectors[name], judged)
-    target = means_by_pandas(ml100k.interactions)[judged][there]
+def test_r2_of_mean_ratings_agrees_with_another_ridge(name, report: Report, vectors, evaluated, ml100k) -> None:
+    there, directions = with_direction(vectors[name], evaluated)
+    target = means_by_pandas(ml100k.interactions)[evaluated][there]
     folds = KFold(5, shuffle=True, random_state=0)
     predicted = cross_val_predict(RidgeCV(np.logspace(-3, 3, 13)), directions, target, cv=folds)
     assert report["representations"][name]["mean_rating_r2"] == pytest.approx(r2_score(target, predicted), abs=0.03)
@@ -318,7 +323,7 @@ def test_mean_ratings_are_those_of_pandas(ml100k) -> None:
 
 
 def mutual_information(a: list[Any], b: list[Any]) -> float:
-    """I(a; b) over the mean of H(a) and H(b), from the table of how often each two values meet."""
+    """I(a; b) over the mean of H(a) and H(b), from the contingency table."""
     n = len(a)
     left, right, both = Counter(a), Counter(b), Counter(zip(a, b, strict=True))
     shared = sum(c / n * math.log(c * n / (left[x] * right[y])) for (x, y), c in both.items())
@@ -327,7 +332,7 @@ def mutual_information(a: list[Any], b: list[Any]) -> float:
 
 
 def silhouette(directions: np.ndarray, labels: np.ndarray) -> float:
-    """Mean of (b − a) / max(a, b): a to the others of the own cluster, b to the nearest other one; 0 where alone."""
+    """Mean of (b − a) / max(a, b): a to the others of its cluster, b to the nearest other cluster; 0 if alone."""
     apart = 1 - directions @ directions.T
     np.fill_diagonal(apart, 0)
     values = []
@@ -341,9 +346,9 @@ def silhouette(directions: np.ndarray, labels: np.ndarray) -> float:
 
 
 @pytest.mark.parametrize("name", ["ials", GENRES, COMPONENTS, RANDOM])
-def test_clusters_by_formula(name, report: Report, vectors, judged, genres) -> None:
+def test_clusters_by_formula(name, report: Report, vectors, evaluated, genres) -> None:
     found = report["representations"][name]["clusters"]
-    there, directions = with_direction(vectors[name], judged)
+    there, directions = with_direction(vectors[name], evaluated)
     labels = KMeans(18, n_init=10, random_state=SEED).fit_predict(directions)
     assert found["silhouette"] == pytest.approx(silhouette(directions, labels), abs=0.01)
     carriers = {genre: int(column.sum()) for genre, column in genres.items()}
@@ -361,12 +366,12 @@ def test_clusters_by_formula(name, report: Report, vectors, judged, genres) -> N
 
 
 @pytest.mark.parametrize("name", ["ials", TITLES, RAW, COMPONENTS, RANDOM])
-def test_analogies_one_by_one_as_a_person_would_ask_them(
-    name, report: Report, vectors, judged, ml100k, n_ratings
+def test_analogies_agree_with_asking_them_one_by_one(
+    name, report: Report, vectors, evaluated, ml100k, n_ratings
 ) -> None:
-    """`EmbeddingSpace.analogy` over the judged movies for each two pairs of a kind; so are c's neighbours asked."""
+    """`EmbeddingSpace.analogy` over the evaluated movies for each two pairs of a kind, and `neighbours` of c."""
     found = report["representations"][name]["analogies"]
-    space = EmbeddingSpace(vectors[name][judged], judged)
+    space = EmbeddingSpace(vectors[name][evaluated], evaluated)
     pairs = title_pairs(ml100k.catalog, n_ratings)
     rows = []
     for one in pairs:
@@ -376,9 +381,9 @@ def test_analogies_one_by_one_as_a_person_would_ask_them(
             a, b, c, d = one.first, one.second, other.first, other.second
             if d in (a, b, c):
                 continue
-            answers = space.analogy(a, b, c, k=len(judged))[0].tolist()
+            answers = space.analogy(a, b, c, k=len(evaluated))[0].tolist()
             near = [item for item in space.neighbours([c], k=12)[0][0].tolist() if item not in (a, b)][:10]
-            rows.append((one.kind, 1 + answers.index(d), d in near, 10 / len(set(judged.tolist()) - {a, b, c})))
+            rows.append((one.kind, 1 + answers.index(d), d in near, 10 / len(set(evaluated.tolist()) - {a, b, c})))
     asked = pd.DataFrame(rows, columns=["kind", "place", "near", "chance"])
     for kind, numbers in {"all": found, **found["by_kind"]}.items():
         some = asked if kind == "all" else asked[asked["kind"] == kind]
@@ -394,35 +399,35 @@ def test_analogies_one_by_one_as_a_person_would_ask_them(
 
 
 @pytest.mark.parametrize("name", EVERY)
-def test_effective_rank_by_singular_values(name, report: Report, vectors, judged) -> None:
-    values = np.linalg.svd(vectors[name][judged], compute_uv=False)
+def test_effective_rank_by_singular_values(name, report: Report, vectors, evaluated) -> None:
+    values = np.linalg.svd(vectors[name][evaluated], compute_uv=False)
     shares = [value / values.sum() for value in values if value > 1e-9 * values[0]]
     expected = math.exp(-sum(share * math.log(share) for share in shares))
     assert report["representations"][name]["effective_rank"] == pytest.approx(expected, rel=1e-4)
 
 
 @pytest.mark.parametrize("name", ["ials", GENRES, RAW, COMPONENTS, RANDOM])
-def test_isotropy_by_a_loop_over_eigenvectors(name, report: Report, vectors, judged) -> None:
-    directions = with_direction(vectors[name], judged)[1]
+def test_isotropy_by_a_loop_over_eigenvectors(name, report: Report, vectors, evaluated) -> None:
+    directions = with_direction(vectors[name], evaluated)[1]
     sums = []
     for vector in scipy.linalg.eigh(directions.T @ directions)[1].T:
         sums += [np.exp(directions @ vector).sum(), np.exp(-(directions @ vector)).sum()]
     assert report["representations"][name]["isotropy"] == pytest.approx(min(sums) / max(sums), rel=1e-4)
 
 
-def test_noise_is_even_and_fills_all_its_dimensions(report: Report) -> None:
+def test_noise_is_isotropic_and_uses_all_dimensions(report: Report) -> None:
     assert report["representations"][RANDOM]["isotropy"] > 0.95 > report["representations"]["ials"]["isotropy"]
     assert report["representations"][RANDOM]["effective_rank"] == pytest.approx(64, abs=1)
 
 
-def test_divergence_of_users_and_movies_by_other_neighbours(report: Report, ml100k_model, judged) -> None:
+def test_divergence_agrees_with_another_neighbour_search(report: Report, ml100k_model, evaluated) -> None:
     found = report["divergence"]
     users, items = (unit(v.astype(float)) for v in (ml100k_model.space.user_factors, ml100k_model.space.item_factors))
-    users, items = users[users.any(axis=1)], items[judged]
+    users, items = users[users.any(axis=1)], items[evaluated]
     points = PCA(8, svd_solver="covariance_eigh").fit_transform(np.vstack([users, items]))
     sides = points[: len(users)], points[len(users) :]
     for key, a, b in (("users ‖ items", *sides), ("items ‖ users", *sides[::-1])):
-        own = NearestNeighbors(n_neighbors=5).fit(a).kneighbors()[0][:, 4]  # asked without points: itself left out
+        own = NearestNeighbors(n_neighbors=5).fit(a).kneighbors()[0][:, 4]  # excludes the point itself
         other = NearestNeighbors(n_neighbors=5).fit(b).kneighbors(a)[0][:, 4]
         expected = 8 * np.mean(np.log(other / own)) + math.log(len(b) / (len(a) - 1))
         assert found[key] == pytest.approx(expected, abs=1e-4)
@@ -442,7 +447,7 @@ def test_divergence_of_users_and_movies_by_other_neighbours(report: Report, ml10
 
 @pytest.fixture(scope="module")
 def hidden(ml100k):
-    """The random protocol's split, as dense 0/1 matrices: what was seen, what is hidden."""
+    """The split of the random protocol, as dense 0/1 matrices: seen and held-out ratings."""
     split = hold_out(ml100k.interactions, "random", part="test", seed=SEED)
     return split, split.train.matrix.toarray() > 0, split.truth.toarray() > 0
 
@@ -463,7 +468,7 @@ def ndcg_of_each_user(scores: np.ndarray, seen: np.ndarray, truth: np.ndarray) -
 
 
 @pytest.mark.parametrize("at", [0, 1, 2])
-def test_each_number_of_dimensions_by_plain_loops(at, report: Report, ml100k, hidden, strengths) -> None:
+def test_each_number_of_dimensions_agrees_with_plain_loops(at, report: Report, ml100k, hidden, strengths) -> None:
     row = report["dimensions"][at]
     d = (1, 2, 8)[at]
     assert row["n_factors"] == d
@@ -475,7 +480,7 @@ def test_each_number_of_dimensions_by_plain_loops(at, report: Report, ml100k, hi
     values = ndcg_of_each_user(scores, seen, truth)
     assert row["ndcg@10"] == pytest.approx(np.mean(values), abs=1e-4)
     assert row["low"] < row["ndcg@10"] < row["high"]
-    for end, sign in (("low", -1), ("high", 1)):  # the bootstrap's interval is near that of the normal distribution
+    for end, sign in (("low", -1), ("high", 1)):  # the bootstrap interval is close to the normal one
         normal = np.mean(values) + sign * 1.96 * np.std(values, ddof=1) / math.sqrt(len(values))
         assert row[end] == pytest.approx(normal, abs=0.002)
     unexplained = ((seen - scores.astype(float)) ** 2).sum() / seen.sum()
@@ -484,7 +489,7 @@ def test_each_number_of_dimensions_by_plain_loops(at, report: Report, ml100k, hi
     assert row["least_error"] < row["error"]
 
 
-def test_more_dimensions_rank_better_and_leave_less(report: Report) -> None:
+def test_more_dimensions_rank_better_and_explain_more(report: Report) -> None:
     rows = report["dimensions"]
     assert [row["ndcg@10"] for row in rows] == sorted(row["ndcg@10"] for row in rows)
     for key in ("error", "least_error"):
@@ -504,18 +509,18 @@ def same(a: np.ndarray, b: np.ndarray) -> float:
     return float(np.mean([len(x & y) / 10 for x, y in zip(nearest(a), nearest(b), strict=True)]))
 
 
-def likeness(a: np.ndarray, b: np.ndarray) -> float:
+def similarity(a: np.ndarray, b: np.ndarray) -> float:
     """CKA from the two centred matrices of inner products: HSIC(K, L) / √(HSIC(K, K) · HSIC(L, L))."""
     centre = np.eye(len(a)) - 1 / len(a)
     k, m = (centre @ (v @ v.T) @ centre for v in (a, b))
     return float(np.trace(k @ m) / math.sqrt(np.trace(k @ k) * np.trace(m @ m)))
 
 
-def test_what_stays_with_other_seeds_by_sets_and_gram_matrices(report: Report, ml100k, ml100k_model, judged) -> None:
-    here = unit(ml100k_model.space.item_factors.astype(float)[judged])
-    others = [unit(IALS(seed=seed).fit(ml100k).space.item_factors.astype(float)[judged]) for seed in (43, 44)]
+def test_seed_stability_agrees_with_sets_and_gram_matrices(report: Report, ml100k, ml100k_model, evaluated) -> None:
+    here = unit(ml100k_model.space.item_factors.astype(float)[evaluated])
+    others = [unit(IALS(seed=seed).fit(ml100k).space.item_factors.astype(float)[evaluated]) for seed in (43, 44)]
     found = report["seeds"]
-    overlaps, ckas = [same(here, other) for other in others], [likeness(here, other) for other in others]
+    overlaps, ckas = [same(here, other) for other in others], [similarity(here, other) for other in others]
     assert found["n"] == 2
     assert found["overlap@10"] == pytest.approx(np.mean(overlaps), abs=2e-4)
     assert found["least_overlap@10"] == pytest.approx(min(overlaps), abs=2e-4)
@@ -530,10 +535,10 @@ def test_what_stays_with_other_seeds_by_sets_and_gram_matrices(report: Report, m
 
 
 def two_tastes(n_items: int = 80, n_users: int = 160, rating: float | None = None) -> tuple[Interactions, Catalog]:
-    """Half of the users watch the dark half of the movies, the others the light half, and each a little of the other.
+    """Half of the users mostly watch the dark half of the movies, the others mostly the light half.
 
-    Genre and tag are those halves; ids are strings; titles say nothing. Dark movies have 4 or 5 stars, light ones 2 or
-    3, or all have `rating`.
+    Genres and tags are these halves; ids are strings; titles are uninformative. Dark movies have 4 or 5 stars, light
+    ones 2 or 3, unless all have `rating`.
     """
     rng = np.random.default_rng(0)
     dark, gloomy = np.arange(n_items) % 2 == 0, np.arange(n_users) < n_users // 2
@@ -552,7 +557,7 @@ def two_tastes(n_items: int = 80, n_users: int = 160, rating: float | None = Non
 
 
 def small_report(interactions: Interactions, model: Model, dimensions: tuple[int, ...] = (1, 2), **more: Any) -> Report:
-    return embedding_report(model, interactions, dimensions=dimensions, n_seeds=1, **more)
+    return embedding_report(model, interactions, dimensions=dimensions, n_seeds=1, **more).to_json()
 
 
 @pytest.fixture(scope="module")
@@ -564,11 +569,11 @@ def small() -> tuple[Interactions, Model, Report]:
     return interactions, model, small_report(interactions, model)
 
 
-def test_tags_are_retrieved_where_there_are_tags(small) -> None:
+def test_tags_are_measured_if_there_are_any(small) -> None:
     interactions, model, found = small
     tags = found["representations"]["ials"]["tag_retrieval"]
-    assert tags["precision"] > 0.99  # neighbours are of one half
-    assert 0.5 < tags["chance"] < 0.7  # a bin holds four movies, and the neighbour itself is one of them
+    assert tags["precision"] > 0.99  # neighbours belong to the same half
+    assert 0.5 < tags["chance"] < 0.7  # a bin holds four movies, the neighbour among them
     assert tags["n_queries"] == 80
     dark = np.arange(80) % 2 == 0
     for name, vectors in {"ials": model.space.item_factors, RAW: interactions.matrix.toarray().T > 0}.items():
@@ -585,17 +590,17 @@ def test_tags_are_retrieved_where_there_are_tags(small) -> None:
     assert found["representations"][RANDOM]["tag_retrieval"]["precision"] == pytest.approx(0.5, abs=0.1)
 
 
-def test_two_tastes_are_found_and_noise_knows_nothing_of_them(small) -> None:
+def test_two_tastes_are_found_but_not_in_noise(small) -> None:
     ours, noise = (small[2]["representations"][name] for name in ("ials", RANDOM))
     assert ours["genre_auc"] == 1 and ours["genre_auc_of"] == {"Comedy": 1, "Horror": 1}
     assert ours["mean_rating_r2"] > 0.9 > 0.2 > noise["mean_rating_r2"]
     assert ours["clusters"]["nmi"] > ours["clusters"]["chance_nmi"] + 0.2
     assert abs(noise["genre_auc"] - 0.5) < 0.2
-    assert ours["decade_auc"] is None  # all of one decade: nothing to tell
-    assert ours["analogies"]["n_questions"] == 0 and ours["analogies"]["hits@10"] is None  # nobody has a sequel
+    assert ours["decade_auc"] is None  # all movies are of one decade
+    assert ours["analogies"]["n_questions"] == 0 and ours["analogies"]["hits@10"] is None  # there are no sequels
 
 
-def test_the_path_of_the_data_stays_at_home(small) -> None:
+def test_the_path_of_the_data_is_not_part_of_the_report(small) -> None:
     assert small[2]["data"]["name"] == "two tastes" and "path" not in small[2]["data"]
 
 
@@ -605,7 +610,7 @@ def test_the_same_seed_gives_the_same_report_and_another_seed_another(small) -> 
     other = small_report(interactions, model, seed=7)
     assert other["representations"][RANDOM] != found["representations"][RANDOM]
     assert other["dimensions"] != found["dimensions"]
-    shape = "effective_rank"  # what no chance has a part in
+    shape = "effective_rank"  # does not depend on the seed
     assert other["representations"]["ials"][shape] == found["representations"]["ials"][shape]
 
 
@@ -616,7 +621,7 @@ def test_the_order_of_columns_does_not_matter(small) -> None:
     assert small_report(turned, model) == found
 
 
-def test_what_cannot_be_said_is_none_and_the_rest_is_said() -> None:
+def test_undefined_measures_are_none_and_the_others_are_measured() -> None:
     interactions, catalog = two_tastes(rating=4.0)
     found = small_report(interactions, IALS(n_factors=4, epochs=5).fit(Dataset(interactions, catalog)))
     assert [measured["mean_rating_r2"] for measured in found["representations"].values()] == [None] * len(EVERY)
@@ -626,29 +631,69 @@ def test_what_cannot_be_said_is_none_and_the_rest_is_said() -> None:
 
 def test_without_seeds_or_dimensions_the_rest_is_measured(small) -> None:
     interactions, model, found = small
-    bare = embedding_report(model, interactions, dimensions=(), n_seeds=0)
+    bare = embedding_report(model, interactions, dimensions=(), n_seeds=0).to_json()
     assert bare["dimensions"] == [] and bare["representations"] == found["representations"]
     assert bare["seeds"]["n"] == 0 and bare["seeds"]["cka"] is None and bare["seeds"]["least_overlap@10"] is None
     json.dumps(bare, allow_nan=False)
 
 
-def test_numbers_of_dimensions_that_reach_the_matrix_are_left_out_and_progress_still_ends(small) -> None:
+def test_too_many_dimensions_are_left_out_and_progress_still_ends(small) -> None:
     interactions, model, _ = small
-    assert [row["n_factors"] for row in by_dimension(model, interactions, (1, 79, 80, 500))] == [1, 79]
-    told: list[tuple[int, int]] = []
-    found = small_report(interactions, model, (1, 80, 500), progress=lambda done, total: told.append((done, total)))
+    assert [row.n_factors for row in by_dimension(model, interactions, (1, 79, 80, 500))] == [1, 79]
+    steps: list[tuple[int, int]] = []
+    found = small_report(interactions, model, (1, 80, 500), progress=lambda done, total: steps.append((done, total)))
     assert [row["n_factors"] for row in found["dimensions"]] == [1]
-    assert told[-1][0] == told[-1][1] == len(told)
+    assert steps[-1][0] == steps[-1][1] == len(steps)
 
 
-def test_a_model_without_vectors_has_no_space_to_report() -> None:
+def test_a_model_without_vectors_has_no_report() -> None:
     interactions, catalog = two_tastes()
     with pytest.raises(Unsupported, match="popular"):
         embedding_report(Popular().fit(Dataset(interactions, catalog)), interactions)
 
 
-def test_of_fewer_than_fifty_well_known_movies_nothing_is_said() -> None:
+def test_fewer_than_fifty_well_known_movies_are_refused() -> None:
     interactions, catalog = two_tastes(n_items=49)
     model = IALS(n_factors=4, epochs=2).fit(Dataset(interactions, catalog))
     with pytest.raises(InputError, match="only 49 items"):
         embedding_report(model, interactions)
+
+
+def test_a_space_alone_is_measured_like_the_model_without_what_needs_ratings(small) -> None:
+    _, model, found = small
+    steps: list[tuple[int, int]] = []
+    alone = space_report(
+        model.space, model.attributes, name="ials", progress=lambda done, total: steps.append((done, total))
+    )
+    assert list(alone.representations) == ["ials", GENRES, TITLES, WORDS, RANDOM]
+    assert steps == [(done, 5) for done in range(1, 6)]
+    measured = alone.to_json()
+    for name, row in measured["representations"].items():
+        assert row == found["representations"][name] | {"mean_rating_r2": None}, name
+    assert measured["divergence"] == found["divergence"] and measured["judged_items"] == found["judged_items"]
+    assert alone.dimensions == () and alone.seeds.n == 0 and alone.weighting is None
+    assert from_json(EmbeddingReport, json.dumps(measured)) == alone
+
+
+def test_vectors_without_rating_counts_are_measured_on_all_items() -> None:
+    _, catalog = two_tastes()
+    dark = np.arange(80) % 2 == 0
+    vectors = np.column_stack([dark, ~dark]) + 0.1 * np.random.default_rng(0).standard_normal((80, 2))
+    alone = space_report(EmbeddingSpace(vectors, catalog.item_ids), Attributes.of(catalog))
+    own = alone.own
+    assert alone.evaluated_items == own.genre_retrieval.n_queries == 80
+    assert own.genre_retrieval.precision == 1 and own.genre_auc == 1
+    assert own.genre_retrieval.chance == pytest.approx(0.5, abs=0.05)  # all movies are equally popular
+    noise = alone.representations[RANDOM].genre_retrieval.precision
+    assert noise == pytest.approx(0.5, abs=0.1)
+    assert alone.divergence.js is None and own.mean_rating_r2 is None  # neither users nor ratings
+
+
+def test_the_report_as_a_table(small) -> None:
+    report = from_json(EmbeddingReport, json.dumps(small[2]))
+    frame = report.to_frame()
+    assert list(frame.columns) == ["representation", "measure", "value"]
+    assert len(frame) == len(EVERY) * 7
+    table = frame.pivot(index="representation", columns="measure", values="value")
+    assert table.at["ials", "genre_auc"] == 1 and np.isnan(table.at["ials", "decade_auc"])
+    assert "EmbeddingReport: ials, 80 items evaluated" in repr(report) and "mean_rating_r2" in repr(report)

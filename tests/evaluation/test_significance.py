@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import pytest
 
+from recsys.evaluation.analogies import AnalogyQuality
+from recsys.evaluation.clusters import ClusterQuality
 from recsys.evaluation.evaluate import ActivityGroup, EvaluatedModel, Interval
+from recsys.evaluation.report import DimensionQuality, Representation
+from recsys.evaluation.retrieval import Retrieval
 from recsys.evaluation.significance import (
     Comparison,
+    best_dimensions,
     best_representations,
     compare_first,
+    gain_by_dimension,
     gain_by_group,
     lowest_quality_groups,
 )
@@ -43,20 +49,49 @@ def test_the_lowest_groups_are_adjacent_ones_whose_intervals_overlap() -> None:
     assert gain_by_group([low, high], [alike, low]).tolist() == pytest.approx([-0.03, 0.25])
 
 
-def test_what_was_told_beforehand_wins_nothing() -> None:
-    def row(genre: float, r2: float | None, told: list[str]) -> dict:
-        return {
-            "genre_retrieval": {"precision": genre}, "tag_retrieval": None, "genre_auc": genre, "decade_auc": None,
-            "mean_rating_r2": r2, "clusters": {"nmi": genre}, "analogies": {"hits@10": None}, "told": told,
-        }  # fmt: skip
+CURVE = [DimensionQuality(d, q, q - 0.01, q + 0.01, None, 0.5) for d, q in ((1, 0.20), (2, 0.30), (4, 0.34), (8, 0.35))]
+
+
+def test_gain_from_added_dimensions() -> None:
+    found = gain_by_dimension(CURVE)
+    assert found["before"].tolist() == [1, 2, 4]
+    assert found["each"].tolist() == pytest.approx([0.10, 0.02, 0.0025])
+    assert gain_by_dimension(CURVE[:1]).empty
+
+
+def test_the_best_number_of_dimensions_is_named_with_all_whose_intervals_overlap() -> None:
+    assert best_dimensions(CURVE) == (8, (4,))
+    assert best_dimensions(CURVE[:2]) == (2, ())
+    assert best_dimensions(CURVE[:1]) == (1, ())
+    flat = [DimensionQuality(d, 0.1 - d / 1000, 0.05, 0.15, None, 0.5) for d in (1, 2, 4)]
+    assert best_dimensions(flat) == (1, (2, 4))  # larger ones too: in noise no number is best
+    assert best_dimensions([*CURVE, DimensionQuality(16, 0.34, 0.33, 0.35, None, 0.5)]) == (8, (4, 16))
+
+
+def test_given_answers_are_never_best() -> None:
+    def row(genre: float, r2: float | None, given: tuple[str, ...]) -> Representation:
+        return Representation(
+            dimensions=8,
+            genre_retrieval=Retrieval(genre, 0.1, 0.1, 0.1, 50),
+            tag_retrieval=None,
+            genre_auc=genre,
+            genre_auc_of={},
+            decade_auc=None,
+            mean_rating_r2=r2,
+            clusters=ClusterQuality(0.1, genre, 0.1),
+            analogies=AnalogyQuality(0, 0, None, None, None, None, {}),
+            effective_rank=4.0,
+            isotropy=0.5,
+            given=given,
+        )
 
     best = best_representations(
         {
-            "genres": row(1.0, 0.1, ["genre_retrieval", "genre_auc"]),
-            "ials": row(0.7, 0.8, []),
-            "pca": row(0.7001, None, []),
+            "genres": row(1.0, 0.1, ("genre_retrieval", "genre_auc")),
+            "ials": row(0.7, 0.8, ()),
+            "pca": row(0.7001, None, ()),
         }
     )
-    assert best["genre_retrieval"] == best["genre_auc"] == {"ials", "pca"}  # alike to three digits
+    assert best["genre_retrieval"] == best["genre_auc"] == {"ials", "pca"}  # equal to three digits
     assert best["clusters"] == {"genres"} and best["mean_rating_r2"] == {"ials"}
     assert best["tag_retrieval"] == best["analogies"] == set()

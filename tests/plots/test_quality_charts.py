@@ -1,4 +1,4 @@
-"""Charts of quality: what is plotted is what was measured, and nothing is told apart by colour alone."""
+"""Charts of quality: they plot the measured values, and nothing is distinguished by colour alone."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from recsys.evaluation.evaluate import ActivityGroup
+from recsys.evaluation.report import DimensionQuality
 from recsys.plots.quality import Dot, bars_by_popularity, dimension_curve, dots_with_intervals, lines_by_activity
 
 GROUPS = [ActivityGroup(20, 3, 3, 0.2, 0.1, 0.35), ActivityGroup(20, 4, 9, 0.4, 0.3, 0.5)]
@@ -30,20 +31,18 @@ def test_lines_differ_by_dash_and_marker_and_groups_are_named() -> None:
     assert list(figure.data[1].error_y.array) == pytest.approx([0.15, 0.1])
 
 
-def test_bars_differ_by_pattern_and_say_their_shares() -> None:
+def test_bars_differ_by_pattern_and_show_their_shares() -> None:
     figure = bars_by_popularity(
         {"rated": [0.3, 0.3, 0.4], "ials": [0.9, 0.08, 0.02]}, ["1 a", "2 b", "3 c"], "ials", "x"
     )
     assert [list(trace.x) for trace in figure.data] == [[0.3, 0.9], [0.3, 0.08], [0.4, 0.02]]
     assert len({trace.marker.pattern.shape for trace in figure.data}) == 3
     assert list(figure.data[0].y) == ["rated", "<b>ials</b>"]
-    assert list(figure.data[2].text) == ["40%", ""]  # no room for two per cent
+    assert list(figure.data[2].text) == ["40%", ""]  # 2% is too narrow for a label
 
 
-def test_the_curve_marks_the_chosen_number_where_it_stands() -> None:
-    rows = [
-        {"n_factors": d, "ndcg@10": v, "low": v - 0.1, "high": v + 0.05} for d, v in ((1, 0.2), (8, 0.4), (64, 0.5))
-    ]
+def test_the_curve_marks_the_chosen_number_at_its_position() -> None:
+    rows = [DimensionQuality(d, v, v - 0.1, v + 0.05, None, 0.5) for d, v in ((1, 0.2), (8, 0.4), (64, 0.5))]
     figure = dimension_curve(rows, 8, here="here")
     assert list(figure.data[0].x) == [1, 8, 64] and list(figure.data[0].y) == [0.2, 0.4, 0.5]
     assert figure.layout.shapes[0].x0 == 8

@@ -12,8 +12,6 @@ from recsys.space.axis import Axis
 from recsys.space.probes import ask, question_of
 from recsys.space.profile import (
     along,
-    best_and_overlapping,
-    gains,
     genre_positions,
     in_blocks,
     places_of,
@@ -122,27 +120,3 @@ def test_a_plane_of_well_known_movies_that_keep_their_distance(ml100k_model, chi
         for other in range(at):
             assert (np.abs(places[at] - places[other]) >= (1.5, 0.4)).any()
     assert (np.sign(places).min(axis=0) < 0).all() and (np.sign(places).max(axis=0) > 0).all()
-
-
-CURVE = [
-    {"n_factors": 1, "ndcg@10": 0.20, "low": 0.19, "high": 0.21},
-    {"n_factors": 2, "ndcg@10": 0.30, "low": 0.29, "high": 0.31},
-    {"n_factors": 4, "ndcg@10": 0.34, "low": 0.33, "high": 0.35},
-    {"n_factors": 8, "ndcg@10": 0.35, "low": 0.34, "high": 0.36},
-]
-
-
-def test_what_added_dimensions_bring() -> None:
-    found = gains(CURVE)
-    assert found["before"].tolist() == [1, 2, 4]
-    assert found["each"].tolist() == pytest.approx([0.10, 0.02, 0.0025])
-    assert gains(CURVE[:1]).empty
-
-
-def test_the_best_number_of_dimensions_is_named_with_all_whose_intervals_overlap() -> None:
-    assert best_and_overlapping(CURVE) == (8, (4,))
-    assert best_and_overlapping(CURVE[:2]) == (2, ())
-    assert best_and_overlapping(CURVE[:1]) == (1, ())
-    flat = [{"n_factors": d, "ndcg@10": 0.1 - d / 1000, "low": 0.05, "high": 0.15} for d in (1, 2, 4)]
-    assert best_and_overlapping(flat) == (1, (2, 4))  # larger ones too: noise has no best
-    assert best_and_overlapping([*CURVE, {"n_factors": 16, "ndcg@10": 0.34, "low": 0.33, "high": 0.35}]) == (8, (4, 16))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import streamlit as st
@@ -23,10 +22,11 @@ from recsys.app.notices import show_command
 from recsys.app.pages.dimensions.axis_facts import directions_of, movies_along, movies_over, version_of
 from recsys.app.session import Loaded
 from recsys.errors import InputError
+from recsys.evaluation.report import DimensionQuality
+from recsys.evaluation.significance import best_dimensions, gain_by_dimension
 from recsys.plots.dimensions import movie_line, movie_plane
 from recsys.plots.quality import dimension_curve
 from recsys.space.axis import Axis
-from recsys.space.profile import best_and_overlapping, gains
 
 
 def draw_dimension_count(loaded: Loaded) -> None:
@@ -37,8 +37,8 @@ def draw_dimension_count(loaded: Loaded) -> None:
     except InputError as error:
         st.warning(plain(str(error)))
         found = None
-    rows = found["dimensions"] if found is not None else []
-    quality = {row["n_factors"]: row["ndcg@10"] for row in rows}
+    rows = found.dimensions if found is not None else ()
+    quality = {row.n_factors: row.ndcg for row in rows}
     if axes:
         left, right = st.columns(2, gap="large")
         with left:
@@ -119,14 +119,14 @@ def _small_plane(loaded: Loaded, across: Axis, up: Axis, quality: dict[int, floa
     )  # fmt: skip
 
 
-def _which_is_best(rows: Sequence[dict[str, Any]]) -> str:
+def _which_is_best(rows: Sequence[DimensionQuality]) -> str:
     """Which number of dimensions is best, if one can say so, in a sentence."""
-    best, overlapping = best_and_overlapping(rows)
+    best, overlapping = best_dimensions(rows)
     if len(rows) == 1:
         return say("Only one number of dimensions was tried: {best}.", best=best)
     if not overlapping:
         return say("**Best of those tried: {best}**. No other 95% interval overlaps with its own.", best=best)
-    tried = [row["n_factors"] for row in rows]
+    tried = [row.n_factors for row in rows]
     places = sorted(tried.index(n) for n in (best, *overlapping))
     first, last = tried[places[0]], tried[places[-1]]
     others = enumerated([str(tried[at]) for at in places[:-1]])
@@ -143,11 +143,11 @@ def _which_is_best(rows: Sequence[dict[str, Any]]) -> str:
     )  # fmt: skip
 
 
-def _added(rows: Sequence[dict[str, Any]]) -> None:
+def _added(rows: Sequence[DimensionQuality]) -> None:
     """What added dimensions bring, as a table."""
     heads = [say("dimensions"), "nDCG@10", say("gain"), say("per dimension")]
-    lines = [" | ".join(heads), "--: | --: | --: | --:", f"{rows[0]['n_factors']} | {rows[0]['ndcg@10']:.3f} | | "]
-    for row, step in zip(rows[1:], gains(rows).to_dict("records"), strict=True):
+    lines = [" | ".join(heads), "--: | --: | --: | --:", f"{rows[0].n_factors} | {rows[0].ndcg:.3f} | | "]
+    for row, step in zip(rows[1:], gain_by_dimension(rows).to_dict("records"), strict=True):
         gained, each = round(step["gain"], 3) + 0.0, round(step["each"], 4) + 0.0  # + 0 makes −0 a 0
-        lines.append(f"{row['n_factors']} | {row['ndcg@10']:.3f} | {gained:+.3f} | {each:+.4f}")
+        lines.append(f"{row.n_factors} | {row.ndcg:.3f} | {gained:+.3f} | {each:+.4f}")
     st.markdown("\n".join(f"| {line} |" for line in lines))

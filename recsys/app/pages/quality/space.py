@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pandas as pd
 import streamlit as st
 
@@ -16,8 +14,8 @@ from recsys.app.notices import explain_missing_vectors
 from recsys.app.pages.quality.measure import command, has_data, run
 from recsys.app.session import Loaded
 from recsys.errors import InputError
-from recsys.evaluation.report import DIMENSIONS, N_SEEDS
-from recsys.evaluation.significance import best_representations, value_of
+from recsys.evaluation.report import DIMENSIONS, N_SEEDS, EmbeddingReport
+from recsys.evaluation.significance import best_representations
 from recsys.plots.quality import dimension_curve
 from recsys.workflows import inspect as inspect_workflow
 
@@ -53,53 +51,48 @@ def draw_space(loaded: Loaded) -> None:
         _measure_space(loaded)
 
 
-def _findings(found: dict[str, Any]) -> list[str]:
-    ours, seeds, apart = found["representations"][found["model"]], found["seeds"], found["divergence"]
-    retrieval, analogies = ours["genre_retrieval"], ours["analogies"]
+def _findings(found: EmbeddingReport) -> list[str]:
+    seeds, divergence = found.seeds, found.divergence
+    retrieval, analogies = found.own.genre_retrieval, found.own.analogies
     lines = []
-    if _all_known(retrieval, "precision", "chance"):
+    if retrieval.precision is not None and retrieval.chance is not None:
         lines.append(say(
             "**Neighbours.** {share:.0%} of a movie's ten nearest neighbours share a genre with it; among "
             "random movies of similar popularity it is {chance:.0%}.",
-            share=retrieval["precision"], chance=retrieval["chance"],
+            share=retrieval.precision, chance=retrieval.chance,
         ))  # fmt: skip
-    if analogies["n_questions"] and _all_known(analogies, "hits@10", "neighbour_hits@10"):
+    if analogies.n_questions:
         lines.append(
             say(
                 "**Analogies.** “Toy Story is to Toy Story 2 as … is to …”: for {hits:.0%} of {n:,} such "
                 "questions the answer is in the top ten; with the third movie's neighbours alone, for "
                 "{alone:.0%}.",
-                hits=analogies["hits@10"], n=analogies["n_questions"], alone=analogies["neighbour_hits@10"],
+                hits=analogies.hits, n=analogies.n_questions, alone=analogies.neighbour_hits,
             )
         )  # fmt: skip
-    if seeds["n"] and _all_known(seeds, "overlap@10", "chance_overlap@10"):
+    if seeds.overlap is not None and seeds.chance_overlap is not None:
         lines.append(
             say(
                 "**Seeds.** With another seed, {stay:.0%} of a movie's ten nearest neighbours stay the same; "
                 "between random vectors, {chance:.0%}.",
-                stay=seeds["overlap@10"], chance=seeds["chance_overlap@10"],
+                stay=seeds.overlap, chance=seeds.chance_overlap,
             )
         )  # fmt: skip
-    if _all_known(apart, "js", "js_control"):
+    if divergence.js is not None and divergence.js_control is not None:
         lines.append(
             say(
                 "**Users and movies.** The Jensen–Shannon divergence between user and movie vectors is "
                 "{js:.2f} (0: same distribution, 0.69: disjoint; a random split of all vectors: "
                 "{control:.2f}). User vectors point towards many liked movies, so the two need not match.",
-                js=apart["js"], control=apart["js_control"],
+                js=divergence.js, control=divergence.js_control,
             )
         )  # fmt: skip
     return lines
 
 
-def _all_known(measured: dict[str, Any], *names: str) -> bool:
-    """Whether all of these could be measured."""
-    return all(measured[name] is not None for name in names)
-
-
-def _representations(found: dict[str, Any]) -> None:
+def _representations(found: EmbeddingReport) -> None:
     """Representations × measures, the best of each marked."""
-    rows = found["representations"]
+    rows = found.representations
     heads = {
         "genre_retrieval": (
             say("Same genre"),
@@ -127,18 +120,18 @@ def _representations(found: dict[str, Any]) -> None:
         ),
         "analogies": (say("Analogies"), say("The share of sequels and remakes found in the top ten.")),
     }
-    if all(row["tag_retrieval"] is None for row in rows.values()):
+    if all(row.tag_retrieval is None for row in rows.values()):
         del heads["tag_retrieval"]
     best = best_representations(rows)
     table = []
     for name, row in rows.items():
-        label = say("{model} (this model)", model=name) if name == found["model"] else named(name)
+        label = say("{model} (this model)", model=name) if name == found.model else named(name)
         cells = {}
         for measure in heads:
-            value = value_of(row, measure)
-            mark = " †" if measure in row["told"] else " ★" if name in best[measure] else ""
+            value = row.main_values[measure]
+            mark = " †" if measure in row.given else " ★" if name in best[measure] else ""
             cells[measure] = "–" if value is None else f"{value:.3f}{mark}"
-        table.append({"name": label, "d": row["dimensions"]} | cells)
+        table.append({"name": label, "d": row.dimensions} | cells)
     st.dataframe(
         pd.DataFrame(table), hide_index=True, width="stretch", key="representations",
         column_config={
@@ -152,19 +145,19 @@ def _representations(found: dict[str, Any]) -> None:
             "Compared with representations that need no training, on the {n:,} movies with at least 20 "
             "ratings. ★: best in the column. †: this information is part of the representation, so the number "
             "proves nothing.",
-            n=found["judged_items"],
+            n=found.evaluated_items,
         )
     )
 
 
-def _dimension_curve(found: dict[str, Any], loaded: Loaded) -> None:
-    if not found["dimensions"]:
+def _dimension_curve(found: EmbeddingReport, loaded: Loaded) -> None:
+    if not found.dimensions:
         return
     st.markdown("**" + say("Quality by number of dimensions") + "**")
     st.caption(say("The model, retrained with each number of dimensions on 80% of each user's ratings."))
     show_chart(
         dimension_curve(
-            found["dimensions"], loaded.model.space.n_factors, across=say("dimensions"), here=say("this model")
+            found.dimensions, loaded.model.space.n_factors, across=say("dimensions"), here=say("this model")
         ),
         key="dimension-curve", alt=say("nDCG@10 by number of dimensions, with 95% intervals"),
     )  # fmt: skip
