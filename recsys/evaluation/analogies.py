@@ -16,7 +16,8 @@ from typing import Any, Literal, get_args
 import numpy as np
 import scipy.sparse as sp
 
-from recsys.dataset.catalog import Catalog, article_first, search_key
+from recsys.dataset.catalog import Catalog
+from recsys.dataset.titles import article_first, search_key, split_names
 from recsys.errors import InputError, SettingError
 from recsys.evaluation.embedding import lengths, unit
 from recsys.topk import BLOCK_BYTES, NONE, row_blocks
@@ -33,7 +34,6 @@ MOST_OF_A_TITLE = 6
 
 _SECOND_PART = re.compile(r"\s(?:part\s+)?(?:2|ii|two)$", re.IGNORECASE)
 """The end of a second part's title; white space before the number keeps "The Naked Gun 2 1/2" out."""
-_AKA = re.compile(r"^a\.?k\.?a\.?\s+", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -129,9 +129,8 @@ def _best(merits: dict[int, Any]) -> set[int]:
 
 def _names(title: str) -> list[str]:
     """What a movie is called: its title without brackets, and the titles in brackets."""
-    outside, _, inside = title.partition(" (")
-    aliases = [_AKA.sub("", part.strip().rstrip(")").strip()) for part in inside.split("(")]
-    return [article_first(name) for name in (outside, *aliases) if name]
+    outside, inside = split_names(title)
+    return [article_first(name) for name in (outside, *inside) if name]
 
 
 def _bases(name: str) -> set[str]:

@@ -24,8 +24,8 @@ from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
 from sklearn.metrics import normalized_mutual_info_score, silhouette_score
 from threadpoolctl import threadpool_limits
 
-from recsys.dataset.attributes import NO_GENRE
-from recsys.dataset.catalog import Catalog, search_key
+from recsys.dataset.catalog import NO_GENRE, Catalog
+from recsys.dataset.titles import search_key
 from recsys.errors import InputError, SettingError
 from recsys.topk import top_k
 

@@ -26,10 +26,11 @@ from sklearn.model_selection import KFold, StratifiedKFold, cross_val_predict
 from sklearn.neighbors import NearestNeighbors
 from threadpoolctl import threadpool_limits
 
-from recsys.dataset.catalog import Catalog, search_key
+from recsys.dataset.catalog import Catalog
 from recsys.dataset.dataset import Dataset
 from recsys.dataset.interactions import Interactions
 from recsys.dataset.split import hold_out
+from recsys.dataset.titles import search_key
 from recsys.errors import InputError, Unsupported
 from recsys.evaluation.analogies import title_pairs
 from recsys.evaluation.report import TOLD, by_dimension, embedding_report, mean_ratings
