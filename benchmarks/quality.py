@@ -31,7 +31,6 @@ from recsys.dataset.split import HoldOut, hold_out
 from recsys.errors import RecsysError
 from recsys.evaluation.ranking import rank_quality
 from recsys.evaluation.tune import tune
-from recsys.ingest import datasets
 from recsys.models import ALS, BPR, EASE, IALS, ItemKNN, Popular
 
 THREADS = os.cpu_count() or 1
@@ -79,7 +78,9 @@ def ml_100k(trials: int) -> list[str]:
     from recommenders.datasets.python_splitters import python_stratified_split
     from recommenders.evaluation.python_evaluation import ndcg_at_k
 
-    data = ingest.prepare_ratings(ingest.find_source(datasets.fetch("ml-100k")), rules=ingest.Rules(scale=(1.0, 5.0)))
+    data = ingest.prepare_ratings(
+        ingest.find_source(ingest.fetch("ml-100k")), validation=ingest.Validation(scale=(1.0, 5.0))
+    )
     matrix = data.interactions.matrix.tocoo()
     everything = pd.DataFrame({"row": matrix.row, "column": matrix.col, "rating": matrix.data})
     everything = _in_published_order(everything, data.interactions)
@@ -131,7 +132,7 @@ def ml_100k(trials: int) -> list[str]:
 
 def _in_published_order(frame: pd.DataFrame, data: Interactions) -> pd.DataFrame:
     """Rows in the order of the published file, because that split samples by position."""
-    raw = ingest.find_source(datasets.fetch("ml-100k")).ratings
+    raw = ingest.find_source(ingest.fetch("ml-100k")).ratings
     pairs = pd.read_csv(raw, sep="\t", header=0 if raw.suffix == ".inter" else None).iloc[:, :2]
     pairs.columns = pd.Index(["user", "item"])
     order = pd.DataFrame(

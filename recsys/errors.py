@@ -1,14 +1,14 @@
-"""The errors a user can cause or mend. They know nothing of files, models or the screen.
+"""The exceptions of the library, all caused by input or settings that the user can correct.
 
     RecsysError              the command line prints it in one line and exits with status 2
     ├── InputError           a file, folder, column or value that cannot be used
-    ├── SettingError         a setting that is unknown or outside its range
+    ├── SettingError         a setting that does not exist or is outside its range
     ├── UnknownId            an id or title that is not in the data
     │   └── AmbiguousTitle   a title that several items share
-    ├── Unavailable          a download that could not be had; says what was tried
-    └── Unsupported          a model was asked for something it does not have
+    ├── Unavailable          a download failed from every source
+    └── Unsupported          a model does not support the operation
 
-Anything else that escapes is a bug, shows its traceback and exits with status 1.
+Any other exception is a bug: the command line shows its traceback and exits with status 1.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 MOST_LETTERS = 60
-"""Of an id as it was typed, in an error's one line."""
+"""Longer ids are cut to this length in error messages."""
 
 
 class RecsysError(Exception):
-    """One clear line: what is wrong, where, and what to do."""
+    """Base class. The message is one line: what is wrong, where, and what to do."""
 
 
 class InputError(RecsysError):
@@ -32,12 +32,15 @@ class SettingError(RecsysError):
 
 
 class UnknownId(RecsysError):
-    """An id or a title that the data does not hold."""
+    """An id or title that is not in the data."""
 
     @classmethod
     def of(cls, kind: str, unknown: Iterable[object], known_example: object = None) -> UnknownId:
-        """Name the first few unknown ids, each by its first `MOST_LETTERS`, and count the rest; `kind` is `user` or
-        `item`."""
+        """An error that lists the first five unknown ids and counts the rest.
+
+        kind           "user" or "item"
+        known_example  an id that exists, shown as an example
+        """
         ids = [i[:MOST_LETTERS] + "…" if isinstance(i, str) and len(i) > MOST_LETTERS else i for i in unknown]
         shown = ", ".join(repr(i) for i in ids[:5])
         more = f" and {len(ids) - 5} more" if len(ids) > 5 else ""
@@ -50,8 +53,8 @@ class AmbiguousTitle(UnknownId):
 
 
 class Unavailable(RecsysError):
-    """A download that could not be had; the message says what was tried and what to do by hand."""
+    """A download failed; the message says what was tried and how to place the file by hand."""
 
 
 class Unsupported(RecsysError):
-    """A model was asked for something it does not have, such as the vectors of a popularity list."""
+    """A model does not support the operation, such as the vectors of a popularity list."""

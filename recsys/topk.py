@@ -1,4 +1,4 @@
-"""Exact top-k over arrays: the one kernel that everything ranks with. Knows no ids, files or models."""
+"""Exact top-k selection over blocks of scores. All rankings in the library use this kernel."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ import scipy.sparse as sp
 from threadpoolctl import ThreadpoolController
 
 NONE = -1
-"""Fills the places of a row that has fewer than k candidates left; its score is -inf."""
+"""Fills the rest of a row that has fewer than k candidates; the score there is -inf."""
 
 BLOCK_BYTES = 32 * 2**20
-"""Scores held at a time by each thread: large enough for BLAS, small beside any catalogue's factors."""
+"""Memory for scores per thread: large enough for BLAS to be fast."""
 
 ScoreBlock = Callable[[slice], np.ndarray]
-"""Scores of a slice of rows against all columns, float32 (rows, n_columns)."""
+"""A slice of rows → their scores for all columns, float32 (n rows in the slice, n_columns)."""
 
 
 @numba.njit(nogil=True, cache=True)
@@ -45,7 +45,7 @@ def _sift_down(scores, columns, position, size):  # type: ignore[no-untyped-def]
 
 @numba.njit(nogil=True, cache=True)
 def _select(scores, k, excluded_start, excluded, allowed, top_columns, top_scores):  # type: ignore[no-untyped-def]
-    """For each row keep the k best columns in a heap, walking the sorted excluded columns alongside."""
+    """Keep the k best columns of each row in a heap, stepping through the sorted excluded columns in parallel."""
     n_rows, n_columns = scores.shape
     for row in range(n_rows):
         best = top_scores[row]
@@ -58,7 +58,7 @@ def _select(scores, k, excluded_start, excluded, allowed, top_columns, top_score
                 skip += 1
                 continue
             score = scores[row, column]
-            if size == k and not score > best[0]:  # columns come in rising order, so an equal score loses
+            if size == k and not score > best[0]:  # columns are visited in ascending order, so an equal score loses
                 continue
             if not allowed[column] or np.isnan(score):
                 continue
@@ -78,7 +78,7 @@ def _select(scores, k, excluded_start, excluded, allowed, top_columns, top_score
                 best[0] = score
                 where[0] = column
                 _sift_down(best, where, 0, size)
-        for last in range(size - 1, 0, -1):  # heap sort: the worst goes to the end
+        for last in range(size - 1, 0, -1):  # heap sort: move the worst to the end
             best[0], best[last] = best[last], best[0]
             where[0], where[last] = where[last], where[0]
             _sift_down(best, where, 0, last)
@@ -99,16 +99,21 @@ def top_k(
     allowed: np.ndarray | None = None,
     n_threads: int = 1,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The k best columns of every row, exactly, best first; ties go to the lower column.
+    """The k columns with the highest scores in every row, exactly, best first; ties go to the lower column.
 
-    score_block  gives the scores of a slice of rows, float32 (rows, n_columns); NaN means not a candidate
-    exclude      CSR (n_rows, n_columns): its stored entries are no candidates (seen items)
-    allowed      bool (n_columns,): columns outside it are no candidates for anyone
-    n_threads    blocks of rows computed side by side, each with one BLAS thread; 1 leaves BLAS alone
+    score_block  returns the scores of a slice of rows, float32 (rows, n_columns); NaN excludes a column
+    exclude      CSR (n_rows, n_columns): columns stored in a row are excluded there (seen items), zeros included
+    allowed      bool (n_columns,): False excludes a column everywhere
+    n_threads    blocks of rows computed in parallel, each with one BLAS thread; 1 leaves BLAS's own threads unchanged
 
-    Returns columns int32 (n_rows, k) and scores float32 (n_rows, k). A row with fewer than k candidates is
-    filled up with `NONE` and -inf: nothing that was filtered ever comes back. Memory is bounded by
-    `BLOCK_BYTES` a thread besides the result.
+    Returns columns int32 (n_rows, k) and scores float32 (n_rows, k). Rows with fewer than k candidates are padded
+    with `NONE` and -inf, never with excluded columns. Besides the result it needs `BLOCK_BYTES` of memory per thread.
+
+    Raises ValueError for k < 1 and for shapes that do not match.
+
+    >>> scores = np.array([[0.1, 0.9, 0.5]], dtype=np.float32)
+    >>> top_k(lambda rows: scores[rows], n_rows=1, n_columns=3, k=2)[0]
+    array([[1, 2]], dtype=int32)
     """
     if k < 1:
         raise ValueError(f"k must be at least 1, not {k}")
@@ -122,7 +127,7 @@ def top_k(
     else:
         if exclude.shape != (n_rows, n_columns):
             raise ValueError(f"exclude has shape {exclude.shape}, not ({n_rows}, {n_columns})")
-        exclude = canonical(exclude)  # the kernel walks along each row's columns in rising order
+        exclude = canonical(exclude)  # the kernel needs ascending columns
         starts, excluded = exclude.indptr.astype(np.int64), exclude.indices.astype(np.int32, copy=False)
 
     def select(rows: slice) -> None:
@@ -135,12 +140,12 @@ def top_k(
             select(rows)
     else:
         with _blas().limit(limits=1, user_api="blas"), ThreadPoolExecutor(n_threads) as pool:
-            list(pool.map(select, blocks))  # the list makes a worker's exception ours
+            list(pool.map(select, blocks))  # list() re-raises a worker's exception
     return columns, scores
 
 
 def canonical(matrix: sp.csr_matrix) -> sp.csr_matrix:
-    """As CSR with each row's columns in rising order, none twice; a copy only where it is not so already."""
+    """The matrix as CSR with ascending columns and no duplicates; copied only if it is not."""
     matrix = sp.csr_matrix(matrix)
     if not matrix.has_canonical_format:
         matrix = matrix.copy()
@@ -149,6 +154,6 @@ def canonical(matrix: sp.csr_matrix) -> sp.csr_matrix:
 
 
 def row_blocks(n_rows: int, size: int) -> Iterator[slice]:
-    """Consecutive slices of at most `size` rows that cover `n_rows`."""
+    """Consecutive slices of at most `size` that cover `n_rows` rows."""
     for start in range(0, n_rows, size):
         yield slice(start, min(start + size, n_rows))

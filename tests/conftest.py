@@ -32,7 +32,7 @@ def ml100k_folder(tmp_path_factory) -> Path:
     if not (root / "raw" / "ml-100k").is_dir():
         root = tmp_path_factory.mktemp("data")
     try:
-        return datasets.fetch("ml-100k", root)
+        return ingest.fetch("ml-100k", root)
     except Unavailable as error:
         if os.environ.get("CI"):
             raise
@@ -42,7 +42,7 @@ def ml100k_folder(tmp_path_factory) -> Path:
 @pytest.fixture(scope="session")
 def ml100k(ml100k_folder: Path) -> Dataset:
     """MovieLens 100K, prepared."""
-    return ingest.prepare_ratings(ingest.find_source(ml100k_folder), rules=ingest.Rules(scale=(1.0, 5.0)))
+    return ingest.prepare_ratings(ingest.find_source(ml100k_folder), validation=ingest.Validation(scale=(1.0, 5.0)))
 
 
 @pytest.fixture(scope="session")

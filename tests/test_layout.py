@@ -17,10 +17,12 @@ LAYOUT: dict[str, tuple[str, ...]] = {
     "threads": (),
     "topk": (),
     "dataset": (
-        "interactions", "catalog", "split", "weighting", "attributes", "statistics", "genre_affinity", "dataset",
+        "interactions", "titles", "title_search", "catalog", "split", "weighting", "attributes", "statistics",
+        "genre_affinity", "dataset",
     ),
     "ingest": (
-        "values", "datasets", "validation", "layout", "ratings", "items", "users", "exports", "prepare"
+        "values", "datasets", "download", "validation", "layout", "blocks", "tables", "ratings", "items", "users",
+        "exports", "prepare", "sources",
     ),
     "space": (
         "embedding", "axis", "item_map", "item_clusters", "rotation", "auc", "naming", "probes", "fidelity", "layout",
@@ -51,6 +53,7 @@ LAYOUT: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 """Packages, lowest first, and their modules, lowest first: an import goes to what comes before, never after."""
 UPWARD: dict[str, tuple[str, ...]] = {
+    "recsys.dataset.dataset": ("recsys.ingest.sources",),  # `Dataset.from_frame` reads as ingest does
     "recsys.models.learner": ("recsys.models.model",),  # `fit` returns a Model, and a Model holds its learner
 }
 """Modules that may import what is above them, inside a function or for type checking only; values are prefixes."""

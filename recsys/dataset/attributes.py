@@ -1,6 +1,6 @@
-"""Attributes: what is known of items from outside the vectors: genres, tags, decades, how many people rated them.
+"""Attributes: what is known of items besides their vectors: genres, tags, decades and popularity.
 
-They name and test the latent space; no vector is ever learned from them. Knows no vectors and no files.
+They are used to name and test the embedding space. No model is trained on them.
 """
 
 from __future__ import annotations
@@ -13,21 +13,18 @@ from typing import Literal
 
 import numpy as np
 
-from recsys.dataset.catalog import Catalog
+from recsys.dataset.catalog import Catalog, one_hot
 from recsys.errors import InputError, UnknownId
 
 Kind = Literal["genre", "tag", "decade", "popularity"]
 
-NO_GENRE = frozenset({"unknown", "(no genres listed)", "imax"})
-"""What MovieLens writes where it has no genre, and a screen format: these say nothing of what a movie is like."""
 WIDELY_SEEN, LITTLE_SEEN = "widely seen", "little seen"
 TAIL = 0.2
-"""The share of the items that counts as widely (little) seen."""
+"""The share of items that count as widely (little) seen."""
 WELL_KNOWN = 20
-"""Ratings from which on a vector says more than chance: by these items axes, names and clusters are judged."""
-
-
+"""The number of ratings from which on an item's vector is more signal than noise."""
 FEWEST_WELL_KNOWN = 50
+"""Fewer well-known items than this are too few for any measurement of the space."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,6 +39,13 @@ class Attributes:
     carries      (n_items, m) bool, True where an item has an attribute
 
     Raises InputError when the shapes do not match.
+
+    >>> catalog = Catalog.of([1, 2, 3], ["A", "B", "C"], [1994, 1958, None], [["Horror"], ["Horror", "Comedy"], []])
+    >>> attributes = Attributes.of(catalog)
+    >>> attributes.names
+    ('Comedy', 'Horror', '1950s', '1990s')
+    >>> attributes.carriers(["comedy", "1990s"]).tolist()
+    [True, True, False]
     """
 
     catalog: Catalog
@@ -69,26 +73,25 @@ class Attributes:
         """
         has_ratings = n_ratings is not None
         counts = np.zeros(len(catalog), dtype=np.int64) if n_ratings is None else np.asarray(n_ratings, dtype=np.int64)
-        genres = [[g for g in row if g.casefold() not in NO_GENRE] for row in catalog.items["genres"]]
+        genres, by_genre = catalog.content_genres, catalog.content_genre_matrix
+        order = sorted(range(len(genres)), key=genres.__getitem__)
         tags = [sorted({tag.casefold() for tag in row}) for row in catalog.items["tags"]]
         n_tagged = Counter(tag for row in tags for tag in row)
-        tags = [[tag for tag in row if n_tagged[tag] >= fewest_tagged] for row in tags]
         decades = [[] if np.isnan(year) else [f"{int(year) // 10 * 10}s"] for year in catalog.years]
         rated = counts[counts >= WELL_KNOWN] if (counts >= WELL_KNOWN).any() else counts
         low, high = np.quantile(rated, [TAIL, 1 - TAIL]) if len(rated) else (0, 0)
-        # Without counts all are zero, so no item is above or below the quantiles.
+        # Without counts all are zero, so that no item is above or below the quantiles.
         seen = [[WIDELY_SEEN] * int(n > high) + [LITTLE_SEEN] * int(n < low) for n in counts]
-        names: list[str] = []
-        kinds: list[Kind] = []
-        columns: list[np.ndarray] = []
-        kind: Kind
-        for kind, lists in (("genre", genres), ("decade", decades), ("popularity", seen), ("tag", tags)):
-            for name, column in _columns(lists).items():
-                names.append(name)
-                kinds.append(kind)
-                columns.append(column)
-        carries = np.column_stack(columns) if columns else np.zeros((len(catalog), 0), dtype=bool)
-        return cls(catalog, counts, has_ratings, tuple(names), tuple(kinds), carries)
+        groups: list[tuple[Kind, tuple[tuple[str, ...], np.ndarray]]] = [
+            ("genre", (tuple(genres[at] for at in order), by_genre[:, order])),
+            ("decade", one_hot(decades)),
+            ("popularity", one_hot(seen)),
+            ("tag", one_hot([[tag for tag in row if n_tagged[tag] >= fewest_tagged] for row in tags])),
+        ]
+        names = tuple(name for _, (words, _) in groups for name in words)
+        kinds = tuple(kind for kind, (words, _) in groups for _ in words)
+        carries = np.ascontiguousarray(np.hstack([matrix for _, (_, matrix) in groups]))
+        return cls(catalog, counts, has_ratings, names, kinds, carries)
 
     def __len__(self) -> int:
         """The number of attributes, m."""
@@ -96,7 +99,7 @@ class Attributes:
 
     @property
     def years(self) -> np.ndarray:
-        """(n_items,) float64 year of release, NaN where unknown."""
+        """(n_items,) float64 years of release, NaN where unknown."""
         return self.catalog.years
 
     @cached_property
@@ -104,7 +107,7 @@ class Attributes:
         """Items with at least `WELL_KNOWN` ratings, (n_items,) bool; all items where rating counts are unknown.
 
         Axes, names and clusters are evaluated on these: the vector of a rarely rated item is mostly noise. Raises
-        InputError where there are fewer than 50, too few for any of these measurements.
+        InputError where there are fewer than `FEWEST_WELL_KNOWN`.
         """
         known = self.n_ratings >= WELL_KNOWN if self.has_ratings else np.ones(len(self.catalog), dtype=bool)
         if known.sum() < FEWEST_WELL_KNOWN:
@@ -117,30 +120,30 @@ class Attributes:
         return self.take(np.array([kind in kinds for kind in self.kinds], dtype=bool))
 
     def common(self, items: np.ndarray, fewest: int = 10) -> Attributes:
-        """Only the attributes that at least `fewest` of the `items` (bool mask or rows) carry, and as many lack."""
-        there = self.carries[items]
-        n = there.sum(axis=0)
-        return self.take((n >= fewest) & (len(there) - n >= fewest))
+        """Only the attributes that at least `fewest` of the items (bool mask or rows) have and as many do not."""
+        selected = self.carries[items]
+        n = selected.sum(axis=0)
+        return self.take((n >= fewest) & (len(selected) - n >= fewest))
 
     def carriers(self, names: Iterable[str]) -> np.ndarray:
-        """Items that carry any of the attributes called so, without regard to case: (n_items,) bool.
+        """Items that have any of the attributes of these names: (n_items,) bool.
 
-        A genre, a decade or a degree of popularity goes before a tag of the same name. Raises UnknownId naming those
-        that do not exist.
+        Case is ignored. A genre, a decade or a popularity takes precedence over a tag of the same name. Raises
+        UnknownId for a name that does not exist.
         """
         found = np.zeros(len(self.catalog), dtype=bool)
         for name in names:
             if name.casefold() not in self._columns_of:
-                raise UnknownId(f"no genre, tag, decade or degree of popularity is called {name!r}")
+                raise UnknownId(f"there is no genre, tag, decade or popularity {name!r}")
             found |= self.carries[:, self._columns_of[name.casefold()]]
         return found
 
     def has(self, name: str) -> bool:
-        """Whether there is an attribute of this name, without regard to case."""
+        """Whether an attribute of this name exists, ignoring case."""
         return name.casefold() in self._columns_of
 
     def kind_of(self, name: str) -> Kind:
-        """The kind of the attribute of this name. Raises KeyError; ask `has` first."""
+        """The kind of the attribute of this name, ignoring case. Raises KeyError if `has` is False."""
         return self.kinds[self._columns_of[name.casefold()]]
 
     @cached_property
@@ -148,26 +151,17 @@ class Attributes:
         return {name.casefold(): at for at, name in reversed(list(enumerate(self.names)))}
 
     def take(self, chosen: np.ndarray) -> Attributes:
-        """Only the attributes of a bool mask (m,)."""
+        """Only the attributes of a mask, (m,) bool."""
         kept = np.flatnonzero(chosen)
         names, kinds = tuple(self.names[at] for at in kept), tuple(self.kinds[at] for at in kept)
         return Attributes(self.catalog, self.n_ratings, self.has_ratings, names, kinds, self.carries[:, kept])
 
 
 def well_known(n_ratings: np.ndarray, fewest: int = WELL_KNOWN) -> np.ndarray:
-    """As `Attributes.well_known`, where there are only rating counts."""
+    """As `Attributes.well_known`, from rating counts alone."""
     known = np.asarray(n_ratings) >= fewest
     if known.sum() < FEWEST_WELL_KNOWN:
         raise InputError(
             f"only {known.sum()} items have {fewest} ratings or more; at least {FEWEST_WELL_KNOWN} are needed"
         )
     return known
-
-
-def _columns(lists: list[list[str]]) -> dict[str, np.ndarray]:
-    """Name → which items carry it, (n,) bool; names sorted."""
-    columns = {name: np.zeros(len(lists), dtype=bool) for name in sorted({name for row in lists for name in row})}
-    for at, row in enumerate(lists):
-        for name in row:
-            columns[name][at] = True
-    return columns

@@ -1,6 +1,6 @@
-"""Interactions: who rated what. The only border between the ids of the outside and the row numbers inside.
+"""Interactions: the ratings matrix with the original ids of its rows and columns.
 
-Knows nothing of files, titles or models.
+Original ids are used outside the library, row numbers inside; this module is the only place that converts them.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ NO_TIME = np.int64(-1)
 
 
 def as_ids(ids: Any) -> np.ndarray:
-    """Ids as the library keeps them: int64 when all are integers, else an object array of str."""
+    """Ids in the two types that the library uses: int64 when all are integers, else an object array of str."""
     array = np.asarray(ids)
     if array.size == 0:
         return array.astype(np.int64) if array.dtype.kind not in "OUST" else array.astype(object)
@@ -31,15 +31,17 @@ def as_ids(ids: Any) -> np.ndarray:
     return np.array([str(i) for i in array.tolist()], dtype=object)
 
 
-def index_of(ids: np.ndarray) -> pd.Index:
-    """A look-up table of ids that keeps their type: id → row."""
-    return pd.Index(ids, dtype=ids.dtype)
+def index_of(ids: np.ndarray) -> pd.Index[Any]:
+    """A lookup table id → row that keeps the type of the ids."""
+    index: pd.Index[Any] = pd.Index(ids, dtype=ids.dtype)
+    return index
 
 
-def rows_of(index: pd.Index, ids: Sequence[Any] | np.ndarray, kind: str) -> np.ndarray:
-    """Row numbers (int64, shape of `ids`) of `ids` in `index`; raises UnknownId naming those it lacks.
+def rows_of(index: pd.Index[Any], ids: Sequence[Any] | np.ndarray, kind: str) -> np.ndarray:
+    """Row numbers of `ids` in `index`: int64, in the shape of `ids`.
 
-    Ids typed on a command line are strings: "42" finds 42 where ids are integers, and 42 finds "42".
+    Numbers and text are converted into each other, since ids from a command line are text: "42" finds 42 and 42 finds
+    "42". Raises UnknownId, naming the ids that are missing; `kind` is "user" or "item".
     """
     wanted = as_ids(ids)
     if index.dtype == np.int64 and wanted.dtype == object:
@@ -55,16 +57,27 @@ def rows_of(index: pd.Index, ids: Sequence[Any] | np.ndarray, kind: str) -> np.n
     return rows.astype(np.int64)
 
 
+def select_entries(matrix: sp.csr_matrix, mask: np.ndarray) -> sp.csr_matrix:
+    """The stored entries of a CSR matrix where `mask` holds, (nnz,) bool in the order of `matrix.data`; same shape."""
+    kept_before = np.concatenate([[0], np.cumsum(mask)])
+    return sp.csr_matrix((matrix.data[mask], matrix.indices[mask], kept_before[matrix.indptr]), shape=matrix.shape)
+
+
 @dataclass(frozen=True, eq=False)
 class Interactions:
     """A ratings matrix with the ids of its rows and columns.
 
-    matrix      scipy CSR, float32, users × items, column indices sorted, no pair twice
+    matrix      scipy CSR, float32, users × items, column indices sorted, no duplicate pairs
     user_ids    (n_users,) int64 or str objects; row number → original id
     item_ids    (n_items,) int64 or str objects; column number → original id
     timestamps  (nnz,) int64 seconds UTC in the order of `matrix.data`, `NO_TIME` where missing; or None
 
-    Raises InputError when the parts do not fit together.
+    Raises InputError when the shapes do not match, an id is duplicated, a rating is not finite, or a matrix with
+    timestamps is not in canonical CSR form.
+
+    >>> data = Interactions(np.array([[5, 0, 3], [0, 2, 4]]), ["ann", "bob"], [10, 20, 30])
+    >>> data.n_ratings, data.user_rows(["bob"]).tolist(), data.item_rows([30, 10]).tolist()
+    (4, [1], [2, 0])
     """
 
     matrix: sp.csr_matrix
@@ -76,7 +89,7 @@ class Interactions:
         matrix = sp.csr_matrix(self.matrix, dtype=np.float32)
         if not matrix.has_canonical_format:
             if self.timestamps is not None:
-                raise InputError("interactions with timestamps need sorted rows without repeated pairs")
+                raise InputError("interactions with timestamps need sorted rows without duplicate pairs")
             matrix = matrix.copy()
             matrix.sum_duplicates()
         object.__setattr__(self, "matrix", matrix)
@@ -96,53 +109,54 @@ class Interactions:
             object.__setattr__(self, "timestamps", times)
         for kind, index in (("user", self.user_index), ("item", self.item_index)):
             if not index.is_unique:
-                raise InputError(f"{kind} id {index[index.duplicated()].tolist()[0]!r} stands twice")
+                raise InputError(f"duplicate {kind} id {index[index.duplicated()].tolist()[0]!r}")
 
     @property
     def n_users(self) -> int:
-        return self.matrix.shape[0]
+        """Number of rows."""
+        return int(self.matrix.shape[0])
 
     @property
     def n_items(self) -> int:
-        return self.matrix.shape[1]
+        """Number of columns."""
+        return int(self.matrix.shape[1])
 
     @property
     def n_ratings(self) -> int:
-        return self.matrix.nnz
+        """Number of stored entries; a rating of 0 is one."""
+        return int(self.matrix.nnz)
 
     @cached_property
-    def user_index(self) -> pd.Index:
+    def user_index(self) -> pd.Index[Any]:
+        """Original user id → row."""
         return index_of(self.user_ids)
 
     @cached_property
-    def item_index(self) -> pd.Index:
+    def item_index(self) -> pd.Index[Any]:
+        """Original item id → column."""
         return index_of(self.item_ids)
 
     def user_rows(self, ids: Sequence[Any] | np.ndarray) -> np.ndarray:
-        """Original user ids → row numbers, int64; raises UnknownId naming those that are not here."""
+        """Original user ids → row numbers, int64. Raises UnknownId naming the missing ones."""
         return rows_of(self.user_index, ids, "user")
 
     def item_rows(self, ids: Sequence[Any] | np.ndarray) -> np.ndarray:
-        """Original item ids → column numbers, int64; raises UnknownId naming those that are not here."""
+        """Original item ids → column numbers, int64. Raises UnknownId naming the missing ones."""
         return rows_of(self.item_index, ids, "item")
 
     def select(self, mask: np.ndarray) -> Interactions:
-        """The ratings where `mask` holds (bool, (nnz,), ordered as `matrix.data`); same users and items."""
+        """The ratings where `mask` holds, (nnz,) bool in the order of `matrix.data`; same users and items."""
         mask = np.asarray(mask, dtype=bool)
         if mask.shape != self.matrix.data.shape:
             raise InputError(f"a mask of {mask.size} for {self.n_ratings} ratings")
-        kept_before = np.concatenate([[0], np.cumsum(mask)])
-        matrix = sp.csr_matrix(
-            (self.matrix.data[mask], self.matrix.indices[mask], kept_before[self.matrix.indptr]),
-            shape=self.matrix.shape,
-        )
         times = None if self.timestamps is None else self.timestamps[mask]
-        return Interactions(matrix, self.user_ids, self.item_ids, times)
+        return Interactions(select_entries(self.matrix, mask), self.user_ids, self.item_ids, times)
 
     def with_items(self, item_ids: np.ndarray) -> Interactions:
-        """The same users, columns in the order of `item_ids`: unknown ones are empty, others fall away.
+        """The same users with the columns `item_ids`, in that order and without timestamps.
 
-        Timestamps are left behind. This is how data meets a model that was trained on other data.
+        New items get empty columns, items that are not listed are dropped. Use it to apply a model to data other than
+        its training data.
         """
         ids = as_ids(item_ids)
         target = index_of(ids)
@@ -156,7 +170,7 @@ class Interactions:
 
     @cached_property
     def fingerprint(self) -> str:
-        """SHA-256 (hex) over ids, ratings and times: equal data have equal fingerprints."""
+        """SHA-256 (hex) of ids, ratings and timestamps: equal data have equal fingerprints."""
         digest = hashlib.sha256()
         for ids in (self.user_ids, self.item_ids):
             digest.update(f"{ids.dtype.kind}{len(ids)}".encode())

@@ -1,7 +1,7 @@
-"""Hold-out protocols: what a model may learn from, what is known of the users it is judged on, and what is hidden.
+"""Hold-out protocols: split ratings into a training part, known ratings of the test users, and held-out ratings.
 
-Knows no model and no metric. The validation part of a protocol is the same protocol applied once more to the training
-part, so what tuning sees is never part of the test.
+The validation part of a protocol is the same protocol applied to the training part, so that nothing seen in tuning is
+part of the test.
 """
 
 from __future__ import annotations
@@ -19,21 +19,21 @@ Protocol = Literal["leave-last-out", "random", "time", "new-users"]
 Part = Literal["test", "validation"]
 
 DRAWN = ("random", "new-users")
-"""Protocols that leave something to chance."""
+"""Protocols that draw at random."""
 HIDDEN_SHARE = 0.2
-"""Of each user's ratings (random), of all ratings (time), of the users (new-users)."""
+"""Held-out share of each user's ratings (random), of all ratings (time), or of the users (new-users)."""
 QUERY_SHARE = 0.5
-"""Of a new user's ratings, shown to the model; the rest is hidden."""
+"""Share of a new user's ratings that is known to the model; the rest is held out."""
 
 
 @dataclass(frozen=True, eq=False)
 class HoldOut:
-    """One way of splitting ratings for a test.
+    """Ratings split for an evaluation.
 
-    train   what a model may learn from; same items in the same order as the whole
-    known   the users it is judged on with what is known of them: their vectors are computed from it if training did not
-            see them, and it is left out of their lists
-    truth   CSR float32 (known.n_users, n_items): what is hidden; users without any are not judged
+    train   ratings to train on; the same items in the same order as the original
+    known   the test users with their known ratings, which are left out of their lists; users that are not in training
+            are folded in from these
+    truth   CSR float32 (known.n_users, n_items), the held-out ratings; users without any are not evaluated
     """
 
     train: Interactions
@@ -44,19 +44,20 @@ class HoldOut:
 def hold_out(
     interactions: Interactions, protocol: Protocol, *, part: Part = "test", seed: int = 42, draw: int = 0
 ) -> HoldOut:
-    """Split by a protocol; `part` "validation" splits the training part of the test split by the same protocol again.
+    """Split ratings by a protocol.
 
-    Several validation parts of the same training part come with other numbers of `draw`.
+    protocol  leave-last-out  each user's latest rating is held out, of equal times the last in item order
+              random          `HIDDEN_SHARE` of each user's ratings is held out, rounded, at least one
+              time            the latest `HIDDEN_SHARE` of all ratings is held out: those after one point in time. Users
+                              without earlier ratings are not evaluated
+              new-users       `HIDDEN_SHARE` of the users is held out of training (strong generalization). `QUERY_SHARE`
+                              of each one's ratings is known, the rest is held out
+              A user with a single rating keeps it.
+    part      "validation" splits the training part of the test split by the same protocol once more
+    draw      number of the validation part, for several of the same training part
 
-    leave-last-out  each user's latest rating is hidden (of equal times the last in item order); one who has only one
-                    keeps it
-    random          `HIDDEN_SHARE` of each user's ratings is hidden, rounded, at least one; one who has only one keeps
-    it time            the latest `HIDDEN_SHARE` of all ratings is hidden: everything after one moment. Users who have
-                    nothing before it are not judged: nothing is known of them
-    new-users       `HIDDEN_SHARE` of the users is kept from training altogether (strong generalization). Of each one's
-                    ratings, `QUERY_SHARE` is known and the rest hidden
-
-    Raises InputError where the protocol needs times that the data hasn't, or nothing is left to learn or to judge.
+    Raises SettingError for an unknown protocol or part or a draw that does not exist, InputError when the protocol
+    needs times that are missing, or when nothing is left to train or evaluate on.
     """
     if protocol not in get_args(Protocol):
         raise SettingError(f"unknown protocol {protocol!r}: use {', '.join(get_args(Protocol))}")
@@ -64,20 +65,20 @@ def hold_out(
         raise SettingError(f"unknown part {part!r}: use {', '.join(get_args(Part))}")
     if draw and (part == "test" or protocol not in DRAWN):
         raise SettingError(
-            f"protocol {protocol!r} has one {part} part only; {' and '.join(DRAWN)} can draw several to tune on"
+            f"protocol {protocol!r} has a single {part} part; only {' and '.join(DRAWN)} have several validation parts"
         )
     rng = np.random.default_rng([seed, get_args(Part).index(part), draw])
     if part == "validation":
         interactions = hold_out(interactions, protocol, seed=seed).train
     split = _new_users(interactions, rng) if protocol == "new-users" else _ratings(interactions, protocol, rng)
     if not split.train.n_ratings or not split.truth.nnz:
-        what = "to learn from" if not split.train.n_ratings else "to judge by"
-        raise InputError(f"protocol {protocol!r} leaves nothing {what} in the {part} part of so few ratings")
+        what = "train" if not split.train.n_ratings else "evaluate"
+        raise InputError(f"too few ratings: protocol {protocol!r} leaves none to {what} on in the {part} part")
     return split
 
 
 def _ratings(interactions: Interactions, protocol: Protocol, rng: np.random.Generator) -> HoldOut:
-    """The protocols that hide ratings of users whom training sees."""
+    """The protocols that hold out ratings of users who are in training."""
     counts = np.diff(interactions.matrix.indptr)
     users = np.repeat(np.arange(interactions.n_users), counts)
     if protocol == "random":
@@ -92,11 +93,12 @@ def _ratings(interactions: Interactions, protocol: Protocol, rng: np.random.Gene
         else:
             hidden = times > np.quantile(times, 1 - HIDDEN_SHARE, method="inverted_cdf")
     train = interactions.select(~hidden)
-    judged = np.diff(train.matrix.indptr) > 0
-    return HoldOut(train, train, interactions.select(hidden & judged[users]).matrix)
+    evaluated = np.diff(train.matrix.indptr) > 0
+    return HoldOut(train, train, interactions.select(hidden & evaluated[users]).matrix)
 
 
 def _new_users(interactions: Interactions, rng: np.random.Generator) -> HoldOut:
+    """The protocol that holds out whole users."""
     counts = np.diff(interactions.matrix.indptr)
     n_held = max(1, round(HIDDEN_SHARE * interactions.n_users))
     held = np.zeros(interactions.n_users, dtype=bool)
@@ -114,22 +116,22 @@ def _new_users(interactions: Interactions, rng: np.random.Generator) -> HoldOut:
 
 def _last_of_each(order: np.ndarray, counts: np.ndarray, n_last: np.ndarray) -> np.ndarray:
     """Mask (nnz,) of the last `n_last[u]` ratings of each user u in `order`, which sorts ratings by user first."""
-    place = np.arange(len(order)) - np.repeat(np.cumsum(counts) - counts, counts)
+    position = np.arange(len(order)) - np.repeat(np.cumsum(counts) - counts, counts)
     mask = np.zeros(len(order), dtype=bool)
-    mask[order] = place >= np.repeat(counts - n_last, counts)
+    mask[order] = position >= np.repeat(counts - n_last, counts)
     return mask
 
 
 def _times(interactions: Interactions, protocol: Protocol) -> np.ndarray:
+    """The timestamps. Raises InputError where any is missing."""
     times = interactions.timestamps
     if times is None or (times == NO_TIME).any():
         raise InputError(
-            f"protocol {protocol!r} needs the time of every rating, which these data do not have; "
-            "use random or new-users"
+            f"protocol {protocol!r} needs a timestamp for every rating, and some are missing; use random or new-users"
         )
     return times
 
 
 def _users(interactions: Interactions, chosen: np.ndarray) -> Interactions:
-    """The chosen users (bool mask) with all items; times are left behind."""
+    """The chosen users (bool mask) with all items, without timestamps."""
     return Interactions(interactions.matrix[chosen], interactions.user_ids[chosen], interactions.item_ids)

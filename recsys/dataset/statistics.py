@@ -1,6 +1,6 @@
-"""A portrait of the data: how ratings spread over users, movies, values, years and genres. Knows no model and no file.
+"""DatasetStatistics: the distribution of ratings over users, movies, values, time and genres.
 
-Everything is counted in a few passes over the ratings, so that 25 million of them take seconds.
+Counted in a few passes over the ratings: 25 million take seconds.
 """
 
 from __future__ import annotations
@@ -12,25 +12,26 @@ import numpy as np
 import pandas as pd
 import scipy.sparse as sp
 
+from recsys.dataset.attributes import WELL_KNOWN
 from recsys.dataset.catalog import Catalog
 from recsys.dataset.interactions import NO_TIME, Interactions
 
 DAY = 86_400
 MONTHLY_FROM = 2 * 366
-"""Days of ratings from which on they are counted by month, and by week below."""
-FEW_RATINGS = 20
-"""Below it hardly anything can be told of a movie; `attributes.well_known` draws the same line."""
+"""Ratings that span at least this many days are counted by month, others by week."""
+FEW_RATINGS = WELL_KNOWN
+"""Movies with fewer ratings count as rarely rated; the same limit as `attributes.WELL_KNOWN`."""
 MOST_CELLS = 100
 MOST_VALUES = 20
-"""Different ratings that are shown one by one; where there are more, in so many steps of equal width."""
+"""Up to this many distinct ratings are counted one by one; more are counted in this many bins of equal width."""
 
 
 @dataclass(frozen=True, eq=False)
 class Density:
-    """How full the ratings matrix is, in cells: users with most ratings first, movies with most ratings first.
+    """The density of the ratings matrix by cell, with users and movies sorted by number of ratings, most first.
 
-    share   (rows, columns) float64: of the user-movie pairs in a cell, the share that is rated
-    users   (rows + 1,) int64: cell r holds the users from place users[r] to users[r + 1] in that order
+    share   (rows, columns) float64, share of the user-movie pairs in a cell that are rated
+    users   (rows + 1,) int64, row r of cells holds the users at positions users[r] to users[r + 1] of that order
     items   (columns + 1,) int64, the same for movies
     """
 
@@ -40,20 +41,20 @@ class Density:
 
 
 @dataclass(frozen=True, eq=False)
-class Portrait:
-    """What `portrait_of` counted.
+class DatasetStatistics:
+    """Counts of one dataset; see `dataset_statistics`.
 
-    of_items  (n_items,) int64: ratings of each movie, most first
-    of_users  (n_users,) int64: ratings of each user, most first
-    mean      of all ratings; NaN without any
-    values    value, ratings, low, high: how often each rating was given, as `rating_values` counts them
-    genres    genre, movies, ratings, mean: most rated first; a movie counts for each of its genres
-    years     year, movies: of release, each year from the first to the last
-    periods   start (datetime64), ratings: by week or month, gaps as zeros; None where no rating has a time
+    of_items  (n_items,) int64, ratings of each movie, most first
+    of_users  (n_users,) int64, ratings of each user, most first
+    mean      mean rating; NaN without ratings
+    values    DataFrame value, ratings, low, high: frequency of each rating, see `rating_values`
+    genres    DataFrame genre, movies, ratings, mean, most rated first; a movie counts for each of its genres
+    years     DataFrame year, movies: releases in each year from the first to the last
+    periods   DataFrame start (datetime64), ratings: by week or month, zero where there are none; None without times
     step      "week" or "month"
-    span      days from the first rating to the last, and None without times
-    untimed   ratings without a time
-    density   the matrix, seen from afar
+    span      days of the first and the last rating; None without times
+    untimed   number of ratings without a time
+    density   density of the matrix by cell
     """
 
     of_items: np.ndarray
@@ -70,27 +71,28 @@ class Portrait:
 
     @property
     def n_ratings(self) -> int:
+        """Number of ratings."""
         return int(self.of_items.sum())
 
     @property
     def filled(self) -> float:
-        """The share of all user-movie pairs that is rated."""
+        """Share of all user-movie pairs that are rated."""
         pairs = len(self.of_items) * len(self.of_users)
         return self.n_ratings / pairs if pairs else 0.0
 
     @cached_property
     def few_rated(self) -> float:
-        """The share of movies with fewer than `FEW_RATINGS` ratings."""
+        """Share of movies with fewer than `FEW_RATINGS` ratings."""
         return float((self.of_items < FEW_RATINGS).mean()) if len(self.of_items) else 0.0
 
 
-def portrait_of(interactions: Interactions, catalog: Catalog) -> Portrait:
-    """Count the data; `catalog` lists the same items in the same order. Pure: the arguments are left as they are."""
+def dataset_statistics(interactions: Interactions, catalog: Catalog) -> DatasetStatistics:
+    """The statistics of ratings and of a catalog that lists the same items in the same order."""
     matrix = interactions.matrix
     by_item = np.bincount(matrix.indices, minlength=matrix.shape[1]).astype(np.int64)
     by_user = np.diff(matrix.indptr).astype(np.int64)
     periods, step, span, untimed = _over_time(interactions)
-    return Portrait(
+    return DatasetStatistics(
         np.sort(by_item)[::-1],
         np.sort(by_user)[::-1],
         float(matrix.data.mean(dtype=np.float64)) if matrix.nnz else np.nan,
@@ -106,7 +108,10 @@ def portrait_of(interactions: Interactions, catalog: Catalog) -> Portrait:
 
 
 def smallest_share(counts: np.ndarray, of_all: float = 0.8) -> float:
-    """The smallest share of things that together hold `of_all` of the counts (n,): .2 is Pareto's rule; 0 of none."""
+    """The smallest share of n elements that accounts for `of_all` of the total of `counts` (n,); 0 for a total of 0.
+
+    0.2 at `of_all` = 0.8 is the Pareto principle.
+    """
     ordered = np.sort(counts)[::-1]
     if not ordered.sum():
         return 0.0
@@ -115,10 +120,10 @@ def smallest_share(counts: np.ndarray, of_all: float = 0.8) -> float:
 
 
 def rating_values(ratings: np.ndarray) -> pd.DataFrame:
-    """How often each rating was given: value, ratings, low, high, lowest first.
+    """The frequency of each rating: value, ratings, low, high, in ascending order.
 
-    Where there are more than `MOST_VALUES` different ones, in so many steps from low to high, value being the middle;
-    else low and high are the value itself.
+    More than `MOST_VALUES` distinct ratings are counted in that many bins from low to high, with the middle as value;
+    otherwise low and high equal the value.
     """
     counts = pd.Series(ratings).value_counts().sort_index()
     values, numbers = counts.index.to_numpy(np.float64), counts.to_numpy(np.int64)
@@ -132,22 +137,18 @@ def rating_values(ratings: np.ndarray) -> pd.DataFrame:
 def by_genre(matrix: sp.csr_matrix, catalog: Catalog) -> pd.DataFrame:
     """genre, movies, ratings, mean (of its ratings, NaN without any), most rated first."""
     n_items = matrix.shape[1]
-    of_item = pd.DataFrame(
-        {
-            "genre": [list(genres) for genres in catalog.items["genres"]],
-            "ratings": np.bincount(matrix.indices, minlength=n_items),
-            "total": np.bincount(matrix.indices, weights=matrix.data, minlength=n_items),
-        }
+    counts = np.bincount(matrix.indices, minlength=n_items)
+    totals = np.bincount(matrix.indices, weights=matrix.data, minlength=n_items)
+    carries = catalog.genre_matrix.T
+    found = pd.DataFrame(
+        {"genre": catalog.genre_names, "movies": carries.sum(axis=1), "ratings": carries.astype(np.int64) @ counts}
     )
-    each = of_item.explode("genre").dropna(subset="genre")
-    found = each.groupby("genre").agg(movies=("ratings", "size"), ratings=("ratings", "sum"), total=("total", "sum"))
-    found["mean"] = (found["total"] / found["ratings"]).where(found["ratings"] > 0)
-    found = found.drop(columns="total").reset_index()
+    found["mean"] = (carries @ totals / found["ratings"]).where(found["ratings"] > 0)
     return found.sort_values(["ratings", "genre"], ascending=[False, True], ignore_index=True)
 
 
 def by_year(catalog: Catalog) -> pd.DataFrame:
-    """year, movies: how many were released each year from the first that is known to the last."""
+    """year, movies: number of movies released in each year from the first known year to the last."""
     years = catalog.years[~np.isnan(catalog.years)].astype(np.int64)
     if not len(years):
         return pd.DataFrame({"year": years, "movies": years})
@@ -157,7 +158,7 @@ def by_year(catalog: Catalog) -> pd.DataFrame:
 
 
 def density_of(matrix: sp.csr_matrix, most_cells: int = MOST_CELLS) -> Density:
-    """The matrix, sorted by activity and popularity, in at most `most_cells` × `most_cells` cells of equal size."""
+    """The density of the sorted matrix in at most `most_cells` × `most_cells` cells of nearly equal size."""
     n_users, n_items = matrix.shape
     n_rows, n_columns = min(most_cells, n_users), min(most_cells, n_items)
     by_user = np.diff(matrix.indptr)
@@ -170,7 +171,7 @@ def density_of(matrix: sp.csr_matrix, most_cells: int = MOST_CELLS) -> Density:
 
 
 def _cells(counts: np.ndarray, n_cells: int) -> tuple[np.ndarray, np.ndarray]:
-    """Edges of the cells (n_cells + 1,) in the order of falling counts, and the cell of each thing (n,), both ints."""
+    """Edges of the cells (n_cells + 1,) in descending order of counts, and the cell of each element (n,), both ints."""
     edges = np.linspace(0, len(counts), n_cells + 1).round().astype(np.int64)
     cell_of = np.empty(len(counts), dtype=np.int32)
     cell_of[np.argsort(-counts, kind="stable")] = np.repeat(np.arange(n_cells), np.diff(edges))
@@ -180,7 +181,7 @@ def _cells(counts: np.ndarray, n_cells: int) -> tuple[np.ndarray, np.ndarray]:
 def _over_time(
     interactions: Interactions,
 ) -> tuple[pd.DataFrame | None, str, tuple[np.datetime64, np.datetime64] | None, int]:
-    """Ratings a period, what a period is, the first and the last day, and how many ratings have no time."""
+    """Ratings per period, the length of a period, the first and last day, and the number of ratings without a time."""
     times = interactions.timestamps
     if times is None:
         return None, "month", None, interactions.n_ratings
@@ -192,7 +193,7 @@ def _over_time(
     per_day = np.bincount(days - first)
     dates = (np.arange(len(per_day)) + first).astype("datetime64[D]")
     step = "month" if len(per_day) >= MONTHLY_FROM else "week"
-    # Weeks begin on Monday; day 0 of the calendar was a Thursday.
+    # Weeks begin on Monday; 1970-01-01 was a Thursday.
     starts = dates.astype("datetime64[M]") if step == "month" else dates - ((dates.astype(np.int64) + 3) % 7)
     found = pd.DataFrame({"start": starts.astype("datetime64[s]"), "ratings": per_day})
     return found.groupby("start", as_index=False).sum(), step, (dates[0], dates[-1]), untimed

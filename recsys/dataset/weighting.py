@@ -1,6 +1,6 @@
-"""Weighting: how much a rating says that a user wants an item. Knows no model and no files.
+"""Weighting: turns ratings into weights, which say how strongly a rating indicates interest in an item.
 
-The chosen ratings become weights with mean 1, so that a model's settings keep their meaning whatever the weighting.
+Weights have mean 1 over the training ratings, so that a learner's settings mean the same under every weighting.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Literal, get_args
 import numpy as np
 import scipy.sparse as sp
 
-from recsys.dataset.interactions import Interactions
+from recsys.dataset.interactions import Interactions, select_entries
 from recsys.errors import InputError, SettingError
 
 WeightingScheme = Literal["binary", "rating", "log", "bm25"]
@@ -22,17 +22,19 @@ BM25_B = 0.8
 
 @dataclass(frozen=True)
 class Weighting:
-    """Which ratings count as interest, and how much each.
+    """Which ratings count as interest, and the weight of each.
 
-    min_rating  ratings below it are left out; None (the default) lets all count: that somebody chose to watch
-                and rate a movie at all is the strongest signal in MovieLens
-    scheme      log     log(1 + rating): the first star says more than the fifth. The default: on validation parts of
-                        ML-100K and latest-small it ranks better than binary for every model that takes weights
-                binary  every rating weighs the same
-                rating  in proportion to the rating
+    min_rating  ratings below it are left out; None (the default) keeps all: that a user chose to watch and rate a
+                movie at all is the strongest signal in MovieLens
+    scheme      log     log(1 + rating), the default: it ranks better than binary for every model that uses weights, on
+                        validation parts of ML-100K and latest-small
+                binary  the same weight for every rating
+                rating  proportional to the rating
                 bm25    Robertson & Zaragoza 2009 with items as documents and users as terms: rating · (K₁ + 1) /
                         (K₁ · (1 − B + B · item total / mean item total) + rating) · idf(user); popular items and
-                        users who rate everything weigh less. K₁ = 100, B = 0.8 as in `implicit`
+                        very active users weigh less. K₁ = 100 and B = 0.8 as in `implicit`
+
+    Raises SettingError for an unknown scheme or a minimum that is not a number.
     """
 
     min_rating: float | None = None
@@ -49,41 +51,37 @@ class Weighting:
         return {"min_rating": self.min_rating, "weighting": self.scheme}
 
     def fit(self, interactions: Interactions) -> FittedWeighting:
-        """Learn what the weights of any user's ratings are relative to. Raises InputError if none are left."""
+        """Compute the normalization from training ratings. Raises InputError when no rating is left."""
         chosen = self.choose(interactions.matrix)
         if chosen.nnz == 0:
             why = f" of {self.min_rating:g} or more" if self.min_rating is not None else ""
-            raise InputError(f"there are no ratings{why} to learn from")
+            raise InputError(f"there are no ratings{why} to train on")
         item_totals = np.asarray(chosen.sum(axis=0), dtype=np.float64).ravel()
         raw = FittedWeighting(self, 1.0, item_totals)
         mean = float(raw.apply(chosen).data.mean(dtype=np.float64))
         if mean <= 0:
-            raise InputError(f"weighting {self.scheme!r} gives no rating any weight; use 'binary'")
+            raise InputError(f"weighting {self.scheme!r} gives every rating weight 0; use 'binary'")
         return FittedWeighting(self, mean, item_totals)
 
     def choose(self, ratings: sp.csr_matrix) -> sp.csr_matrix:
-        """The ratings that count, as given. Raises InputError where the weighting can't take a value."""
+        """The ratings that count, unchanged. Raises InputError for ratings of 0 or less unless the scheme is binary."""
         chosen = sp.csr_matrix(ratings, dtype=np.float32)
         if self.min_rating is not None:
-            keep = chosen.data >= self.min_rating
-            kept_before = np.concatenate([[0], np.cumsum(keep)])
-            chosen = sp.csr_matrix(
-                (chosen.data[keep], chosen.indices[keep], kept_before[chosen.indptr]), shape=chosen.shape
-            )
+            chosen = select_entries(chosen, chosen.data >= self.min_rating)
         if self.scheme != "binary" and chosen.nnz and chosen.data.min() <= 0:
             raise InputError(
                 f"weighting {self.scheme!r} needs ratings above 0, but the lowest is {chosen.data.min():g}; "
-                "use 'binary', or leave low ratings out with a minimum"
+                "use 'binary', or set a minimum rating above 0"
             )
         return chosen
 
 
 @dataclass(frozen=True, eq=False)
 class FittedWeighting:
-    """A Weighting with what it learned from the training ratings, so that new users are weighed alike.
+    """A Weighting with its normalization from the training ratings, which new users' ratings share.
 
-    mean_weight  mean raw weight in training
-    item_totals  (n_items,) float64, sum of the chosen ratings of each item in training
+    mean_weight  mean weight in training before normalization
+    item_totals  (n_items,) float64, sum of each item's training ratings
     """
 
     settings: Weighting

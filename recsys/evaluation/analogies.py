@@ -15,7 +15,8 @@ from typing import Any, Literal, get_args
 import numpy as np
 import scipy.sparse as sp
 
-from recsys.dataset.catalog import Catalog, article_first, search_key
+from recsys.dataset.catalog import Catalog
+from recsys.dataset.titles import article_first, search_key, split_names
 from recsys.errors import InputError, SettingError
 from recsys.evaluation.serialization import json_key, known
 from recsys.evaluation.vectors import Vectors, lengths, unit
@@ -33,7 +34,6 @@ MAX_SAME_TITLE = 6
 
 _SECOND_PART = re.compile(r"\s(?:part\s+)?(?:2|ii|two)$", re.IGNORECASE)
 """The end of a second part's title; requiring white space before the number excludes "The Naked Gun 2 1/2"."""
-_AKA = re.compile(r"^a\.?k\.?a\.?\s+", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -153,9 +153,8 @@ def _best(scores: dict[int, Any]) -> set[int]:
 
 def _names(title: str) -> list[str]:
     """The titles of a movie: its title without brackets, and the titles in brackets."""
-    outside, _, inside = title.partition(" (")
-    aliases = [_AKA.sub("", part.strip().rstrip(")").strip()) for part in inside.split("(")]
-    return [article_first(name) for name in (outside, *aliases) if name]
+    outside, inside = split_names(title)
+    return [article_first(name) for name in (outside, *inside) if name]
 
 
 def _bases(name: str) -> set[str]:

@@ -6,8 +6,8 @@ import numpy as np
 import scipy.sparse as sp
 from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
 
-from recsys.dataset.attributes import NO_GENRE
-from recsys.dataset.catalog import Catalog, search_key
+from recsys.dataset.catalog import NO_GENRE, Catalog
+from recsys.dataset.titles import search_key
 from recsys.errors import InputError
 from recsys.evaluation.vectors import Vectors, dense, principal_components
 

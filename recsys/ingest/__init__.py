@@ -1,11 +1,36 @@
-"""Rating files → Interactions, Catalog and the rows set aside.
+"""Reads everything that comes from outside: ratings, item tables, user lists, exports, downloads.
 
-`form` finds out how a file is laid out, `rules` says which rows are usable, `ratings` reads, `titles` names the items,
-`users` reads a list of users, and `prepare` puts it all in order.
+`datasets` lists what `download` fetches. `layout` detects how a file is laid out, `validation` checks its rows,
+`ratings` and `tables` read blocks of them, `items` reads the catalog, `prepare` combines all into a Dataset, and
+`sources` has the functions to call. The names below are imported on first use, so that importing the package is fast.
 """
 
-from recsys.ingest.layout import Columns
-from recsys.ingest.prepare import Source, find_source, prepare_ratings
-from recsys.ingest.validation import Rules
+from __future__ import annotations
 
-__all__ = ["Columns", "Rules", "Source", "find_source", "prepare_ratings"]
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from recsys.ingest.download import fetch
+    from recsys.ingest.layout import Columns
+    from recsys.ingest.sources import Source, find_source, load_dataset, prepare_ratings, read_ratings
+    from recsys.ingest.validation import Validation
+
+__all__ = [
+    "Columns",
+    "Source",
+    "Validation",
+    "fetch",
+    "find_source",
+    "load_dataset",
+    "prepare_ratings",
+    "read_ratings",
+]
+
+_MODULE_OF = {"fetch": "download", "Columns": "layout", "Validation": "validation"}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_MODULE_OF.get(name, 'sources')}"), name)

@@ -1,4 +1,4 @@
-"""Reading what a person takes home from Letterboxd or IMDb: their own ratings, by title and year. Knows no models."""
+"""Read a person's ratings, by title and year, from the files that Letterboxd and IMDb export."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ import pandas as pd
 import pyarrow as pa
 
 from recsys.dataset.catalog import Catalog
+from recsys.dataset.titles import parse_year
 from recsys.errors import InputError
 from recsys.ingest.validation import (
     FIELDS,
@@ -24,8 +25,8 @@ from recsys.ingest.validation import (
     RATING_NOT_FINITE,
     RATING_OFF_SCALE,
     REJECTED,
-    Rules,
-    reasons,
+    Validation,
+    rejection_reasons,
 )
 
 Site = Literal["Letterboxd", "IMDb"]
@@ -41,7 +42,7 @@ COLUMNS: dict[Site, dict[str, tuple[str, ...]]] = {
         "const": ("const",),
     },
 }
-"""What each site calls a column, without case; IMDb's "You rated" is from before 2017."""
+"""Column names of each site, in lower case; IMDb used "You rated" until 2017."""
 
 SCALES: dict[Site, tuple[float, float]] = {"Letterboxd": (0.5, 5.0), "IMDb": (1.0, 10.0)}
 EXPECTED = "ratings.csv or diary.csv from Letterboxd (Settings, Data) or ratings.csv from IMDb (Your ratings, Export)"
@@ -49,7 +50,7 @@ EXPECTED = "ratings.csv or diary.csv from Letterboxd (Settings, Data) or ratings
 MOVIES = frozenset(
     "movie film filme película featurefilm documentary tvmovie tvfilm short shortfilm tvshort tvspecial video".split()
 )
-"""Title types of IMDb that are movies, without case and blanks: it has written them in several ways and languages."""
+"""IMDb's title types that are movies, in lower case without blanks; they vary with time and language."""
 
 MAX_BYTES = 20 * 2**20
 MAX_UNPACKED_BYTES = 50 * 2**20
@@ -57,14 +58,13 @@ MAX_UNPACKED_BYTES = 50 * 2**20
 
 @dataclass(frozen=True, eq=False)
 class Export:
-    """What a person rated elsewhere.
+    """One person's ratings from another site.
 
-    site      where it is from
-    ratings   one row a movie: title (str), original_title (str, "" where the site has none), year (Int16, missing
-              allowed), stars (float32, 0.5 … 5), line (int64, from 1, in the file). Letterboxd's half stars are kept;
-              IMDb's 1 … 10 are halved, so that its 1 is half a star.
-    rejected  table (file, line, reason, text) of every row that can't be used
-    repeated  rows that said again what a movie got: the last rating counts, and a diary may have a movie twice
+    site      the site
+    ratings   one row per movie: title (str), original_title (str, "" where the site has none), year (Int16, missing
+              allowed), stars (float32, 0.5 … 5), line (int64, line in the file, from 1). IMDb's 1 … 10 are halved.
+    rejected  table (file, line, reason, text) of every row that is not usable
+    repeated  number of rows replaced by a later rating of the same movie
     """
 
     site: Site
@@ -73,48 +73,48 @@ class Export:
     repeated: int
 
     def match(self, catalog: Catalog, popularity: np.ndarray | None = None) -> np.ndarray:
-        """Rows of the catalogue, int64 in the order of `ratings`, −1 where it lacks a movie; see `Catalog.match`.
+        """The row of each movie in a catalog: (n_ratings,) int64, −1 where there is none; see `Catalog.match`.
 
-        A title that is not there is looked for under its original one.
+        A movie that is not found by its title is looked up by its original title.
         """
         years = self.ratings["year"]
         rows = catalog.match(self.ratings["title"].tolist(), years, popularity)
-        lost = np.flatnonzero((rows < 0) & (self.ratings["original_title"] != "").to_numpy())
-        originals = self.ratings["original_title"].iloc[lost].tolist()
-        rows[lost] = catalog.match(originals, years.iloc[lost], popularity)
+        missing = np.flatnonzero((rows < 0) & (self.ratings["original_title"] != "").to_numpy())
+        originals = self.ratings["original_title"].iloc[missing].tolist()
+        rows[missing] = catalog.match(originals, years.iloc[missing], popularity)
         return rows
 
 
 def read_export(data: bytes, name: str = "ratings.csv") -> Export:
-    """A file of ratings as Letterboxd or IMDb hands it out, or Letterboxd's whole zip, of which ratings.csv is read.
+    """Read an export of ratings from Letterboxd or IMDb, or ratings.csv in the zip file of a whole Letterboxd account.
 
-    data  the file's bytes, at most 20 MiB, a zipped ratings.csv at most 50 MiB; UTF-8, else as Excel saves it
-    name  what to call the file in messages
+    data  contents of the file, at most 20 MiB, or 50 MiB for a ratings.csv in a zip; UTF-8, UTF-16 or Windows-1252
+    name  file name for messages
 
-    Raises InputError for what is empty, too large, no text, from neither site, or without a column of ratings: as
-    Letterboxd writes them, the movies one has seen and those one wants to see can't be told apart.
+    Raises InputError for a file that is empty, too large, not text, from another site, or without a rating column.
+    (Letterboxd's lists without ratings do not tell watched movies from a watchlist.)
     """
     if len(data) > MAX_BYTES:
-        raise InputError(f"{name}: has {len(data) / 2**20:.0f} MiB; an export of ratings has at most {MAX_BYTES >> 20}")
+        raise InputError(f"{name}: is too large ({len(data) / 2**20:.0f} MiB, at most {MAX_BYTES >> 20})")
     if data[:4] in (b"PK\x03\x04", b"PK\x05\x06"):
         data, name = _unpacked(data, name)
     rows = _rows(_text(data, name), name)
     _, header = next(rows)
-    site, places = _layout(header, name)
-    words = reasons(Rules(scale=SCALES[site]))
+    site, positions = _layout(header, name)
+    reasons = rejection_reasons(Validation(scale=SCALES[site]))
     movies: dict[object, tuple[str, str, int | None, float, int]] = {}
     rejected: list[tuple[str, int, str, str]] = []
     n_used = 0
     for line, row in rows:
-        reason, stars = _fault(row, len(header), places, site, words)
+        reason, stars = _check(row, len(header), positions, site, reasons)
         if reason:
             rejected.append((name, line, reason, ",".join(row)[:500]))
             continue
-        cells = {column: row[at].strip() for column, at in places.items()}
-        year = _year(cells["year"]) if "year" in cells else None
+        cells = {column: row[at].strip() for column, at in positions.items()}
+        year = parse_year(cells["year"]) if "year" in cells else None
         movie = cells.get("const") or (cells["title"], year)
         n_used += 1
-        movies.pop(movie, None)  # the last rating counts, and stands where it was given
+        movies.pop(movie, None)  # the last rating counts, at its own position
         movies[movie] = (cells["title"], cells.get("original_title", ""), year, stars, line)
     titles, originals, years, ratings, numbers = zip(*movies.values(), strict=True) if movies else ((),) * 5
     table = pd.DataFrame(
@@ -131,7 +131,7 @@ def read_export(data: bytes, name: str = "ratings.csv") -> Export:
 
 
 def _rows(text: str, name: str) -> Iterator[tuple[int, list[str]]]:
-    """Every row that is not empty, with the line it begins in, from 1: a review may have line breaks."""
+    """Every row that is not empty with its first line, from 1; a review may contain line breaks."""
     reader, line = csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(text), strict=True), 1
     try:
         for row in reader:
@@ -139,54 +139,51 @@ def _rows(text: str, name: str) -> Iterator[tuple[int, list[str]]]:
                 yield line, row
             line = reader.line_num + 1
     except csv.Error as error:
-        raise InputError(f"{name}: line {line}: is not CSV as the sites write it: {error}") from None
+        raise InputError(f"{name}: line {line}: is not valid CSV: {error}") from None
 
 
 def _layout(header: list[str], name: str) -> tuple[Site, dict[str, int]]:
-    """The site whose header this is, and where its columns are."""
+    """The site that writes this header, and the position of each column."""
     plain = [cell.strip().casefold() for cell in header]
     for site, columns in COLUMNS.items():
-        places = {column: plain.index(known) for column, names in columns.items() for known in names if known in plain}
-        if "title" in places and ("uri" in places or "const" in places):
-            if "rating" not in places:
-                raise InputError(f"{name}: is a list of movies from {site} without ratings; give {EXPECTED}")
-            return site, places
+        positions = {
+            column: plain.index(known) for column, names in columns.items() for known in names if known in plain
+        }
+        if "title" in positions and ("uri" in positions or "const" in positions):
+            if "rating" not in positions:
+                raise InputError(f"{name}: is a list of {site} movies without ratings; use {EXPECTED}")
+            return site, positions
     raise InputError(
-        f"{name}: is from neither Letterboxd nor IMDb, its first line is {','.join(header)[:60]!r}; give {EXPECTED}"
+        f"{name}: is not an export from Letterboxd or IMDb; its first line is {','.join(header)[:60]!r}; use {EXPECTED}"
     )
 
 
-def _fault(
-    row: list[str], n_columns: int, places: dict[str, int], site: Site, words: dict[int, str]
+def _check(
+    row: list[str], n_columns: int, positions: dict[str, int], site: Site, reasons: dict[int, str]
 ) -> tuple[str | None, float]:
-    """Why a row can't be used, if so, and its rating on the site's scale."""
+    """The reason to reject a row, or None, and its rating on the site's scale."""
     if len(row) != n_columns:
-        return words[FIELDS], np.nan
-    if not row[places["title"]].strip():
+        return reasons[FIELDS], np.nan
+    if not row[positions["title"]].strip():
         return "title is missing", np.nan
-    kind = row[places["kind"]].strip() if "kind" in places else ""
+    kind = row[positions["kind"]].strip() if "kind" in positions else ""
     if kind and re.sub(r"[\s-]", "", kind.casefold()) not in MOVIES:
-        return f"{kind} is not a kind of movie", np.nan
-    written = row[places["rating"]].strip()
+        return f"{kind} is not a movie", np.nan
+    written = row[positions["rating"]].strip()
     if not written:
-        return words[RATING_MISSING], np.nan
+        return reasons[RATING_MISSING], np.nan
     try:
         rating = float(written)
     except ValueError:
-        return words[RATING_NOT_FINITE], np.nan
+        return reasons[RATING_NOT_FINITE], np.nan
     if not np.isfinite(rating):
-        return words[RATING_NOT_FINITE], np.nan
+        return reasons[RATING_NOT_FINITE], np.nan
     low, high = SCALES[site]
-    return (None if low <= rating <= high else words[RATING_OFF_SCALE]), rating
-
-
-def _year(written: str) -> int | None:
-    match = re.match(r"(?:18|19|20)\d\d\b", written)
-    return int(match[0]) if match else None
+    return (None if low <= rating <= high else reasons[RATING_OFF_SCALE]), rating
 
 
 def _text(data: bytes, name: str) -> str:
-    """Text in the encodings that the sites and Excel write."""
+    """Decode in the encodings that the sites and Excel write."""
     is_utf16 = data[:2] in (b"\xff\xfe", b"\xfe\xff")
     for encoding in ("utf-16",) if is_utf16 else ("utf-8-sig", "cp1252"):
         try:
@@ -196,32 +193,34 @@ def _text(data: bytes, name: str) -> str:
         if "\0" in text:
             break
         if not text.strip():
-            raise InputError(f"{name}: is empty; give {EXPECTED}")
+            raise InputError(f"{name}: is empty; use {EXPECTED}")
         return text
-    raise InputError(f"{name}: is not a text file; give {EXPECTED}")
+    raise InputError(f"{name}: is not a text file; use {EXPECTED}")
 
 
 def _delimiter(text: str) -> str:
-    """The sites write commas; a spreadsheet that saved the file anew may have chosen otherwise."""
+    """The delimiter: the sites write commas, but spreadsheets that save the file may change it."""
     return max(",;\t", key=text.lstrip().partition("\n")[0].count)
 
 
 def _unpacked(data: bytes, name: str) -> tuple[bytes, str]:
-    """The outermost ratings.csv of a zip (Letterboxd puts what was deleted into folders), and what to call it."""
+    """The outermost ratings.csv of a zip file (deleted entries are in folders), and its name for messages."""
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             found = [i for i in archive.infolist() if PurePosixPath(i.filename).name.casefold() == "ratings.csv"]
             if not found:
-                raise InputError(f"{name}: this zip holds no ratings.csv; give {EXPECTED}, or Letterboxd's whole zip")
+                raise InputError(
+                    f"{name}: the zip file has no ratings.csv; use {EXPECTED}, or the zip file of a Letterboxd account"
+                )
             inner = min(found, key=lambda info: info.filename.count("/"))
             if inner.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-                raise InputError(f"{name}: this zip is packed in an unusual way; unpack it and give {EXPECTED}")
+                raise InputError(f"{name}: the zip file uses an unsupported compression; unpack it and use {EXPECTED}")
             with archive.open(inner) as file:
-                unpacked = file.read(MAX_UNPACKED_BYTES + 1)  # what the zip says of its size is not to be trusted
+                unpacked = file.read(MAX_UNPACKED_BYTES + 1)  # the size stated in a zip file may be false
     except (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, NotImplementedError) as error:
         raise InputError(
-            f"{name}: this zip cannot be read: {str(error).splitlines()[0] if str(error) else 'it ends too early'}"
+            f"{name}: the zip file cannot be read: {str(error).splitlines()[0] if str(error) else 'it ends too early'}"
         ) from None
     if len(unpacked) > MAX_UNPACKED_BYTES:
-        raise InputError(f"{name}: its ratings.csv has more than {MAX_UNPACKED_BYTES >> 20} MiB")
+        raise InputError(f"{name}: its ratings.csv is larger than {MAX_UNPACKED_BYTES >> 20} MiB")
     return unpacked, f"{name}, {inner.filename}"

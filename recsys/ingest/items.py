@@ -1,9 +1,10 @@
-"""Reading what items are called: MovieLens' four layouts, and tables of one's own. Knows no ratings."""
+"""Read item tables (title, year, genres, tags): MovieLens' four layouts, other files, and DataFrames."""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,20 +13,20 @@ import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 
-from recsys.dataset.catalog import Catalog, article_first, split_year
+from recsys.dataset.catalog import MISSING_GENRES, Catalog
+from recsys.dataset.titles import article_first, parse_year, split_year
 from recsys.errors import InputError
+from recsys.ingest.layout import plain_names
+from recsys.ingest.tables import arrow_table, column_names, first_line
 
 ML_100K_GENRES = (
     "unknown Action Adventure Animation Children's Comedy Crime Documentary Drama Fantasy Film-Noir Horror Musical "
     "Mystery Romance Sci-Fi Thriller War Western"
 ).split()
-"""The 19 flags at the end of each line of `u.item`, in their order (`u.genre`)."""
-
-NO_GENRE = ("", "unknown", "(no genres listed)", "unkonwn")
-"""Ways of saying that there is none; the last is RecBole's spelling."""
+"""The 19 genre flags at the end of each line of `u.item`, in the order of `u.genre`."""
 
 MAX_TAGS = 30
-"""Tags kept for an item, those given most often first."""
+"""At most this many tags are kept per item, the most frequent ones."""
 
 KNOWN_NAMES = {
     "item_id": ("item_id", "itemid", "movie_id", "movieid", "item", "movie", "id", "asin", "product_id"),
@@ -34,13 +35,17 @@ KNOWN_NAMES = {
     "genres": ("genres", "genre", "class", "categories", "category"),
     "tags": ("tags", "keywords"),
 }
+"""Column names that are recognised, compared without case and with blanks as underscores; earlier names win."""
+_ALL_NAMES = {name for names in KNOWN_NAMES.values() for name in names}
 
 
-def read_titles(path: Path, tags: Path | None = None) -> Catalog:
-    """A catalogue from `u.item`, `movies.dat`, `movies.csv`, RecBole's `.item`, or a CSV, TSV or Parquet table.
+def read_items(path: Path, tags: Path | None = None) -> Catalog:
+    """A catalog from `u.item`, `movies.dat`, `movies.csv`, RecBole's `.item`, or any CSV, TSV or Parquet table.
 
-    A table needs a header with an item id column; title, year, genres (lists, or words between | or ,) and tags are
-    taken where they are there. Of an item that stands twice the first row counts. `tags` is a MovieLens `tags.csv`.
+    path  a table needs a header with an item id column; title, year, genres and tags (lists, or words separated by | or
+          a comma) are read where present. Of several rows of an item the first is used.
+    tags  a MovieLens `tags.csv`
+
     Raises InputError naming the file and what is wrong.
     """
     try:
@@ -49,27 +54,40 @@ def read_titles(path: Path, tags: Path | None = None) -> Catalog:
         elif path.suffix == ".dat":
             table = _read_dat(path)
         elif path.suffix.lower() in (".parquet", ".pq"):
-            table = _named_columns(pq.read_table(path), path)
+            table = _named_columns(pq.read_table(path), str(path))
         else:
-            table = _named_columns(_read_csv(path), path)
+            table = _named_columns(_read_csv(path), str(path), r"[|,]" if path.suffix != ".item" else r"\s+")
     except (OSError, pa.ArrowException, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: cannot be read as a table of items: {str(error).splitlines()[0]}") from None
+        raise InputError(f"{path}: cannot be read as a table of items: {first_line(error)}") from None
+    return _catalog(table, read_tags(tags) if tags is not None and tags.exists() else None)
+
+
+def items_from_frame(frame: pd.DataFrame) -> Catalog:
+    """A catalog from a DataFrame, by the rules of `read_items`. Raises InputError."""
+    names = column_names(frame, "items")
+    known = [name for name, plain in zip(names, plain_names(names), strict=True) if plain in _ALL_NAMES]
+    if not known:  # let the check for an item id name the columns
+        raise InputError(_no_item_id("items", names))
+    return _catalog(_named_columns(arrow_table(frame, known, "items"), "items"))
+
+
+def _catalog(table: pd.DataFrame, tags_of: dict[str, tuple[str, ...]] | None = None) -> Catalog:
+    """A catalog from the columns item_id, title, year, genres and tags; `tags_of` replaces tags by item id."""
     table = table[table["item_id"].notna() & (table["item_id"].astype("str").str.strip() != "")]
     table = table.drop_duplicates("item_id").reset_index(drop=True)
     titles, years = [], []
     for raw, given in zip(table["title"], table["year"], strict=True):
         title, year = split_year(str(raw))
-        titles.append("unknown" if title in NO_GENRE else article_first(title))
-        years.append(year if year is not None else _year(given))
+        titles.append("unknown" if title in MISSING_GENRES else article_first(title))
+        years.append(year if year is not None else parse_year(given))
     item_tags = table["tags"].tolist()
-    if tags is not None and tags.exists():
-        by_item = read_tags(tags)
-        item_tags = [by_item.get(str(i), own) for i, own in zip(table["item_id"], item_tags, strict=True)]
+    if tags_of is not None:
+        item_tags = [tags_of.get(str(i), own) for i, own in zip(table["item_id"], item_tags, strict=True)]
     return Catalog.of(_ids(table["item_id"]), titles, years, table["genres"].tolist(), item_tags)
 
 
 def read_tags(path: Path) -> dict[str, tuple[str, ...]]:
-    """The tags of each item of a MovieLens `tags.csv` (userId, movieId, tag, …), most given first, lower case."""
+    """The tags by item id in a MovieLens `tags.csv` (userId, movieId, tag, …): lower case, most frequent first."""
     try:
         table = pacsv.read_csv(
             path,
@@ -79,7 +97,7 @@ def read_tags(path: Path) -> dict[str, tuple[str, ...]]:
             ),
         ).to_pandas()
     except (OSError, pa.ArrowException) as error:
-        raise InputError(f"{path}: cannot be read as tags: {str(error).splitlines()[0]}") from None
+        raise InputError(f"{path}: cannot be read as tags: {first_line(error)}") from None
     table["tag"] = table["tag"].fillna("").str.strip().str.lower()
     counts = table[table["tag"] != ""].value_counts(["movieId", "tag"]).reset_index()
     counts = counts.sort_values(["movieId", "count", "tag"], ascending=[True, False, True], kind="stable")
@@ -90,7 +108,7 @@ def read_tags(path: Path) -> dict[str, tuple[str, ...]]:
 def _read_u_item(path: Path) -> pd.DataFrame:
     """`id|title (year)|release date|video release date|IMDb URL|19 genre flags`, Latin-1."""
     names = ["item_id", "title", "released", "video", "url", *ML_100K_GENRES]
-    table = _read_plain(path, "|", "latin-1", names)
+    table = _read_delimited(path, "|", "latin-1", names)
     flags = np.column_stack([table[genre].to_numpy() == "1" for genre in ML_100K_GENRES])
     genres = np.array(ML_100K_GENRES, dtype=object)
     return pd.DataFrame(
@@ -99,7 +117,7 @@ def _read_u_item(path: Path) -> pd.DataFrame:
             "title": table["title"],
             "year": table["released"].str.slice(-4),
             "genres": [_words(list(genres[row])) for row in flags],
-            "tags": _lists(None, len(table), path),
+            "tags": _lists(None, len(table)),
         }
     )
 
@@ -112,13 +130,14 @@ def _read_dat(path: Path) -> pd.DataFrame:
         encoding = "utf-8"
     except UnicodeDecodeError:
         encoding = "latin-1"
-    table = _read_plain(pa.py_buffer(body.replace(b"::", b"\t")), "\t", encoding, ["item_id", "title", "genres"])
+    table = _read_delimited(pa.py_buffer(body.replace(b"::", b"\t")), "\t", encoding, ["item_id", "title", "genres"])
     table["genres"] = [_words(g.split("|")) for g in table["genres"]]
-    table["year"], table["tags"] = None, pd.Series(_lists(None, len(table), path), dtype=object)
+    table["year"], table["tags"] = None, pd.Series(_lists(None, len(table)), dtype=object)
     return table
 
 
-def _read_plain(source: Path | pa.Buffer, delimiter: str, encoding: str, names: list[str]) -> pd.DataFrame:
+def _read_delimited(source: Path | pa.Buffer, delimiter: str, encoding: str, names: list[str]) -> pd.DataFrame:
+    """Delimited text without header or quotes, every column as text."""
     table = pacsv.read_csv(
         source,
         read_options=pacsv.ReadOptions(column_names=names, encoding=encoding),
@@ -127,10 +146,12 @@ def _read_plain(source: Path | pa.Buffer, delimiter: str, encoding: str, names: 
             column_types={name: pa.string() for name in names}, strings_can_be_null=False
         ),
     )
-    return table.to_pandas()
+    frame: pd.DataFrame = table.to_pandas()
+    return frame
 
 
 def _read_csv(path: Path) -> pa.Table:
+    """Delimited text with a header, every column as text."""
     with path.open("rb") as file:
         header = file.readline(2**16).decode("utf-8-sig", "replace")
     if not header.strip():
@@ -148,9 +169,13 @@ def _read_csv(path: Path) -> pa.Table:
     )
 
 
-def _named_columns(table: pa.Table, path: Path) -> pd.DataFrame:
-    """A table with any usual column names → item_id, title, year, genres, tags."""
-    plain = {name.split(":")[0].strip().strip('"').lower().replace(" ", "_"): name for name in table.column_names}
+def _named_columns(table: pa.Table, source: str, separator: str = r"[|,]") -> pd.DataFrame:
+    """The columns item_id, title, year, genres and tags of a table, found by their usual names.
+
+    source     names the table in errors
+    separator  pattern between the words of a text column of genres or tags
+    """
+    plain = dict(zip((name.strip('"') for name in plain_names(table.column_names)), table.column_names, strict=True))
     found: dict[str, pa.ChunkedArray] = {}
     for column, names in KNOWN_NAMES.items():
         for name in names:
@@ -158,46 +183,47 @@ def _named_columns(table: pa.Table, path: Path) -> pd.DataFrame:
                 found[column] = table[plain[name]]
                 break
     if "item_id" not in found:
-        raise InputError(
-            f"{path}: cannot tell which column holds the item id; the columns are {', '.join(table.column_names)}: "
-            f"call it item_id"
-        )
-    ids = found["item_id"].cast(pa.string())
-    n = len(table)
+        raise InputError(_no_item_id(source, table.column_names))
+    try:
+        ids = found["item_id"].cast(pa.string())
+        title = found["title"].cast(pa.string()) if "title" in found else ids
+        year = found["year"].cast(pa.string()).to_pandas() if "year" in found else [None] * len(table)
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+        raise InputError(f"{source}: item ids, titles and years must be text or numbers: {first_line(error)}") from None
     return pd.DataFrame(
         {
             "item_id": ids.to_pandas(),
-            "title": pc.fill_null(found["title"].cast(pa.string()), ids).to_pandas() if "title" in found else ids,
-            "year": found["year"].cast(pa.string()).to_pandas() if "year" in found else [None] * n,
-            "genres": _lists(found.get("genres"), n, path),
-            "tags": _lists(found.get("tags"), n, path),
+            "title": pc.fill_null(title, ids).to_pandas(),
+            "year": year,
+            "genres": _lists(found.get("genres"), len(table), separator),
+            "tags": _lists(found.get("tags"), len(table), separator),
         }
     )
 
 
-def _lists(column: pa.ChunkedArray | None, n: int, path: Path) -> list[tuple[str, ...]]:
-    """Lists, or words between | or , (or, in RecBole's files, blanks), as tuples."""
+def _no_item_id(source: str, names: list[str]) -> str:
+    return (
+        f"{source}: cannot tell which column holds the item id; the columns are {', '.join(names)}: "
+        f"rename it to item_id"
+    )
+
+
+def _lists(column: pa.ChunkedArray | None, n: int, separator: str = "") -> list[tuple[str, ...]]:
+    """The words in each row of a column of lists or of separated text; empty for no column."""
     if column is None:
         return [()] * n
     values = column.to_pylist()
     if pa.types.is_list(column.type) or pa.types.is_large_list(column.type):
-        return [_words(value or []) for value in values]
-    between = r"[|,]" if path.suffix != ".item" else r"\s+"
-    return [_words(re.split(between, value or "")) for value in values]
+        return [_words([str(word) for word in value or () if word is not None]) for value in values]
+    return [_words(re.split(separator, str(value or ""))) for value in values]
 
 
 def _words(values: list[str]) -> tuple[str, ...]:
-    return tuple(word.strip() for word in values if word and word.strip() not in NO_GENRE)
+    return tuple(word.strip() for word in values if word and word.strip() not in MISSING_GENRES)
 
 
-def _year(value: object) -> int | None:
-    """A year from "1995" or "1995-11-22"."""
-    match = re.search(r"\b(1[89]\d\d|20\d\d)\b", "" if value is None else str(value))
-    return int(match[1]) if match else None
-
-
-def _ids(column: pd.Series) -> np.ndarray:
-    """Integers when every id is one, as the ratings' reader has it."""
+def _ids(column: pd.Series[Any]) -> np.ndarray:
+    """Integers when every id is one, otherwise text."""
     text = column.astype("str").str.strip()
     if text.str.fullmatch(r"[+-]?\d{1,18}").all() and len(text):
         return text.astype(np.int64).to_numpy()

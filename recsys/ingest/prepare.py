@@ -1,16 +1,13 @@
-"""From a source of ratings to Interactions, Catalog and the rows that were set aside, with every row accounted for.
+"""From validated blocks of rows to a Dataset: duplicates, the k-core, the order of the matrix, and the counts.
 
-    read = kept + rejected + duplicates
-
-Knows nothing of models, and of folders only how MovieLens lays out its own.
+Every row is accounted for: read = kept + rejected + duplicates.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from pathlib import Path
 
 import numba
 import numpy as np
@@ -22,117 +19,93 @@ from recsys.dataset.catalog import Catalog
 from recsys.dataset.dataset import Dataset
 from recsys.dataset.interactions import NO_TIME, Interactions
 from recsys.errors import InputError
-from recsys.ingest.items import read_titles
-from recsys.ingest.layout import Columns
-from recsys.ingest.ratings import read_ratings
-from recsys.ingest.validation import REJECTED, Rules
+from recsys.ingest.blocks import Block
+from recsys.ingest.validation import REJECTED, Validation
 
-REPEATED = "repeats an earlier row exactly"
-RATED_AGAIN = "the same user rated the same item again later"
-
-RATING_FILES = ("ratings.csv", "ratings.dat", "u.data", "ratings.parquet", "interactions.parquet", "ratings.tsv")
-ITEM_FILES = ("movies.csv", "movies.dat", "u.item", "movies.parquet", "items.parquet", "items.csv")
-
-Progress = Callable[[int, int], None]
+EXACT_DUPLICATE = "exact duplicate of an earlier row"
+RATED_AGAIN = "replaced by a later rating of the same item by the same user"
 
 
-@dataclass(frozen=True)
-class Source:
-    """Where the ratings, and what is known of the items, lie."""
-
-    ratings: Path
-    items: Path | None = None
-    tags: Path | None = None
-
-
-def find_source(path: Path, items: Path | None = None) -> Source:
-    """The files of a folder in any of MovieLens' layouts, or a single file of ratings. Raises InputError."""
-    if not path.exists():
-        raise InputError(f"{path}: no such file or folder, and no dataset has that name")
-    if items is not None and not items.is_file():
-        raise InputError(f"{items}: no such file of items")
-    if path.is_file():
-        return Source(path, items)
-    ratings = _first(path, RATING_FILES, "*.inter")
-    if ratings is None:
-        raise InputError(
-            f"{path}: holds none of {', '.join(RATING_FILES)} or a RecBole .inter file; name a file of ratings instead"
-        )
-    tags = path / "tags.csv"
-    return Source(ratings, items or _first(path, ITEM_FILES, "*.item"), tags if tags.is_file() else None)
-
-
-def prepare_ratings(
-    source: Source,
-    *,
-    columns: Columns | None = None,
-    rules: Rules | None = None,
-    min_user: int = 1,
-    min_item: int = 1,
-    on_progress: Progress | None = None,
-) -> Dataset:
-    """Read, check and order the ratings of a source.
-
-    Rules of single rows are those of `Rules`. Then a row that repeats another exactly is dropped, and of several
-    ratings of an item by a user the latest stays (by time, then by place in the file). Then users with fewer than
-    `min_user` and items with fewer than `min_item` ratings are taken out, again and again until none is left (the
-    k-core). Users and items are ordered by id; items nobody rated are left out of the catalogue and counted.
-
-    Raises InputError, also when nothing usable is left. `on_progress(bytes read, bytes in all)`.
-    """
+def check_minimums(min_user: int, min_item: int) -> None:
+    """Raise InputError unless the minimum numbers of ratings are at least 1."""
     if min_user < 1 or min_item < 1:
-        raise InputError("the least number of ratings of a user or item is at least 1")
-    rows = _read_all(source.ratings, columns or Columns(), rules or Rules(), on_progress)
-    name, rejected, n_usable = source.ratings.name, rows.rejected, len(rows.ratings)
+        raise InputError("the minimum number of ratings per user and per item must be at least 1")
+
+
+def prepare_blocks(
+    blocks: Iterable[Block],
+    read_catalog: Callable[[], Catalog] | None,
+    *,
+    source: str,
+    file: str,
+    validation: Validation,
+    min_user: int,
+    min_item: int,
+    name: str,
+) -> Dataset:
+    """Combine blocks of validated rows into a Dataset, users and items ordered by id.
+
+    An exact duplicate of an earlier row is dropped. Of several ratings of an item by a user the latest is kept, by
+    time, then by position in the source. Then users with fewer than `min_user` and items with fewer than `min_item`
+    ratings are dropped, repeatedly until all that are left have enough. Items without ratings are left out of the
+    catalog.
+
+    read_catalog  returns the catalog; called after the ratings are read, when memory is free again. None: no catalog
+    source        names the ratings in errors
+    file          names the ratings in the report and in the table of rejected rows
+
+    Raises InputError when no row is usable or none is left.
+    """
+    rows = _collect(blocks)
+    rejected, n_usable = rows.rejected, len(rows.ratings)
     if n_usable == 0:
         if not len(rejected):
-            raise InputError(f"{source.ratings}: has a header but no ratings")
+            raise InputError(f"{source}: contains no ratings")
         reason, count = Counter(rejected["reason"].to_pylist()).most_common(1)[0]
         line = rejected["line"][0].as_py()
         raise InputError(
-            f"{source.ratings}: none of the {len(rejected):,} rows can be used; "
-            f"most often: {reason} ({count:,} rows, the first is line {line})"
+            f"{source}: none of the {len(rejected):,} rows is usable; "
+            f"most common reason: {reason} ({count:,} rows; the first rejected row is line {line})"
         )
-    # From here on everything is in the order of the matrix; `place` says where in the file each row stood.
-    place = _by_user_and_item(rows.users, rows.items, len(rows.user_ids), len(rows.item_ids))
-    users, items, ratings, times = (rows.take(column, place) for column in ("users", "items", "ratings", "times"))
-    repeated, again = _repeats(users, items, ratings, times)
+    # From here on rows are in matrix order; `order` holds the position of each in the source.
+    order = _by_user_and_item(rows.users, rows.items, len(rows.user_ids), len(rows.item_ids))
+    users, items, ratings, times = (rows.take(column, order) for column in ("users", "items", "ratings", "times"))
+    duplicate, again = _duplicates(users, items, ratings, times)
     unique = np.ones(n_usable, dtype=bool)
-    unique[repeated] = unique[again] = False
+    unique[duplicate] = unique[again] = False
     core = _core(users, items, unique, min_user, min_item, len(rows.user_ids), len(rows.item_ids))
     too_few = f"fewer than {min_user} ratings by the user or {min_item} of the item"
     if not core.any():
-        raise InputError(f"{source.ratings}: nothing is left: every row has {too_few}; ask for less")
-    aside = [(repeated, REPEATED), (again, RATED_AGAIN), (np.flatnonzero(unique & ~core), too_few)]
+        raise InputError(f"{source}: no rows are left, all have {too_few}; use lower minimums")
+    dropped = [(duplicate, EXACT_DUPLICATE), (again, RATED_AGAIN), (np.flatnonzero(unique & ~core), too_few)]
     rejected = pa.concat_tables(
         [
             rejected,
             *(
-                _set_aside(name, rows.lines_of(at if place is None else np.sort(place[at])), why)
-                for at, why in aside
+                _dropped_rows(file, rows.lines_of(at if order is None else np.sort(order[at])), reason)
+                for at, reason in dropped
                 if len(at)
             ),
         ]
     )
-    n_aside, n_duplicates = n_usable - int(core.sum()), len(repeated) + len(again)
-    if n_aside:
+    n_dropped, n_duplicates = n_usable - int(core.sum()), len(duplicate) + len(again)
+    if n_dropped:
         users, items, ratings, times = users[core], items[core], ratings[core], times[core]
     interactions = _matrix(users, items, ratings, times, rows.user_ids, rows.item_ids)
-    del rows, users, items, place
+    del rows, users, items, order
     n_described, catalog = 0, Catalog.of(interactions.item_ids)
-    if source.items is not None:
-        described = read_titles(source.items, source.tags)
+    n_unrated, n_untitled = 0, len(catalog)
+    if read_catalog is not None:
+        described = read_catalog()
         n_described = len(described)
         if described.item_ids.dtype != interactions.item_ids.dtype:
-            described = _retyped(described, interactions.item_ids)
+            described = _with_ids_like(described, interactions.item_ids)
         catalog = described.take(interactions.item_ids)
         n_unrated = int((interactions.item_index.get_indexer(described.index) < 0).sum())
         n_untitled = int((described.index.get_indexer(interactions.item_index) < 0).sum())
-    else:
-        n_unrated, n_untitled = 0, len(catalog)
     report = {
-        "source": name,
-        "read": n_usable + len(rejected) - n_aside,
+        "source": file,
+        "read": n_usable + len(rejected) - n_dropped,
         "kept": interactions.n_ratings,
         "rejected": len(rejected) - n_duplicates,
         "duplicates": n_duplicates,
@@ -144,18 +117,18 @@ def prepare_ratings(
         "items_described_but_not_rated": n_unrated,
         "ratings_without_time": int((times == NO_TIME).sum()),
         "settings": {
-            "scale": None if rules is None or rules.scale is None else list(rules.scale),
+            "scale": None if validation.scale is None else list(validation.scale),
             "min_user": min_user,
             "min_item": min_item,
         },
         "data_fingerprint": interactions.fingerprint,
     }
-    return Dataset(interactions, catalog, rejected, report, source.ratings.stem)
+    return Dataset(interactions, catalog, rejected, report, name)
 
 
 @dataclass(eq=False)
 class _Rows:
-    """The usable rows of a file in their order, ids as places among the sorted distinct ones."""
+    """The usable rows of a source in their order; users and items are positions in the sorted distinct ids."""
 
     users: np.ndarray
     items: np.ndarray
@@ -166,13 +139,13 @@ class _Rows:
     item_ids: np.ndarray
     rejected: pa.Table
 
-    def take(self, column: str, place: np.ndarray | None) -> np.ndarray:
-        """A column in another order (None: this one). It is gone from here then: two of each would be too large."""
+    def take(self, column: str, order: np.ndarray | None) -> np.ndarray:
+        """A column in another order (None: as it is). Removes the column here, to save the memory of a second one."""
         values: np.ndarray = self.__dict__.pop(column)
-        return values if place is None else values[place]
+        return values if order is None else values[order]
 
     def lines_of(self, rows: np.ndarray) -> np.ndarray:
-        """Line numbers of some rows (ascending), int64."""
+        """Line numbers of some rows (ascending positions), int64."""
         ends = np.cumsum([len(lines) for lines in self.lines])
         block = np.searchsorted(ends, rows, side="right")
         return np.concatenate(
@@ -183,14 +156,14 @@ class _Rows:
         )
 
 
-def _read_all(path: Path, columns: Columns, rules: Rules, on_progress: Progress | None) -> _Rows:
-    n_bytes = path.stat().st_size if path.exists() else 0
+def _collect(blocks: Iterable[Block]) -> _Rows:
+    """All blocks in one."""
     users: list[pa.Array] = []
     items: list[pa.Array] = []
     ratings, times = [np.empty(0, dtype=np.float32)], [np.empty(0, dtype=np.int64)]
     lines: list[range | np.ndarray] = []
     rejected = [REJECTED.empty_table()]
-    for block in read_ratings(path, columns, rules):
+    for block in blocks:
         rejected.append(block.rejected)
         if len(block.ratings):
             users.append(block.users)
@@ -198,13 +171,11 @@ def _read_all(path: Path, columns: Columns, rules: Rules, on_progress: Progress 
             ratings.append(block.ratings)
             times.append(block.times)
             lines.append(block.lines)
-        if on_progress is not None and block.bytes_read:
-            on_progress(min(block.bytes_read, n_bytes), n_bytes)
-    user_ids, user_places = _encode(users)
-    item_ids, item_places = _encode(items)
+    user_ids, user_rows = _encode(users)
+    item_ids, item_rows = _encode(items)
     return _Rows(
-        user_places,
-        item_places,
+        user_rows,
+        item_rows,
         np.concatenate(ratings),
         np.concatenate(times),
         lines,
@@ -215,42 +186,43 @@ def _read_all(path: Path, columns: Columns, rules: Rules, on_progress: Progress 
 
 
 def _encode(parts: list[pa.DictionaryArray]) -> tuple[np.ndarray, np.ndarray]:
-    """Sorted distinct ids, and each row's place among them (int32). Empties `parts`, which are large."""
+    """Sorted distinct ids, and the position of each row's id in them (int32). Empties `parts` to free memory."""
     if not parts:
         return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int32)
     coded = pa.chunked_array(parts).unify_dictionaries()
     parts.clear()
     dictionary = coded.chunk(0).dictionary
     order = pc.sort_indices(dictionary).to_numpy()
-    place = np.empty(len(order), dtype=np.int32)
-    place[order] = np.arange(len(order), dtype=np.int32)
+    position = np.empty(len(order), dtype=np.int32)
+    position[order] = np.arange(len(order), dtype=np.int32)
     ids = dictionary.take(pa.array(order)).to_numpy(zero_copy_only=False)
-    return ids, np.concatenate([place[chunk.indices.to_numpy()] for chunk in coded.chunks])
+    return ids, np.concatenate([position[chunk.indices.to_numpy()] for chunk in coded.chunks])
 
 
 def _by_user_and_item(users: np.ndarray, items: np.ndarray, n_users: int, n_items: int) -> np.ndarray | None:
-    """The rows in order of user, then item, then place in the file; None if they stand so already, as MovieLens' do.
+    """The order by user, then item, then position in the source; None if rows already have it, as in MovieLens' files.
 
-    Two counting sorts, the lesser key first.
+    Two counting sorts, the minor key first.
     """
-    if not _falls_somewhere(users, items):
+    if _is_sorted(users, items):
         return None
-    place = np.arange(len(users), dtype=np.int32 if len(users) < 2**31 else np.int64)
-    return _stable_order(users, _stable_order(items, place, n_items), n_users)
+    position = np.arange(len(users), dtype=np.int32 if len(users) < 2**31 else np.int64)
+    order: np.ndarray = _stable_order(users, _stable_order(items, position, n_items), n_users)
+    return order
 
 
 @numba.njit(cache=True, nogil=True)
-def _falls_somewhere(users, items):  # type: ignore[no-untyped-def]
-    """Whether some row's (user, item) is less than the one before it."""
+def _is_sorted(users, items):  # type: ignore[no-untyped-def]
+    """Whether (user, item) never decreases from row to row."""
     for row in range(1, len(users)):
         if users[row] < users[row - 1] or (users[row] == users[row - 1] and items[row] < items[row - 1]):
-            return True
-    return False
+            return False
+    return True
 
 
 @numba.njit(cache=True, nogil=True)
 def _stable_order(keys, order, n_keys):  # type: ignore[no-untyped-def]
-    """`order` rearranged so that `keys` rise along it; rows of equal keys stay as they were."""
+    """`order` sorted by `keys`; rows of equal keys keep their order."""
     start = np.zeros(n_keys + 1, dtype=np.int64)
     for key in keys:
         start[key + 1] += 1
@@ -263,12 +235,12 @@ def _stable_order(keys, order, n_keys):  # type: ignore[no-untyped-def]
     return arranged
 
 
-def _repeats(
+def _duplicates(
     users: np.ndarray, items: np.ndarray, ratings: np.ndarray, times: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Rows that repeat an earlier one exactly, and rows that give way to a later rating of the same pair.
+    """Rows that exactly repeat an earlier one, and rows replaced by a later rating of the same user and item.
 
-    The rows of a pair stand together, in the order of the file.
+    The rows of a pair are adjacent, in the order of the source.
     """
     same_pair = (users[1:] == users[:-1]) & (items[1:] == items[:-1])
     several = np.flatnonzero(np.append(same_pair, False) | np.insert(same_pair, 0, False))
@@ -276,26 +248,27 @@ def _repeats(
         return several, several
     pair = np.cumsum(np.insert(~same_pair, 0, True))[several]
     ratings, times = ratings[several], times[several]
-    # Exact repeats first: the earliest row of a group of equals stays.
+    # Exact duplicates: the earliest row of a group of equal ones stays.
     order = np.lexsort((several, times, ratings, pair))
-    here, before = order[1:], order[:-1]
-    exact = here[(pair[here] == pair[before]) & (ratings[here] == ratings[before]) & (times[here] == times[before])]
-    # Then the latest of what is left.
+    this, before = order[1:], order[:-1]
+    exact = this[(pair[this] == pair[before]) & (ratings[this] == ratings[before]) & (times[this] == times[before])]
+    # Of the rows left, the latest of each pair stays.
     left = np.setdiff1d(np.arange(len(several)), exact, assume_unique=True)
     order = left[np.lexsort((several[left], times[left], pair[left]))]
     again = order[:-1][pair[order[:-1]] == pair[order[1:]]]
     return np.sort(several[exact]), np.sort(several[again])
 
 
-def _set_aside(name: str, lines: np.ndarray, reason: str) -> pa.Table:
+def _dropped_rows(file: str, lines: np.ndarray, reason: str) -> pa.Table:
+    """The table of rejected rows for valid rows that were dropped."""
     n = len(lines)
-    return pa.table([pa.repeat(name, n), lines, pa.repeat(reason, n), pa.nulls(n, pa.string())], schema=REJECTED)
+    return pa.table([pa.repeat(file, n), lines, pa.repeat(reason, n), pa.nulls(n, pa.string())], schema=REJECTED)
 
 
 def _core(
     users: np.ndarray, items: np.ndarray, keep: np.ndarray, min_user: int, min_item: int, n_users: int, n_items: int
 ) -> np.ndarray:
-    """The k-core: rows whose user and item both keep enough rows among the rows that stay."""
+    """Mask of the k-core: rows whose user and item have at least the minimum number of rows in the core."""
     keep = keep.copy()
     while min_user > 1 or min_item > 1:
         per_user = np.bincount(users[keep], minlength=n_users)
@@ -315,35 +288,27 @@ def _matrix(
     user_ids: np.ndarray,
     item_ids: np.ndarray,
 ) -> Interactions:
-    """CSR of the rows that stayed, already in its order, over the users and items that still have any."""
-    user_ids, users = _squeeze(user_ids, users)
-    item_ids, items = _squeeze(item_ids, items)
+    """The matrix of rows that are already in its order, over the users and items that have any."""
+    user_ids, users = _used_only(user_ids, users)
+    item_ids, items = _used_only(item_ids, items)
     starts = np.concatenate([[0], np.cumsum(np.bincount(users, minlength=len(user_ids)))])
     matrix = sp.csr_matrix((ratings, items, starts), shape=(len(user_ids), len(item_ids)))
     return Interactions(matrix, user_ids, item_ids, None if (times == NO_TIME).all() else times)
 
 
-def _squeeze(ids: np.ndarray, codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Ids that some code uses, and the codes counted among these."""
+def _used_only(ids: np.ndarray, codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The ids that occur in `codes`, and the codes renumbered accordingly."""
     used = np.bincount(codes, minlength=len(ids)) > 0
     if used.all():
         return ids, codes
     return ids[used], (np.cumsum(used, dtype=np.int32) - 1)[codes]
 
 
-def _retyped(catalog: Catalog, like: np.ndarray) -> Catalog:
-    """A catalogue whose ids are read as the ratings' ids are: text, or the whole numbers among them."""
+def _with_ids_like(catalog: Catalog, ids: np.ndarray) -> Catalog:
+    """The catalog with its ids in the type of `ids`; of text ids, only those that are whole numbers become integers."""
     items = catalog.items
-    if like.dtype == object:
+    if ids.dtype == object:
         return Catalog(items.assign(item_id=catalog.item_ids.astype(str).astype(object)))
     whole = items["item_id"].astype("str").str.fullmatch(r"[+-]?\d{1,18}").to_numpy(dtype=bool)
     kept = items[whole].assign(item_id=items["item_id"][whole].astype(np.int64))
     return Catalog(kept.drop_duplicates("item_id"))
-
-
-def _first(folder: Path, names: tuple[str, ...], pattern: str) -> Path | None:
-    for name in names:
-        if (folder / name).is_file():
-            return folder / name
-    matches = sorted(folder.glob(pattern))
-    return matches[0] if matches else None

@@ -1,4 +1,4 @@
-"""Reading a list of users to recommend to. Knows no ratings and no models."""
+"""Read a list of user ids from a text or Parquet file."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from recsys.ingest.layout import KNOWN_NAMES
 
 
 def read_user_ids(path: Path) -> tuple[np.ndarray, np.ndarray]:
-    """Ids and their line numbers (int64, from 1) from a text file of one id a line, or a Parquet table.
+    """User ids and their line numbers (int64, from 1), from a text file with one id per line or a Parquet table.
 
-    A first line that names a user column (`user_id`, …) is a header; of several columns the user's is taken, or the
-    first. Empty lines are passed over. Raises InputError for a file that is missing, empty or not readable.
+    A first line that names a user column (`user_id`, …) is a header. Of several columns the user column is read, or the
+    first. Empty lines are skipped. Raises InputError for a file that is missing, not readable or without ids.
     """
     if not path.is_file():
         raise InputError(f"{path}: no such file of user ids")

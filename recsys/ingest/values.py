@@ -1,4 +1,4 @@
-"""Read a quantity of items from a CSV file."""
+"""Read one number per item from a CSV file."""
 
 from __future__ import annotations
 
@@ -12,9 +12,12 @@ from recsys.errors import InputError
 
 
 def read_values(path: Path, item_ids: np.ndarray) -> np.ndarray:
-    """A quantity of items from a CSV file with the columns item_id and value: (n_items,) float64, NaN where not given.
+    """The numbers in a CSV file with the columns item_id and value: (n_items,) float64, NaN for items not listed.
 
-    Items that are not among `item_ids` are passed over. Raises InputError naming file and line of what can't be read.
+    item_ids  (n_items,) original ids; other items in the file are ignored
+
+    Raises InputError, naming the file and line, for a missing column, a value that is not a finite number, a duplicate
+    item, or a file that lists none of the items.
     """
     known = pd.Index(item_ids.astype(str))
     found: dict[str, float] = {}
@@ -39,13 +42,13 @@ def read_values(path: Path, item_ids: np.ndarray) -> np.ndarray:
                 if not np.isfinite(value):
                     raise InputError(f"{where}: {text!r} is not a finite number")
                 if item in found:
-                    raise InputError(f"{where}: item {item!r} stands there twice")
+                    raise InputError(f"{where}: duplicate item {item!r}")
                 found[item] = value
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"{path}: cannot be read: {str(error).splitlines()[0]}") from None
     rows = known.get_indexer(pd.Index(list(found), dtype=object))
     if not (rows >= 0).any():
-        raise InputError(f"{path}: names no item of this model (ids look like {known[0]!r})")
+        raise InputError(f"{path}: lists no item of this model (ids look like {known[0]!r})")
     values = np.full(len(item_ids), np.nan)
     values[rows[rows >= 0]] = np.array(list(found.values()))[rows >= 0]
     return values

@@ -45,7 +45,7 @@ class Prepared:
 
 def fetch(name: str, *, start_progress: StartProgress = no_progress, notify: Notify = no_notice) -> Fetched:
     """Download a named dataset into the data folder, unless it is already there."""
-    folder = datasets.fetch(name, on_progress=_bytes(start_progress(f"fetching {name}")), on_notice=notify)
+    folder = ingest.fetch(name, on_progress=_bytes(start_progress(f"fetching {name}")), on_notice=notify)
     return Fetched(name, folder, tuple(sorted(file.name for file in folder.iterdir() if file.is_file())))
 
 
@@ -73,14 +73,14 @@ def prepare(
     store.check_replaceable(out, store.REPORT)
     if source in datasets.DATASETS and not Path(source).exists():
         scale = scale or datasets.DATASETS[source].rating_scale
-        folder = datasets.fetch(source, on_progress=_bytes(start_progress(f"fetching {source}")), on_notice=notify)
+        folder = ingest.fetch(source, on_progress=_bytes(start_progress(f"fetching {source}")), on_notice=notify)
         found = ingest.find_source(folder, items)
     else:
         found = ingest.find_source(Path(source), items)
     prepared = ingest.prepare_ratings(
         found,
         columns=columns,
-        rules=ingest.Rules(scale, ids),  # type: ignore[arg-type]
+        validation=ingest.Validation(scale, ids),  # type: ignore[arg-type]
         min_user=min_user,
         min_item=min_item,
         on_progress=start_progress(f"reading {found.ratings.name}"),

@@ -272,11 +272,11 @@ WRONG = {
     ),
     "axes: an item twice": (
         "axes --model model --data data --graded bad3.csv",
-        "bad3.csv: line 3: item '1' stands there twice",
+        "bad3.csv: line 3: duplicate item '1'",
     ),
     "axes: nobody's items": (
         "axes --model model --data data --graded bad4.csv",
-        "bad4.csv: names no item of this model",
+        "bad4.csv: lists no item of this model",
     ),
     "steer: no amount": ("recommend --model model --data data --user 1 --steer old", "is not AXIS=AMOUNT"),
     "steer: too far": ("recommend --model model --data data --user 1 --steer old=4", "from -3 to 3, not 4"),

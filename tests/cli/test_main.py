@@ -40,7 +40,7 @@ WRONG = [
     ("prepare ratings.csv --out x --scale 5:1", "MIN must be below MAX"),
     ("prepare ratings.csv --out x --items none.csv", "none.csv: no such file of items"),
     ("prepare ratings.csv --out model", "model: holds other files"),
-    ("prepare ratings.csv --out x --min-user 99", "nothing is left"),
+    ("prepare ratings.csv --out x --min-user 99", "no rows are left"),
     ("fetch ml-200k", "unknown dataset 'ml-200k'; did you mean ml-100k?"),
     ("recommend --model data --data data --out x.parquet", "data: is not a model"),
     ("recommend --model model --data data", "give one of --out FILE"),

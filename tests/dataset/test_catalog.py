@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from rapidfuzz import fuzz, process
 
-from recsys.dataset.catalog import Catalog, article_first, search_key, split_year
+from recsys.dataset.catalog import Catalog
+from recsys.dataset.titles import article_first, search_key, split_year
 from recsys.errors import AmbiguousTitle, InputError, UnknownId
 
 
@@ -69,7 +70,9 @@ def test_what_fits_nothing_brings_near_titles() -> None:
 
 
 def test_what_fits_several_names_them() -> None:
-    with pytest.raises(AmbiguousTitle, match=r"fits several movies: say \"Sabrina \(1954\)\" or \"Sabrina \(1995\)\""):
+    with pytest.raises(
+        AmbiguousTitle, match=r"matches several movies: use \"Sabrina \(1954\)\" or \"Sabrina \(1995\)\""
+    ):
         CATALOG.row_of("sabrina")
 
 
@@ -117,9 +120,9 @@ def test_take_reorders_and_titles_the_unknown_by_their_id() -> None:
 
 
 def test_an_id_that_stands_twice_is_refused() -> None:
-    with pytest.raises(InputError, match="item id 1 stands twice"):
+    with pytest.raises(InputError, match="duplicate item id 1 in the catalog"):
         Catalog.of([1, 1])
-    with pytest.raises(InputError, match="a catalogue has the columns"):
+    with pytest.raises(InputError, match="a catalog has the columns"):
         Catalog(CATALOG.items.drop(columns="tags"))
 
 
@@ -211,9 +214,9 @@ def test_only_movies_of_the_genres_and_years_pass() -> None:
     catalog.where()[:] = False
     catalog.where(["Drama"])[:] = False
     assert catalog.where(["Drama"]).tolist() == [True, True, False, False]
-    with pytest.raises(UnknownId, match="no genre is called 'Opera'; there are Drama, War, Comedy"):
+    with pytest.raises(UnknownId, match="there is no genre 'Opera'; the genres are Drama, War, Comedy"):
         catalog.where(["Opera"])
-    with pytest.raises(InputError, match="from 2000 back to 1990"):
+    with pytest.raises(InputError, match="the first year, 2000, is after the last, 1990"):
         catalog.where(years=(2000, 1990))
 
 

@@ -8,14 +8,14 @@ import scipy.sparse as sp
 
 from recsys.dataset.catalog import Catalog
 from recsys.dataset.dataset import Dataset
-from recsys.dataset.genre_affinity import Fans
+from recsys.dataset.genre_affinity import GenreAffinity
 from recsys.dataset.interactions import Interactions
 from recsys.errors import UnknownId
 
 
 @pytest.fixture(scope="module")
-def fans(ml100k: Dataset) -> Fans:
-    return Fans.of(ml100k.interactions, ml100k.catalog)
+def fans(ml100k: Dataset) -> GenreAffinity:
+    return GenreAffinity.of(ml100k.interactions, ml100k.catalog)
 
 
 def with_a_movie(data: Interactions, users: np.ndarray) -> Interactions:
@@ -34,8 +34,8 @@ GENRES = Catalog.of(["a", "b", "c", "d"], genres=[("War",), ("War", "Drama"), ("
 
 
 def test_shares_are_counted_from_what_fans_rate_above_their_own_mean_without_the_movie_itself() -> None:
-    table = Fans.of(SMALL, GENRES).profile("a").set_index("genre")
-    # Fans are u0 and u1, who also like b and b. Everybody likes, a left out: b, b, c and d, d, c.
+    table = GenreAffinity.of(SMALL, GENRES).profile("a").set_index("genre")
+    # GenreAffinity are u0 and u1, who also like b and b. Everybody likes, a left out: b, b, c and d, d, c.
     assert table["n"].tolist() == [2, 2, 2]
     assert table["share"].to_dict() == {"War": 1.0, "Drama": 1.0, "Comedy": 0.0}
     assert table["everyone"].to_dict() == {"War": 2 / 6, "Drama": 2 / 6, "Comedy": 2 / 6}
@@ -46,12 +46,12 @@ def test_shares_are_counted_from_what_fans_rate_above_their_own_mean_without_the
 
 def test_where_all_ratings_are_alike_whoever_has_a_movie_is_its_fan() -> None:
     binary = Interactions(SMALL.matrix.sign() * 4.1, SMALL.user_ids, SMALL.item_ids)
-    assert Fans.of(binary, GENRES).profile("a")["n"].tolist() == [4, 4, 4]
+    assert GenreAffinity.of(binary, GENRES).profile("a")["n"].tolist() == [4, 4, 4]
 
 
 def test_a_movie_that_nobody_likes_or_that_is_all_its_fans_like_says_nothing() -> None:
     lone = Interactions(np.array([[5, 0, 0], [0, 4, 3]]), ["x", "y"], ["a", "b", "d"])
-    fans = Fans.of(lone, GENRES)
+    fans = GenreAffinity.of(lone, GENRES)
     for item, n in (("a", 1), ("d", 0)):
         table = fans.profile(item)
         assert (table["lift"] == 1).all() and table["share"].isna().all() and (table["n"] == n).all()
@@ -59,7 +59,7 @@ def test_a_movie_that_nobody_likes_or_that_is_all_its_fans_like_says_nothing() -
         fans.profile("zzz")
 
 
-def test_fans_of_movielens_movies_like_their_genres(ml100k: Dataset, fans: Fans) -> None:
+def test_fans_of_movielens_movies_like_their_genres(ml100k: Dataset, fans: GenreAffinity) -> None:
     for title, genre in (("Aliens", "Sci-Fi"), ("Snow White and the Seven Dwarfs", "Animation"),
                          ("The Big Sleep", "Film-Noir"), ("A Nightmare on Elm Street", "Horror")):  # fmt: skip
         table = fans.profile(ml100k.catalog.id_of(title))
@@ -73,7 +73,7 @@ def test_users_drawn_by_lot_like_what_everybody_likes(ml100k: Dataset) -> None:
     for n in (5, 50, 300):
         data = with_a_movie(ml100k.interactions, rng.choice(ml100k.interactions.n_users, n, replace=False))
         catalog = Catalog.of(ml100k.catalog.item_ids.astype(str), genres=list(ml100k.catalog.items["genres"]))
-        table = Fans.of(data, catalog).profile("new")
+        table = GenreAffinity.of(data, catalog).profile("new")
         common = table[table["everyone"] > 0.02]
         assert table["n"][0] == n
         assert np.abs(np.log(common["lift"])).mean() < 0.07
@@ -82,9 +82,9 @@ def test_users_drawn_by_lot_like_what_everybody_likes(ml100k: Dataset) -> None:
 
 def test_five_fans_make_no_great_lift(ml100k: Dataset) -> None:
     catalog = Catalog.of(ml100k.catalog.item_ids.astype(str), genres=list(ml100k.catalog.items["genres"]))
-    everybody = Fans.of(ml100k.interactions, ml100k.catalog)
+    everybody = GenreAffinity.of(ml100k.interactions, ml100k.catalog)
     horror = everybody.by_genre[:, everybody.genres.index("Horror")] / np.maximum(everybody.n_likes, 1)
-    table = Fans.of(with_a_movie(ml100k.interactions, np.argsort(-horror)[:5]), catalog).profile("new")
+    table = GenreAffinity.of(with_a_movie(ml100k.interactions, np.argsort(-horror)[:5]), catalog).profile("new")
     table = table.set_index("genre")
     raw = table["share"]["Horror"] / table["everyone"]["Horror"]
     assert raw > 9  # the five most extreme of all

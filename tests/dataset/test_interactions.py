@@ -59,7 +59,7 @@ def test_with_items_reorders_drops_and_adds_columns() -> None:
     ("change", "words"),
     [
         ({"user_ids": ["ann"]}, "does not fit"),
-        ({"item_ids": ["m7", "m7", "m9"]}, "item id 'm7' stands twice"),
+        ({"item_ids": ["m7", "m7", "m9"]}, "duplicate item id 'm7'"),
         ({"timestamps": np.array([1])}, "1 timestamps for 4 ratings"),
         ({"matrix": sp.csr_matrix(np.array([[np.nan, 0, 1], [0, 2, 4]]))}, "finite"),
     ],
@@ -75,7 +75,7 @@ def test_parts_that_do_not_fit_are_refused(change: dict, words: str) -> None:
 
 def test_repeated_pairs_cannot_carry_times() -> None:
     twice = sp.csr_matrix((np.ones(2), np.array([0, 0]), np.array([0, 2])), shape=(1, 1))
-    with pytest.raises(InputError, match="without repeated pairs"):
+    with pytest.raises(InputError, match="without duplicate pairs"):
         Interactions(twice, ["a"], ["b"], np.array([1, 2]))
 
 

@@ -89,7 +89,7 @@ def test_other_draws_validate_on_other_ratings_of_the_same_training_part(ml100k:
         hidden = [pairs(split.truth, split.known.user_ids) for split in (one, two)]
         assert hidden[0] != hidden[1]
         assert not (hidden[0] | hidden[1]) & pairs(test.truth, test.known.user_ids)
-    with pytest.raises(SettingError, match="has one validation part only; random and new-users can draw several"):
+    with pytest.raises(SettingError, match="has a single validation part; only random and new-users have several"):
         hold_out(ml100k.interactions, "time", part="validation", draw=1)
 
 
@@ -104,9 +104,9 @@ def test_a_user_with_one_rating_keeps_it() -> None:
 def test_what_cannot_be_split_says_so() -> None:
     matrix = sp.csr_matrix(np.ones((1, 1)))
     lone = Interactions(matrix, ["a"], ["x"])
-    with pytest.raises(InputError, match="needs the time of every rating, which these data do not have"):
+    with pytest.raises(InputError, match="needs a timestamp for every rating, and some are missing"):
         hold_out(lone, "time")
-    with pytest.raises(InputError, match="leaves nothing to judge by in the test part"):
+    with pytest.raises(InputError, match="leaves none to evaluate on in the test part"):
         hold_out(lone, "random")
     with pytest.raises(SettingError, match="unknown protocol 'weekly': use leave-last-out, random"):
         hold_out(lone, "weekly")  # type: ignore[arg-type]

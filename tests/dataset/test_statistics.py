@@ -10,7 +10,7 @@ import scipy.sparse as sp
 from recsys.dataset.catalog import Catalog
 from recsys.dataset.dataset import Dataset
 from recsys.dataset.interactions import NO_TIME, Interactions
-from recsys.dataset.statistics import Portrait, density_of, portrait_of, rating_values, smallest_share
+from recsys.dataset.statistics import DatasetStatistics, dataset_statistics, density_of, rating_values, smallest_share
 
 
 @pytest.fixture(scope="module")
@@ -28,8 +28,8 @@ def rows(ml100k: Dataset) -> pd.DataFrame:
 
 
 @pytest.fixture(scope="module")
-def portrait(ml100k: Dataset) -> Portrait:
-    return portrait_of(ml100k.interactions, ml100k.catalog)
+def portrait(ml100k: Dataset) -> DatasetStatistics:
+    return dataset_statistics(ml100k.interactions, ml100k.catalog)
 
 
 def little(times: list[int] | None = None) -> Interactions:
@@ -37,7 +37,7 @@ def little(times: list[int] | None = None) -> Interactions:
     return Interactions(matrix, ["a", "b"], ["x", "y", "z"], None if times is None else np.array(times))
 
 
-def test_counts_of_movies_and_users_agree_with_pandas(portrait: Portrait, rows: pd.DataFrame) -> None:
+def test_counts_of_movies_and_users_agree_with_pandas(portrait: DatasetStatistics, rows: pd.DataFrame) -> None:
     assert portrait.of_items.tolist() == rows["item"].value_counts().tolist()
     assert portrait.of_users.tolist() == rows["user"].value_counts().tolist()
     assert portrait.n_ratings == 100_000
@@ -45,7 +45,7 @@ def test_counts_of_movies_and_users_agree_with_pandas(portrait: Portrait, rows: 
     assert portrait.few_rated == pytest.approx((rows["item"].value_counts() < 20).mean())
 
 
-def test_the_long_tail_agrees_with_pandas(portrait: Portrait, rows: pd.DataFrame) -> None:
+def test_the_long_tail_agrees_with_pandas(portrait: DatasetStatistics, rows: pd.DataFrame) -> None:
     counts = rows["item"].value_counts()
     expected = ((counts.cumsum() < 80_000).sum() + 1) / len(counts)
     assert smallest_share(portrait.of_items, 0.8) == pytest.approx(expected)
@@ -54,7 +54,9 @@ def test_the_long_tail_agrees_with_pandas(portrait: Portrait, rows: pd.DataFrame
     assert smallest_share(np.zeros(3), 0.8) == 0.0
 
 
-def test_values_genres_and_years_agree_with_pandas(portrait: Portrait, rows: pd.DataFrame, ml100k: Dataset) -> None:
+def test_values_genres_and_years_agree_with_pandas(
+    portrait: DatasetStatistics, rows: pd.DataFrame, ml100k: Dataset
+) -> None:
     expected = rows["rating"].value_counts().sort_index()
     assert portrait.values["value"].tolist() == expected.index.tolist()
     assert portrait.values["ratings"].tolist() == expected.tolist()
@@ -73,7 +75,7 @@ def test_values_genres_and_years_agree_with_pandas(portrait: Portrait, rows: pd.
 
 
 def test_weeks_and_months_agree_with_pandas(
-    portrait: Portrait, rows: pd.DataFrame, ml100k: Dataset, monkeypatch: pytest.MonkeyPatch
+    portrait: DatasetStatistics, rows: pd.DataFrame, ml100k: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def counted(periods: pd.DataFrame) -> dict[str, int]:
         there = periods[periods["ratings"] > 0]
@@ -86,21 +88,21 @@ def test_weeks_and_months_agree_with_pandas(
     assert portrait.step == "week" and counted(portrait.periods) == expected("W-SUN")  # Monday to Sunday
     assert [str(day) for day in portrait.span] == [str(rows["time"].min().date()), str(rows["time"].max().date())]
     monkeypatch.setattr("recsys.dataset.statistics.MONTHLY_FROM", 30)
-    monthly = portrait_of(ml100k.interactions, ml100k.catalog)
+    monthly = dataset_statistics(ml100k.interactions, ml100k.catalog)
     assert monthly.step == "month" and counted(monthly.periods) == expected("M")
 
 
 def test_ratings_without_times_are_counted_and_left_out() -> None:
     catalog = Catalog.of(["x", "y", "z"])
-    none = portrait_of(little(), catalog)
+    none = dataset_statistics(little(), catalog)
     assert (none.periods, none.span, none.untimed) == (None, None, 3)
-    some = portrait_of(little([86_400 * 10, int(NO_TIME), 86_400 * 30]), catalog)
+    some = dataset_statistics(little([86_400 * 10, int(NO_TIME), 86_400 * 30]), catalog)
     assert some.untimed == 1 and int(some.periods["ratings"].sum()) == 2
-    assert portrait_of(little([int(NO_TIME)] * 3), catalog).periods is None
+    assert dataset_statistics(little([int(NO_TIME)] * 3), catalog).periods is None
     assert none.genres.empty and none.years.empty
 
 
-def test_the_density_of_cells_agrees_with_the_sorted_matrix(ml100k: Dataset, portrait: Portrait) -> None:
+def test_the_density_of_cells_agrees_with_the_sorted_matrix(ml100k: Dataset, portrait: DatasetStatistics) -> None:
     full = ml100k.interactions.matrix.toarray() > 0
     users = np.argsort(-full.sum(axis=1), kind="stable")
     items = np.argsort(-full.sum(axis=0), kind="stable")
@@ -135,7 +137,7 @@ def test_many_different_ratings_are_shown_in_steps() -> None:
 def test_the_mean_is_that_of_the_ratings_however_they_are_shown() -> None:
     marks = np.random.default_rng(0).integers(1, 102, (60, 30)).astype(np.float32)
     data = Interactions(sp.csr_matrix(marks), range(60), range(30))
-    found = portrait_of(data, Catalog.of(range(30)))
+    found = dataset_statistics(data, Catalog.of(range(30)))
     assert found.mean == pytest.approx(marks.mean(dtype=np.float64))
     shown = (found.values["value"] * found.values["ratings"]).sum() / found.n_ratings
     assert abs(shown - found.mean) > 0.3  # the control: the middles of the steps give another

@@ -28,10 +28,11 @@ from sklearn.neighbors import NearestNeighbors
 from threadpoolctl import threadpool_limits
 
 from recsys.dataset.attributes import Attributes
-from recsys.dataset.catalog import Catalog, search_key
+from recsys.dataset.catalog import Catalog
 from recsys.dataset.dataset import Dataset
 from recsys.dataset.interactions import Interactions
 from recsys.dataset.split import hold_out
+from recsys.dataset.titles import search_key
 from recsys.errors import InputError, Unsupported
 from recsys.evaluation.analogies import title_pairs
 from recsys.evaluation.report import GIVEN, EmbeddingReport, by_dimension, embedding_report, mean_ratings, space_report

@@ -20,7 +20,8 @@ import pytest
 
 from recsys.errors import InputError, Unavailable
 from recsys.ingest import datasets
-from recsys.ingest.datasets import DATASETS, Dataset, WheelSource, fetch
+from recsys.ingest.datasets import DATASETS, PublishedDataset, WheelSource
+from recsys.ingest.download import fetch
 
 U_DATA_SHA256 = "06416e597f82b7342361e41163890c81036900f418ad91315590814211dca490"  # pinned by many public projects
 
@@ -502,9 +503,9 @@ def toy_wheel(links: Path, content: bytes) -> None:
         wheel.writestr("toydata-1.0.dist-info/RECORD", "")
 
 
-def toy(content: bytes) -> Dataset:
+def toy(content: bytes) -> PublishedDataset:
     source = WheelSource("toydata==1.0", "toydata/toy", {"ratings.inter": sha256(content)})
-    return Dataset("toy", ("ratings.csv",), sha256(b"never"), 1, 1, 1, fallbacks=(source,))
+    return PublishedDataset("toy", ("ratings.csv",), sha256(b"never"), 1, 1, 1, fallbacks=(source,))
 
 
 def test_wheel_is_taken_from_the_users_own_index_and_kept(
@@ -526,7 +527,7 @@ def test_wheel_with_other_bytes_is_refused(
 ) -> None:
     toy_wheel(no_index, b"1\t2\t4\n")
     monkeypatch.setitem(DATASETS, "toy", toy(b"1\t2\t3\n"))
-    with pytest.raises(Unavailable, match=r"its ratings\.inter is not the one we know"):
+    with pytest.raises(Unavailable, match=r"its ratings\.inter has an unexpected checksum"):
         fetch("toy", tmp_path, base_url=dead_url)
     assert visible(tmp_path / "raw") == []
 
@@ -535,7 +536,7 @@ def test_recbole_wheel_holds_the_published_ratings(dead_url: str, tmp_path: Path
     try:
         folder = fetch("ml-100k", tmp_path, base_url=dead_url)
     except Unavailable as error:
-        if os.environ.get("CI") or "not the one we know" in str(error):
+        if os.environ.get("CI") or "unexpected checksum" in str(error):
             raise
         pytest.skip(f"the package index cannot be reached: {error}")
     assert visible(folder) == ["SOURCE.json", "ml-100k.inter", "ml-100k.item", "ml-100k.user"]

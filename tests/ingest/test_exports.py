@@ -79,8 +79,8 @@ def test_imdb_is_halved_and_what_is_no_movie_is_set_aside() -> None:
     assert rows(export) == [("The Matrix", 1999, 4.5, 2), ("Amelie", 2001, 0.5, 3), ("Some Short", None, 3.0, 7)]
     assert export.ratings["original_title"][1] == "Le fabuleux destin d'Amélie Poulain"
     assert reasons(export) == [
-        (4, "TV Series is not a kind of movie"), (5, "tvEpisode is not a kind of movie"),
-        (6, "Video Game is not a kind of movie"),
+        (4, "TV Series is not a movie"), (5, "tvEpisode is not a movie"),
+        (6, "Video Game is not a movie"),
     ]  # fmt: skip
 
 
@@ -142,19 +142,20 @@ def test_a_header_alone_is_somebody_who_rated_nothing() -> None:
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (b"", "x.csv: is empty; give ratings.csv or diary.csv from Letterboxd"),
+        (b"", "x.csv: is empty; use ratings.csv or diary.csv from Letterboxd"),
         (b"\xef\xbb\xbf \n\n", "is empty"),
-        (b"userId,movieId,rating\n1,2,3\n", "neither Letterboxd nor IMDb, its first line is 'userId,movieId,rating'"),
-        (b"Date,Name,Year,Letterboxd URI\nd,Heat,1995,u\n", "a list of movies from Letterboxd without ratings"),
-        (b"Const,Created,Title,URL,Title Type,Year\n", "a list of movies from IMDb without ratings"),
+        (b"userId,movieId,rating\n1,2,3\n",
+         "not an export from Letterboxd or IMDb; its first line is 'userId,movieId,rating'"),
+        (b"Date,Name,Year,Letterboxd URI\nd,Heat,1995,u\n", "a list of Letterboxd movies without ratings"),
+        (b"Const,Created,Title,URL,Title Type,Year\n", "a list of IMDb movies without ratings"),
         (b"\x89PNG\r\n\x1a\n\0\0\0", "is not a text file"),
         (b"\xff\xfeD", "is not a text file"),
         (b"PAR1\0\0", "is not a text file"),
-        (b"PK\x03\x04 broken", "this zip cannot be read"),
-        (zipped(watched_csv="x"), "this zip holds no ratings.csv"),
-        (zipped(ratings_csv="x")[:-30], "this zip cannot be read"),
-        (b'Date,Name,Year,Letterboxd URI,Rating\nd,"Heat,1995,u,4\nd,Alien,1979,u,4\n', "line 2: is not CSV"),
-        (b"Date,Name,Year,Letterboxd URI,Rating\n" + b"a" * 200_000, "line 2: is not CSV"),
+        (b"PK\x03\x04 broken", "the zip file cannot be read"),
+        (zipped(watched_csv="x"), "the zip file has no ratings.csv"),
+        (zipped(ratings_csv="x")[:-30], "the zip file cannot be read"),
+        (b'Date,Name,Year,Letterboxd URI,Rating\nd,"Heat,1995,u,4\nd,Alien,1979,u,4\n', "line 2: is not valid CSV"),
+        (b"Date,Name,Year,Letterboxd URI,Rating\n" + b"a" * 200_000, "line 2: is not valid CSV"),
     ],
 )  # fmt: skip
 def test_what_is_no_export_is_refused_in_one_line(data: bytes, message: str) -> None:
@@ -173,10 +174,10 @@ def test_of_letterboxds_zip_the_outermost_ratings_are_read() -> None:
 
 
 def test_what_is_too_large_is_refused_before_it_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(InputError, match="has 21 MiB; an export of ratings has at most 20"):
+    with pytest.raises(InputError, match=r"is too large \(21 MiB, at most 20\)"):
         read_export(b"a" * (21 * 2**20))
     monkeypatch.setattr(exports, "MAX_UNPACKED_BYTES", 2**20)
-    with pytest.raises(InputError, match=r"its ratings.csv has more than 1 MiB"):
+    with pytest.raises(InputError, match=r"its ratings.csv is larger than 1 MiB"):
         read_export(zipped(ratings_csv="a" * (2 * 2**20)))
 
 

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from recsys.errors import InputError
-from recsys.ingest.items import read_titles
+from recsys.ingest.items import read_items
 from recsys.ingest.users import read_user_ids
 
 
@@ -36,7 +36,7 @@ LAYOUTS = {
 @pytest.mark.parametrize("name", LAYOUTS)
 def test_every_layout_gives_the_same_catalogue(name: str, tmp_path: Path) -> None:
     (tmp_path / name).write_bytes(LAYOUTS[name])
-    catalog = read_titles(tmp_path / name)
+    catalog = read_items(tmp_path / name)
     assert catalog.item_ids.tolist() == [7, 9]
     assert catalog.labels.tolist() == ["Les Misérables (1995)", "unknown"]
     assert catalog.items["genres"].tolist() == [("Drama", "Musical"), ()]
@@ -45,7 +45,7 @@ def test_every_layout_gives_the_same_catalogue(name: str, tmp_path: Path) -> Non
 def test_parquet_with_lists(tmp_path: Path) -> None:
     table = pa.table({"item_id": ["a", "b", "a"], "title": ["One (2001)", None, "again"], "genres": [["X"], None, []]})
     pq.write_table(table, tmp_path / "i.parquet")
-    catalog = read_titles(tmp_path / "i.parquet")
+    catalog = read_items(tmp_path / "i.parquet")
     assert catalog.labels.tolist() == ["One (2001)", "b"]
     assert catalog.items["genres"].tolist() == [("X",), ()]
 
@@ -63,7 +63,7 @@ def test_parquet_with_lists(tmp_path: Path) -> None:
 def test_a_table_that_cannot_be_read_is_one_clear_line(name: str, body: bytes, words: str, tmp_path: Path) -> None:
     (tmp_path / name).write_bytes(body)
     with pytest.raises(InputError) as caught:
-        read_titles(tmp_path / name)
+        read_items(tmp_path / name)
     assert words in str(caught.value) and name in str(caught.value) and "\n" not in str(caught.value)
 
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from recsys.errors import InputError
-from recsys.ingest import Rules, find_source, prepare_ratings
-from recsys.ingest.prepare import RATED_AGAIN, REPEATED
+from recsys.ingest import Validation, find_source, prepare_ratings
+from recsys.ingest.prepare import EXACT_DUPLICATE, RATED_AGAIN
 
 TRIALS = Path(__file__).resolve().parents[3] / "shared" / "data"
 """Complete data sets that may lie beside the repository; the project does not depend on them."""
@@ -43,7 +43,8 @@ def test_repeats_are_dropped_and_the_latest_rating_counts(tmp_path: Path) -> Non
     assert made.interactions.timestamps is not None
     assert made.interactions.timestamps.tolist() == [300, 100, 50, -1]
     assert {(row["line"], row["reason"]) for row in made.rejected.to_pylist()} == {
-        (2, RATED_AGAIN), (5, RATED_AGAIN), (6, REPEATED), (7, RATED_AGAIN), (9, RATED_AGAIN), (11, REPEATED),
+        (2, RATED_AGAIN), (5, RATED_AGAIN), (6, EXACT_DUPLICATE), (7, RATED_AGAIN), (9, RATED_AGAIN),
+        (11, EXACT_DUPLICATE),
     }  # fmt: skip
     assert (made.report["read"], made.report["kept"], made.report["rejected"], made.report["duplicates"]) == (
         10,
@@ -80,7 +81,7 @@ def test_the_k_core_is_taken_until_nothing_changes(tmp_path: Path) -> None:
     assert made.interactions.item_ids.tolist() == [70, 80]
     assert (made.report["read"], made.report["kept"], made.report["rejected"]) == (10, 4, 6)
     assert set(made.rejected["reason"].to_pylist()) == {"fewer than 2 ratings by the user or 2 of the item"}
-    with pytest.raises(InputError, match="nothing is left"):
+    with pytest.raises(InputError, match="no rows are left"):
         prepare(tmp_path, "user,item\n" + chain, min_user=2, min_item=2)
     with pytest.raises(InputError, match="at least 1"):
         prepare(tmp_path, "user,item\n1,1\n", min_user=0)
@@ -92,10 +93,11 @@ def test_a_zero_is_a_rating(tmp_path: Path) -> None:
 
 
 def test_nothing_usable_says_why_and_where(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="has a header but no ratings"):
+    with pytest.raises(InputError, match=r"r\.csv: contains no ratings"):
         prepare(tmp_path, "user,item,rating\n")
     with pytest.raises(
-        InputError, match=r"none of the 2 rows can be used; most often: rating is .* the first is line 2"
+        InputError,
+        match=r"none of the 2 rows is usable; most common reason: rating is .*; the first rejected row is line 2",
     ):
         prepare(tmp_path, "user,item,rating\n1,10,x\n1,20,y\n")
 
@@ -119,12 +121,12 @@ def test_ids_of_items_and_ratings_meet_whatever_their_type(tmp_path: Path) -> No
     (tmp_path / "i.csv").write_text("item_id,title\n10,Ten\ntwenty,Twenty\n")
     made = prepare_ratings(find_source(tmp_path / "r.csv", tmp_path / "i.csv"))
     assert made.catalog.labels.tolist() == ["Ten", "20"]
-    made = prepare_ratings(find_source(tmp_path / "r.csv", tmp_path / "i.csv"), rules=Rules(ids="string"))
+    made = prepare_ratings(find_source(tmp_path / "r.csv", tmp_path / "i.csv"), validation=Validation(ids="string"))
     assert made.catalog.labels.tolist() == ["Ten", "20"]
 
 
 def test_a_folder_without_ratings_is_said(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"holds none of ratings\.csv, ratings\.dat, u\.data"):
+    with pytest.raises(InputError, match=r"contains none of ratings\.csv, ratings\.dat, u\.data"):
         find_source(tmp_path)
 
 
@@ -161,8 +163,8 @@ def test_the_published_layout_and_the_second_source_give_the_same(ml100k, ml100k
 @pytest.mark.skipif(not (TRIALS / "ml-latest-small").is_dir(), reason="no ml-latest-small beside the repository")
 def test_ml_latest_small_is_kept_whole_but_for_damaged_lines(tmp_path: Path) -> None:
     folder = TRIALS / "ml-latest-small"
-    rules = Rules(scale=(0.5, 5.0))
-    made = prepare_ratings(find_source(folder), rules=rules)
+    validation = Validation(scale=(0.5, 5.0))
+    made = prepare_ratings(find_source(folder), validation=validation)
     assert made.report["read"] == 100_836
     assert (made.report["users"], made.report["items"]) == (610, 9724)
     assert balances(made.report)
@@ -170,13 +172,13 @@ def test_ml_latest_small_is_kept_whole_but_for_damaged_lines(tmp_path: Path) -> 
     mended = (folder / "ratings.csv").read_bytes().split(b"\r\n")
     if made.report["rejected"]:
         assert [(row["line"], row["reason"][:20]) for row in made.rejected.to_pylist()] == [
-            (522, "time makes no sense ")
+            (522, "invalid timestamp (ne")
         ]
         assert mended[521].startswith(b"5,39,3.0,84743496")
         mended[521] = b"5,39,3.0,847434961"
     (tmp_path / "ratings.csv").write_bytes(b"\r\n".join(mended))
     (tmp_path / "movies.csv").write_bytes((folder / "movies.csv").read_bytes())
-    whole = prepare_ratings(find_source(tmp_path), rules=rules)
+    whole = prepare_ratings(find_source(tmp_path), validation=validation)
     assert (whole.report["kept"], whole.report["users"], whole.report["items"]) == (100_836, 610, 9724)
     assert whole.report["items_without_metadata"] == 0
 

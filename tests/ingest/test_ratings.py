@@ -17,16 +17,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from recsys.errors import InputError
-from recsys.ingest import Columns, Rules, ratings
-from recsys.ingest.ratings import read_ratings
+from recsys.ingest import Columns, Validation, ratings
+from recsys.ingest.ratings import read_blocks
 
 HEAD = b"userId,movieId,rating,timestamp\n"
 
 
-def read(path: Path, columns: Columns | None = None, **rules):
+def read(path: Path, columns: Columns | None = None, **settings):
     """Rows that are used, as (user, item, rating, time, line), and those set aside, as (line, reason)."""
     used, aside = [], []
-    for block in read_ratings(path, columns or Columns(), Rules(**rules)):
+    for block in read_blocks(path, columns or Columns(), Validation(**settings)):
         used += zip(
             block.users.to_pylist(), block.items.to_pylist(), block.ratings.tolist(), block.times.tolist(),
             list(block.lines), strict=True,
@@ -60,9 +60,9 @@ def test_every_kind_of_bad_row_is_named_with_its_line(tmp_path: Path) -> None:
         (b"1,10,1e99,100", "rating is not a finite number"),
         (b"1,10,9,100", "rating is outside 0.5:5"),
         (b"1,10,0,100", "rating is outside 0.5:5"),
-        (b"1,10,4,yesterday", "time makes no sense (not a date or seconds from 1970 to 2100)"),
-        (b"1,10,4,-5", "time makes no sense (not a date or seconds from 1970 to 2100)"),
-        (b"1,10,4,1500000000000", "time makes no sense (not a date or seconds from 1970 to 2100)"),
+        (b"1,10,4,yesterday", "invalid timestamp (neither a date nor seconds from 1970 to 2100)"),
+        (b"1,10,4,-5", "invalid timestamp (neither a date nor seconds from 1970 to 2100)"),
+        (b"1,10,4,1500000000000", "invalid timestamp (neither a date nor seconds from 1970 to 2100)"),
         (b"1,10,4", "wrong number of fields"),
         (b"1,10,4,100,extra", "wrong number of fields"),
         (b"\xff\xfe1,10,4,100", "id is not valid UTF-8"),
@@ -83,7 +83,7 @@ def test_every_kind_of_bad_row_is_named_with_its_line(tmp_path: Path) -> None:
 
 def test_the_text_of_a_bad_row_is_kept(tmp_path: Path) -> None:
     path = write(tmp_path / "r.csv", HEAD + b"1,10,4,100\n1,10,oops,100\r\n")
-    (block,) = read_ratings(path, Columns(), Rules())
+    (block,) = read_blocks(path, Columns(), Validation())
     assert block.rejected.to_pylist() == [
         {"file": "r.csv", "line": 3, "reason": "rating is not a finite number", "text": "1,10,oops,100"}
     ]
@@ -154,7 +154,7 @@ def test_columns_are_mapped_by_name_and_by_number(tmp_path: Path) -> None:
         ("r.csv", b"x" * 10_000_000, "line 1 is longer"),
         ("r.csv", b"a,b,c\nx,y,z\n", "cannot tell which column holds the user; the columns are a, b, c"),
         ("r.csv", b"user,b,c\nx,y,z\n", "cannot tell which column holds the item"),
-        ("r.csv", b"user,item,item\n1,2,3\n", "column 'item' stands twice"),
+        ("r.csv", b"user,item,item\n1,2,3\n", "duplicate column 'item'"),
         ("r.parquet", b"not parquet at all", "is not a Parquet file"),
         ("r.parquet", b"", "is not a Parquet file"),
     ],
@@ -240,7 +240,7 @@ def by_the_row(lines: list[str]) -> tuple[list[tuple], Counter]:
                 stamp = -2
             stamp = int(pd.Timestamp(time, tz="UTC").timestamp()) if stamp is None else stamp
             if time and not 0 <= stamp < 4_102_444_800:
-                reasons[number] = "time makes no sense (not a date or seconds from 1970 to 2100)"
+                reasons[number] = "invalid timestamp (neither a date nor seconds from 1970 to 2100)"
             else:
                 used.append((integer(user), integer(item), value, stamp, number))
     return used, reasons

@@ -14,7 +14,7 @@ from recsys.app.i18n.translate import named, say
 from recsys.app.notices import explain_missing_data
 from recsys.app.session import Loaded, loaded_model
 from recsys.dataset.interactions import Interactions
-from recsys.dataset.statistics import FEW_RATINGS, Portrait, portrait_of, smallest_share
+from recsys.dataset.statistics import FEW_RATINGS, DatasetStatistics, dataset_statistics, smallest_share
 from recsys.errors import InputError
 from recsys.plots.data import (
     density_map,
@@ -65,18 +65,18 @@ def page() -> None:
 @st.cache_resource(
     show_spinner=False, max_entries=4, hash_funcs={Interactions: lambda interactions: interactions.fingerprint}
 )
-def _portrait(interactions: Interactions, _loaded: Loaded) -> Portrait:
+def _portrait(interactions: Interactions, _loaded: Loaded) -> DatasetStatistics:
     """Counted once for all sessions and for every model of the same data."""
     catalog = _loaded.model.catalog
     if not np.array_equal(catalog.item_ids, interactions.item_ids):  # prepared anew since training
         catalog = store.load_prepared(_loaded.data_folder).catalog  # type: ignore[arg-type]
-    return portrait_of(interactions, catalog)
+    return dataset_statistics(interactions, catalog)
 
 
 # --- what came in -----------------------------------------------------------------------------------------------
 
 
-def _tiles(interactions: Interactions, portrait: Portrait) -> None:
+def _tiles(interactions: Interactions, portrait: DatasetStatistics) -> None:
     with st.container(horizontal=True, key="data-tiles"):
         for label, value, meaning in (
             (say("Ratings"), f"{interactions.n_ratings:,}", None),
@@ -92,7 +92,7 @@ def _tiles(interactions: Interactions, portrait: Portrait) -> None:
             st.metric(label, value, help=meaning, border=True)
 
 
-def _span(portrait: Portrait) -> str:
+def _span(portrait: DatasetStatistics) -> str:
     if portrait.span is None:
         return "–"
     first, last = (str(day.astype("datetime64[M]")) for day in portrait.span)
@@ -167,7 +167,7 @@ def _rejected(loaded: Loaded, report: dict[str, Any]) -> None:
 # --- how it spreads ---------------------------------------------------------------------------------------------
 
 
-def _tail(portrait: Portrait) -> None:
+def _tail(portrait: DatasetStatistics) -> None:
     st.subheader(say("The long tail"), anchor=False)
     share = smallest_share(portrait.of_items, TAIL)
     users = smallest_share(portrait.of_users, TAIL)
@@ -206,7 +206,7 @@ def _tail(portrait: Portrait) -> None:
         )  # fmt: skip
 
 
-def _over_time(portrait: Portrait) -> None:
+def _over_time(portrait: DatasetStatistics) -> None:
     st.subheader(say("Ratings over time"), anchor=False)
     if portrait.periods is None:
         st.info(say("These ratings have no timestamps."))
@@ -232,7 +232,7 @@ def _over_time(portrait: Portrait) -> None:
         st.caption(say("Ratings without a timestamp, left out: {n:,}.", n=portrait.untimed))
 
 
-def _values_and_genres(portrait: Portrait) -> None:
+def _values_and_genres(portrait: DatasetStatistics) -> None:
     left, right = st.columns(2, gap="large")
     with left:
         _values(portrait)
@@ -241,7 +241,7 @@ def _values_and_genres(portrait: Portrait) -> None:
         _genres(portrait)
 
 
-def _values(portrait: Portrait) -> None:
+def _values(portrait: DatasetStatistics) -> None:
     st.subheader(say("Distribution of ratings"), anchor=False)
     values = portrait.values
     most = values.loc[values["ratings"] == values["ratings"].max()].iloc[0]
@@ -264,7 +264,7 @@ def _values(portrait: Portrait) -> None:
     )
 
 
-def _genres(portrait: Portrait) -> None:
+def _genres(portrait: DatasetStatistics) -> None:
     st.subheader(say("Genres"), anchor=False)
     if portrait.genres.empty:
         st.info(say("These movies have no genres."))
@@ -285,7 +285,7 @@ def _genres(portrait: Portrait) -> None:
     )
 
 
-def _years(portrait: Portrait) -> None:
+def _years(portrait: DatasetStatistics) -> None:
     st.subheader(say("Movies by release year"), anchor=False)
     years = portrait.years
     if years.empty:
@@ -307,7 +307,7 @@ def _years(portrait: Portrait) -> None:
     )
 
 
-def _density(portrait: Portrait) -> None:
+def _density(portrait: DatasetStatistics) -> None:
     st.subheader(say("Density of the rating matrix"), anchor=False)
     density = portrait.density
     st.markdown(

@@ -20,7 +20,7 @@ from recsys.app.i18n.translate import named, say
 from recsys.app.notices import explain_missing_data, explain_missing_vectors
 from recsys.app.session import Loaded, loaded_model
 from recsys.dataset.attributes import WELL_KNOWN
-from recsys.dataset.genre_affinity import PRIOR_FANS, Fans
+from recsys.dataset.genre_affinity import PRIOR_USERS, GenreAffinity
 from recsys.dataset.interactions import Interactions, index_of, rows_of
 from recsys.errors import UnknownId
 from recsys.evaluation.report import mean_ratings
@@ -374,7 +374,7 @@ def _who_likes_it(loaded: Loaded, row: int) -> None:
         )
         if first["lift"] >= STANDS_OUT
         else say("{n:,} people rated it at or above their own mean. They like the genres that everybody likes.", n=n)
-        if n >= PRIOR_FANS
+        if n >= PRIOR_USERS
         else say("{n:,} people rated it at or above their own mean: too few to tell their taste from everybody's.", n=n)
     )  # fmt: skip
     said = [
@@ -406,8 +406,8 @@ def _who_likes_it(loaded: Loaded, row: int) -> None:
     max_entries=2,
     hash_funcs={Interactions: lambda interactions: interactions.fingerprint, Loaded: lambda loaded: loaded.name},
 )
-def _fans(interactions: Interactions, loaded: Loaded) -> Fans:
-    return Fans.of(interactions, loaded.model.catalog)
+def _fans(interactions: Interactions, loaded: Loaded) -> GenreAffinity:
+    return GenreAffinity.of(interactions, loaded.model.catalog)
 
 
 def _map(loaded: Loaded, marks: Marks, *, height: int) -> None:

@@ -31,8 +31,8 @@ WORDS: dict[str, str] = {
     "File": "文件",
     "Line": "行号",
     "Text": "原文",
-    "repeats an earlier row exactly": "与前面某行完全相同",
-    "the same user rated the same item again later": "同一用户后来又评过同一部电影",
+    "exact duplicate of an earlier row": "与前面某行完全相同",
+    "replaced by a later rating of the same item by the same user": "同一用户后来又评过同一部电影",
     "wrong number of fields": "字段数不对",
     "id is not valid UTF-8": "编号不是有效的 UTF-8",
     "user id is missing": "缺少用户编号",
@@ -41,7 +41,7 @@ WORDS: dict[str, str] = {
     "item id is not an integer": "电影编号不是整数",
     "rating is missing": "缺少评分",
     "rating is not a finite number": "评分不是有限的数",
-    "time makes no sense (not a date or seconds from 1970 to 2100)": "时间无效（不是日期，也不是 1970 至 2100 年间的秒数）",
+    "invalid timestamp (neither a date nor seconds from 1970 to 2100)": "时间无效（不是日期，也不是 1970 至 2100 年间的秒数）",
     # --- the long tail ---
     "The long tail": "长尾",
     "**{share:.0%} of the movies get {tail:.0%} of the ratings.** {few:.0%} have fewer than {least} ratings, "
