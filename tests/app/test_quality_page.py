@@ -244,7 +244,7 @@ def test_what_goes_wrong_while_measuring_is_said_in_a_line(root: Path, ml100k: D
     store.save_prepared(root / "ml-100k", dataclasses.replace(ml100k, interactions=half))  # while the page is open
     button(app, "measure-ranking").click().run()
     assert not app.exception and not app.success
-    assert "is not what" in app.error[0].value and "was trained on" in app.error[0].value
+    assert "is not the data that" in app.error[0].value and "was trained on" in app.error[0].value
     button(app, "measure-ranking").click().run()
     assert app.error  # whoever failed has left the place free
     assert store.stored_ranking(root / "models" / "b-popular") is None
