@@ -179,12 +179,13 @@ def axes(
     asked += [
         graded_question(f"low {path.stem}", f"high {path.stem}", read_values(path, model.item_ids)) for path in graded
     ]
-    progress = start_progress("training on other users")
-    found = discover_axes(model, stored.interactions, method, n_refits=n_refits, seed=seed, progress=progress)
+    # A question that cannot be answered must not cost the time of the refits.
     answers = [
         *built_in_axes(model.space, model.attributes, seed),
         *(ask(model.space, model.attributes, question, seed) for question in asked),
     ]
+    progress = start_progress("training on other users")
+    found = discover_axes(model, stored.interactions, method, n_refits=n_refits, seed=seed, progress=progress)
     found = dataclasses.replace(found, asked=tuple({axis.name: axis for axis in answers}.values()))
     path = store.save_axes(model_folder, found)
     return NamedAxes(

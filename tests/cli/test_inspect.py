@@ -1,10 +1,11 @@
-"""The commands that look into the space, as a user meets them: on MovieLens 100K, with real processes and files."""
+"""The commands that use the space of a model, on MovieLens 100K."""
 
 from __future__ import annotations
 
 import dataclasses
 import json
 import shlex
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -31,7 +32,7 @@ def movielens(ml100k: Dataset, ml100k_model: Model, tmp_path_factory) -> Path:
     return folder
 
 
-def test_axes_are_printed_and_stored_alike(movielens: Path) -> None:
+def test_printed_axes_are_the_stored_ones(movielens: Path) -> None:
     printed = json.loads((movielens / "axes-printed.json").read_text())
     assert [axis["name"] for axis in printed["asked"]] == [
         "children's ↔ adult",
@@ -47,35 +48,22 @@ def test_axes_are_printed_and_stored_alike(movielens: Path) -> None:
     assert stored is not None and stored.rotation is not None
     assert [axis.name for axis in stored.all] == [a["name"] for a in printed["asked"] + printed["discovered"]]
     assert printed["named"] == sum(axis.is_valid for axis in stored.discovered)
-    for axis, told in zip(stored.all, printed["asked"] + printed["discovered"], strict=True):
-        assert (axis.low, axis.high, axis.evidence) == (told["low"], told["high"], told["evidence"])
+    for axis, shown in zip(stored.all, printed["asked"] + printed["discovered"], strict=True):
+        assert (axis.low, axis.high, axis.evidence) == (shown["low"], shown["high"], shown["evidence"])
 
 
-def test_axes_as_a_table_say_what_is_not_in_the_space(movielens: Path) -> None:
-    (movielens / "lengths.csv").write_text(
-        "item_id,value\n" + "".join(f"{i},{(i * 7919) % 1000}\n" for i in range(1, 1600))
-    )
-    done = recsys(
-        "axes",
-        "--model",
-        "model",
-        "--data",
-        "data",
-        "--refits",
-        0,
-        "--top",
-        3,
-        "--graded",
-        "lengths.csv",
-        cwd=movielens,
-    )
+def test_the_table_of_axes_shows_what_is_not_in_the_space(movielens: Path) -> None:
+    rows = "".join(f"{item},{(item * 7919) % 1000}\n" for item in range(1, 1600))
+    (movielens / "lengths.csv").write_text("item_id,value\n" + rows)
+    shutil.copytree(movielens / "model", movielens / "copy")
+    options = "--model copy --data data --refits 0 --top 3 --graded lengths.csv"
+    done = recsys("axes", *options.split(), cwd=movielens)
     assert done.returncode == 0, done.stderr
     assert "children's" in done.stdout and "not in this space" in done.stdout and "high lengths" in done.stdout
-    assert "0 of 64 axes" in done.stdout, "without refits nothing is known to be stable"
-    recsys("axes", "--model", "model", "--data", "data", "--refits", 2, cwd=movielens)
+    assert "0 of 64 axes" in done.stdout, "without refits no axis is known to be stable"
 
 
-def test_steering_moves_the_list_and_says_what_it_cost(movielens: Path) -> None:
+def test_steering_moves_the_list_and_reports_the_loss(movielens: Path) -> None:
     plain = json.loads(
         recsys("recommend", "--model", "model", "--data", "data", "--user", 1, "--json", cwd=movielens).stdout
     )
@@ -108,7 +96,7 @@ def test_steering_moves_the_list_and_says_what_it_cost(movielens: Path) -> None:
         assert row["score"] == pytest.approx(row["taste"] + row["gain: adult ↔ children's"], abs=1e-4)
 
 
-def test_axes_combine_and_somebody_new_can_steer(movielens: Path) -> None:
+def test_a_new_user_can_steer_along_several_axes(movielens: Path) -> None:
     done = recsys(
         "recommend", "--model", "model", "--rate", "Alien=5", "--rate", "Fargo=4",
         "--steer", "old=1", "--steer", "Comedy=0.5", "--steer", "axis 1=-0.5", cwd=movielens,
@@ -154,7 +142,9 @@ def test_an_analogy(movielens: Path) -> None:
     assert "is to" in recsys("analogy", "Alien", "Aliens", "The Terminator", "--model", "model", cwd=movielens).stdout
 
 
-def test_clusters_are_printed_and_stored_alike(movielens: Path) -> None:
+def test_printed_clusters_are_the_stored_ones(movielens: Path) -> None:
+    shown = recsys("clusters", "--model", "model", "--method", "hdbscan", cwd=movielens).stdout
+    assert "by hdbscan" in shown and "in no cluster" in shown
     done = recsys("clusters", "--model", "model", "--json", cwd=movielens)
     assert done.returncode == 0, done.stderr
     printed = json.loads(done.stdout)
@@ -169,21 +159,18 @@ def test_clusters_are_printed_and_stored_alike(movielens: Path) -> None:
     assert "A Nightmare on Elm Street (1984)" in horror["examples"]
     again = json.loads(recsys("clusters", "--model", "model", "--json", cwd=movielens).stdout)
     assert again == printed
-    shown = recsys("clusters", "--model", "model", "--method", "hdbscan", cwd=movielens).stdout
-    assert "by hdbscan" in shown and "in no cluster" in shown
-    recsys("clusters", "--model", "model", cwd=movielens)
 
 
 def test_a_map_along_two_axes_is_their_positions(movielens: Path) -> None:
     done = recsys("map", "--model", "model", "--x", "adult", "--y", "blockbuster", "--json", cwd=movielens)
     assert done.returncode == 0, done.stderr
-    told = json.loads(done.stdout)
-    assert (told["method"], told["not_in_space"]) == ("axes", [])
-    assert told["axes"] == ["children's ↔ adult", "art-house ↔ blockbuster"]
+    printed = json.loads(done.stdout)
+    assert (printed["method"], printed["not_in_space"]) == ("axes", [])
+    assert printed["axes"] == ["children's ↔ adult", "art-house ↔ blockbuster"]
     item_map, axes = store.load_map(movielens / "model", "axes"), store.load_axes(movielens / "model")
     assert axes is not None
     model = store.load_model(movielens / "model")
-    for column, name in enumerate(told["axes"]):
+    for column, name in enumerate(printed["axes"]):
         np.testing.assert_allclose(item_map.coordinates[:, column], axes[name].positions(model.space), atol=1e-5)
     turned = recsys(
         "map", "--model", "model", "--x", "children's", "--y", "axis 2", "--out", "t.parquet", cwd=movielens
@@ -194,7 +181,7 @@ def test_a_map_along_two_axes_is_their_positions(movielens: Path) -> None:
     )
 
 
-def test_a_map_says_how_true_it_is_and_becomes_a_page(movielens: Path) -> None:
+def test_a_map_reports_its_fidelity_and_is_written_as_a_page(movielens: Path) -> None:
     done = recsys("map", "--model", "model", "--method", "pca", "--out", "pages/map.html", cwd=movielens)
     assert done.returncode == 0, done.stderr
     for measure in ("trustworthiness", "continuity", "recall@15", "landing error"):
@@ -204,7 +191,7 @@ def test_a_map_says_how_true_it_is_and_becomes_a_page(movielens: Path) -> None:
     assert store.load_map(movielens / "model", "pca").fidelity["recall@15"] > 0.05
 
 
-def test_a_refit_looks_like_the_map_before(movielens: Path) -> None:
+def test_the_map_of_a_refit_is_aligned_with_an_earlier_map(movielens: Path) -> None:
     done = recsys("train", "--data", "data", "--out", "other", "--seed", 7, cwd=movielens)
     assert done.returncode == 0, done.stderr
     recsys("map", "--model", "model", "--method", "pca", "--out", "before.parquet", cwd=movielens)
@@ -250,19 +237,19 @@ def test_a_report_is_a_page_and_numbers(movielens: Path) -> None:
 
 
 WRONG = {
-    "axes: an end that is nothing": (
+    "axes: an unknown end": (
         "axes --model model --data data --ask Horor",
         "'Horor' is no genre, tag or decade",
     ),
     "axes: three ends": ('axes --model model --data data --ask "a <-> b <-> c"', "is no question"),
     "axes: one movie an end": ('axes --model model --data data --ask "Alien <-> Babe"', "two movies"),
-    "axes: no such method": ("axes --model model --data data --method promax", "--method 'promax'"),
+    "axes: unknown method": ("axes --model model --data data --method promax", "--method 'promax'"),
     "axes: no such table": ("axes --model model --data data --graded no.csv", "no.csv: cannot be"),
     "axes: a table without values": (
         "axes --model model --data data --graded bad1.csv",
         "bad1.csv: line 1: needs the columns item_id and value",
     ),
-    "axes: a value that is no number": (
+    "axes: a value that is not a number": (
         "axes --model model --data data --graded bad2.csv",
         "bad2.csv: line 3: 'many' is not a finite number",
     ),
@@ -274,13 +261,13 @@ WRONG = {
         "axes --model model --data data --graded bad3.csv",
         "bad3.csv: line 3: item '1' stands there twice",
     ),
-    "axes: nobody's items": (
+    "axes: unknown items": (
         "axes --model model --data data --graded bad4.csv",
         "bad4.csv: names no item of this model",
     ),
     "steer: no amount": ("recommend --model model --data data --user 1 --steer old", "is not AXIS=AMOUNT"),
     "steer: too far": ("recommend --model model --data data --user 1 --steer old=4", "from -3 to 3, not 4"),
-    "steer: no such axis": (
+    "steer: unknown axis": (
         'recommend --model model --data data --user 1 --steer "axis 65=1"',
         "'axis 65' is no axis and no end of one",
     ),
@@ -292,19 +279,22 @@ WRONG = {
         "recommend --model model --data data --out x.parquet --steer old=1",
         "--steer does not apply to --out, only to --user and --rate",
     ),
-    "analogy: no such movie": ("analogy Alien Aliens Terminater --model model", "did you mean"),
-    "similar: no such metric": ("similar alien --model model --metric angle", "--metric 'angle'"),
-    "clusters: no such method": ("clusters --model model --method ward", "--method 'ward'"),
-    "clusters: no such model": ("clusters --model nothing", "nothing: is not a model"),
+    "analogy: unknown movie": ("analogy Alien Aliens Terminater --model model", "did you mean"),
+    "similar: unknown metric": ("similar alien --model model --metric angle", "--metric 'angle'"),
+    "clusters: unknown method": ("clusters --model model --method ward", "--method 'ward'"),
+    "clusters: unknown model": ("clusters --model nothing", "nothing: is not a model"),
     "map: one axis": ("map --model model --x adult", "needs both --x and --y"),
     "map: axes for another method": (
         "map --model model --method pca --x adult --y old",
         "a map along axes needs two axes, other maps take none; got 2",
     ),
-    "map: no axes": ("map --model model --method axes", "a map along axes needs two axes, other maps take none; got 0"),
-    "map: no such end": ("map --model model --x adult --y Frumious", "'Frumious' is no axis"),
+    "map: no axes": ("map --model model --method axes", "needs two axes, other maps take none; got 0"),
+    "map: unknown end": ("map --model model --x adult --y Frumious", "'Frumious' is no axis"),
     "map: neither table nor page": ("map --model model --out m.png", "as a table (.parquet) or as a page"),
-    "map: like nothing": ("map --model model --method pca --like bad1.csv", "bad1.csv: cannot be read"),
+    "map: an earlier map that is not a map": (
+        "map --model model --method pca --like bad1.csv",
+        "bad1.csv: cannot be read",
+    ),
     "report: not a page": ("report --model model --data data --out r.pdf", "ends in .html"),
     "report: no dimensions": ('report --model model --data data --dimensions "1,x"', "--dimensions '1,x'"),
 }
@@ -326,7 +316,7 @@ def test_wrong_use_gets_one_line(movielens: Path, name: str) -> None:
     assert after == before, "something was written"
 
 
-def test_broken_clusters_are_named_with_what_to_run(movielens: Path) -> None:
+def test_broken_clusters_are_reported_with_the_command_to_run(movielens: Path) -> None:
     path = movielens / "model" / "clusters.parquet"
     path.write_bytes(path.read_bytes()[:500])
     with pytest.raises(InputError, match="make it again with recsys clusters"):
@@ -335,7 +325,7 @@ def test_broken_clusters_are_named_with_what_to_run(movielens: Path) -> None:
     assert store.load_clusters(movielens / "model") is None
 
 
-def test_what_belongs_to_another_model_is_refused(movielens: Path) -> None:
+def test_axes_of_another_model_are_refused(movielens: Path) -> None:
     (movielens / "model" / "axes.json").rename(movielens / "kept.json")
     done = recsys("train", "--data", "data", "--out", "two", "--factors", 8, cwd=movielens)
     assert done.returncode == 0, done.stderr
@@ -349,7 +339,7 @@ def test_what_belongs_to_another_model_is_refused(movielens: Path) -> None:
         (movielens / "kept.json").rename(movielens / "model" / "axes.json")
 
 
-def test_other_data_than_the_model_was_trained_on_are_refused(movielens: Path, ml100k: Dataset) -> None:
+def test_data_that_the_model_was_not_trained_on_are_refused(movielens: Path, ml100k: Dataset) -> None:
     fewer = ml100k.interactions.matrix.copy()
     fewer.data[:1000] = 1
     less = Interactions(fewer, ml100k.interactions.user_ids, ml100k.interactions.item_ids)
@@ -359,7 +349,7 @@ def test_other_data_than_the_model_was_trained_on_are_refused(movielens: Path, m
         assert "is not the data that model was trained on" in words
 
 
-def test_broken_axes_are_named_with_what_to_run(movielens: Path) -> None:
+def test_broken_axes_are_reported_with_the_command_to_run(movielens: Path) -> None:
     path = movielens / "model" / "axes.json"
     whole = path.read_text()
     try:
@@ -375,7 +365,7 @@ def test_broken_axes_are_named_with_what_to_run(movielens: Path) -> None:
         path.write_text(whole)
 
 
-def test_a_map_is_stored_with_the_model_and_written_elsewhere(work: Path) -> None:
+def test_a_map_is_stored_with_the_model_and_written_to_a_file(work: Path) -> None:
     done = recsys("map", "--model", "model", "--method", "pca", "--out", "map.parquet", cwd=work)
     assert done.returncode == 0, done.stderr
     assert pq.read_table(work / "map.parquet").column_names == ["item_id", "x", "y"]
