@@ -38,7 +38,7 @@ LAYOUT: dict[str, tuple[str, ...]] = {
         "divergence", "baselines", "analogies", "stability", "report", "significance",
     ),
     "plots": ("escape", "colours", "dimensions", "quality", "overlap", "data", "map", "picture", "report"),
-    "store": ("files", "parts", "prepared", "models", "space", "measurements"),
+    "store": ("files", "parts", "catalog", "prepared", "models", "maps", "axes", "clusters", "measurements"),
     "workflows": (
         "common", "prepare", "train", "evaluate", "recommend", "similar", "inspect", "demo", "batch_files",
         "batch_jobs",

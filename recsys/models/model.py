@@ -67,10 +67,10 @@ class Model:
         """Whether the model has vectors."""
         return isinstance(self.fitted, Vectors)
 
-    @property
+    @cached_property
     def space(self) -> EmbeddingSpace:
-        """The vectors. Raises Unsupported for a model without vectors."""
-        return self._vectors.space
+        """The vectors, with the attributes of the items. Raises Unsupported for a model without vectors."""
+        return self._vectors.space.with_attributes(lambda: self.attributes)
 
     @cached_property
     def attributes(self) -> Attributes:

@@ -5,7 +5,8 @@ Independent of how the vectors were learned. No I/O.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import copy
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal, get_args
@@ -43,7 +44,6 @@ class EmbeddingSpace:
     user_factors: np.ndarray
     user_ids: np.ndarray
     has_bias: bool
-    attributes: Attributes | None
 
     def __init__(
         self,
@@ -72,6 +72,19 @@ class EmbeddingSpace:
             ("has_bias", bool(has_bias)), ("attributes", attributes),
         ):  # fmt: skip
             object.__setattr__(self, name, value)
+
+    @cached_property
+    def attributes(self) -> Attributes | None:
+        """What is known about the items besides their vectors, rows in the order of `item_ids`; None if unknown."""
+        compute = self.__dict__.get("_compute_attributes")
+        return None if compute is None else compute()
+
+    def with_attributes(self, compute: Callable[[], Attributes]) -> EmbeddingSpace:
+        """The same space with attributes that are computed on first access: for large catalogs this takes seconds."""
+        space = copy.copy(self)
+        space.__dict__.pop("attributes", None)
+        object.__setattr__(space, "_compute_attributes", compute)
+        return space
 
     @property
     def n_users(self) -> int:

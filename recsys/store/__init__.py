@@ -1,5 +1,8 @@
-"""Folders ↔ types. Only this package and those above it handle paths of artifacts."""
+"""Folders ↔ types. Only this package and the packages above it handle paths."""
 
+from recsys.store.axes import AXES, load_axes, save_axes
+from recsys.store.catalog import ITEMS
+from recsys.store.clusters import CLUSTERS, load_clusters, save_clusters
 from recsys.store.files import (
     FORMAT_VERSION,
     check_replaceable,
@@ -11,6 +14,7 @@ from recsys.store.files import (
     write_table,
     write_text,
 )
+from recsys.store.maps import MAP, list_maps, load_map, read_map, save_map, write_map
 from recsys.store.measurements import RANKING, REPORT_PAGE, stored_ranking, stored_report
 from recsys.store.models import (
     ITEM_FACTORS,
@@ -27,21 +31,7 @@ from recsys.store.models import (
     save_model,
 )
 from recsys.store.parts import Parts
-from recsys.store.prepared import INTERACTIONS, ITEMS, REJECTED, REPORT, USERS, load_prepared, save_prepared
-from recsys.store.space import (
-    AXES,
-    CLUSTERS,
-    MAP,
-    list_maps,
-    load_axes,
-    load_clusters,
-    load_map,
-    read_map,
-    save_axes,
-    save_clusters,
-    save_map,
-    write_map,
-)
+from recsys.store.prepared import INTERACTIONS, REJECTED, REPORT, USERS, load_prepared, save_prepared
 
 __all__ = [
     "AXES",

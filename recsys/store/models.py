@@ -17,8 +17,8 @@ from recsys import __version__
 from recsys.dataset.weighting import FittedWeighting, Weighting
 from recsys.errors import InputError
 from recsys.models import MODELS, Fitted, ItemScores, ItemWeights, Learner, Model, Vectors, with_settings
+from recsys.store.catalog import ITEMS, catalog_of, catalog_table
 from recsys.store.files import FORMAT_VERSION, dump_json, is_safe_name, new_folder, read_json, reading
-from recsys.store.prepared import ITEMS, catalog_of, catalog_table
 
 LIBRARIES = ("implicit", "numpy", "scipy", "pandas", "pyarrow", "numba", "scikit-learn")
 """Libraries whose versions the manifest records."""
@@ -100,7 +100,7 @@ def _read_fitted(folder: Path, learner: Learner, item_ids: np.ndarray, has_bias:
 def read_manifest(folder: Path) -> dict[str, Any]:
     """The manifest of a model folder. Raises InputError for another format version or an unknown model."""
     if not (folder / MANIFEST).is_file():
-        raise InputError(f"{folder}: is not a model ({MANIFEST} is missing); make it with recsys train")
+        raise InputError(f"{folder}: is not a model ({MANIFEST} is missing); create it with recsys train")
     manifest = read_json(folder / MANIFEST)
     if manifest.get("format_version") != FORMAT_VERSION:
         found = manifest.get("format_version")
@@ -141,3 +141,9 @@ def fingerprint_of(folder: Path) -> str:
             with (folder / name).open("rb") as file:
                 digest.update(hashlib.file_digest(file, "sha256").digest())
     return digest.hexdigest()
+
+
+def check_fingerprint(fingerprint: str, model_folder: Path) -> None:
+    """Raise InputError unless the fingerprint is that of the model in the folder."""
+    if fingerprint != fingerprint_of(model_folder):
+        raise InputError("it belongs to another model than the one in this folder")

@@ -1,4 +1,4 @@
-"""Parts: a Parquet file written in parts, so that an interrupted run can resume."""
+"""Parts: a Parquet file written in parts, so that an interrupted run can be resumed."""
 
 from __future__ import annotations
 
@@ -14,10 +14,14 @@ from recsys.store.files import check_replaceable, new_file, read_json, write_jso
 
 
 class Parts:
-    """A Parquet file written in parts, each safe on disk when done, so that a broken run can be taken up again.
+    """A Parquet file written in parts, each of which is safely on disk once it is written.
 
-    The parts lie in a hidden folder beside the file, with the plan they belong to. With `resume`, parts of the same
-    plan are kept; of another plan, or without `resume`, they are thrown away.
+    The parts are in a hidden folder next to the file, together with the plan they belong to. With `resume`, the parts
+    of an interrupted run with the same plan are kept. Without it, or with another plan, they are deleted.
+
+    out      the file
+    plan     plain values that determine the content, such as fingerprints of the model and the data
+    n_found  number of parts that were kept
     """
 
     def __init__(self, out: Path, plan: Mapping[str, Any], resume: bool) -> None:
@@ -31,13 +35,15 @@ class Parts:
         self.n_found = len(list(self.folder.glob("*.parquet")))
 
     def has(self, number: int) -> bool:
+        """Whether the part is already written."""
         return self._part(number).is_file()
 
     def write(self, number: int, table: pa.Table) -> None:
+        """Write one part, atomically."""
         write_table(self._part(number), table)
 
     def join(self, n_parts: int) -> int:
-        """Join the parts into the file, a row group each, and remove them; returns the number of rows."""
+        """Join the parts into the file, one row group each, and delete them; returns the number of rows."""
         n_rows = 0
         with new_file(self.out) as temporary:
             schema = pq.read_schema(self._part(0)).remove_metadata()

@@ -10,21 +10,16 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import scipy.sparse as sp
 
-from recsys.dataset.catalog import Catalog
 from recsys.dataset.dataset import Dataset
 from recsys.dataset.interactions import NO_TIME, Interactions
 from recsys.errors import InputError
 from recsys.ingest.validation import REJECTED as REJECTED_SCHEMA
+from recsys.store.catalog import ITEMS, catalog_of, catalog_table
 from recsys.store.files import dump_json, new_folder, read_json, reading
 
 INTERACTIONS = "interactions.parquet"
-
-ITEMS = "items.parquet"
-
 USERS = "users.parquet"
-
 REJECTED = "rejected.parquet"
-
 REPORT = "report.json"
 
 
@@ -64,13 +59,13 @@ def load_prepared(folder: Path) -> Dataset:
     Raises InputError, naming the command to run, when the folder is missing or damaged.
     """
     if not (folder / INTERACTIONS).is_file():
-        raise InputError(f"{folder}: is not prepared data ({INTERACTIONS} is missing); make it with recsys prepare")
+        raise InputError(f"{folder}: is not prepared data ({INTERACTIONS} is missing); create it with recsys prepare")
     with reading(folder, "recsys prepare"):
         catalog = catalog_of(pq.read_table(folder / ITEMS))
         user_ids = pq.read_table(folder / USERS)["user_id"].combine_chunks()
         table = pq.read_table(folder / INTERACTIONS, columns=["user_id", "item_id", "rating", "timestamp"])
-        users = row_numbers(table["user_id"], user_ids, "user")
-        items = row_numbers(table["item_id"], pa.array(catalog.item_ids), "item")
+        users = _row_numbers(table["user_id"], user_ids, "user")
+        items = _row_numbers(table["item_id"], pa.array(catalog.item_ids), "item")
         ratings = table["rating"].to_numpy().astype(np.float32, copy=False)
         times = pc.fill_null(table["timestamp"], int(NO_TIME)).to_numpy()
         shape = (len(user_ids), len(catalog))
@@ -88,37 +83,10 @@ def load_prepared(folder: Path) -> Dataset:
         return Dataset(interactions, catalog, report=read_json(folder / REPORT), name=folder.resolve().name)
 
 
-def catalog_table(catalog: Catalog) -> pa.Table:
-    """A catalog as an Arrow table, as items.parquet stores it."""
-    items = catalog.items
-    years = items["year"]
-    return pa.table(
-        {
-            "item_id": pa.array(catalog.item_ids),
-            "title": pa.array(items["title"].tolist(), pa.string()),
-            "year": pa.array(years.fillna(0).astype("int16").to_numpy(), mask=years.isna().to_numpy(dtype=bool)),
-            "genres": pa.array([list(g) for g in items["genres"]], pa.list_(pa.string())),
-            "tags": pa.array([list(t) for t in items["tags"]], pa.list_(pa.string())),
-        }
-    )
-
-
-def catalog_of(table: pa.Table) -> Catalog:
-    """The catalog stored in the Arrow table of items.parquet."""
-    columns = {name: table[name].to_pylist() for name in ("title", "year", "genres", "tags")}
-    return Catalog.of(
-        table["item_id"].to_numpy(),
-        columns["title"],
-        columns["year"],
-        [g or () for g in columns["genres"]],
-        [t or () for t in columns["tags"]],
-    )
-
-
-def row_numbers(ids: pa.ChunkedArray, known: pa.Array, kind: str) -> np.ndarray:
-    """Row numbers of ids, int32. Raises InputError for one that is not known."""
-    places = pc.index_in(ids, value_set=known)
-    if places.null_count:
-        lost = ids.filter(places.is_null())[0].as_py()
-        raise InputError(f"{INTERACTIONS} names {kind} {lost!r}, whom {kind}s.parquet does not list")
-    return places.to_numpy()
+def _row_numbers(ids: pa.ChunkedArray, known: pa.Array, kind: str) -> np.ndarray:
+    """Row numbers of ids, int32. Raises InputError for an id that is not in `known`."""
+    rows = pc.index_in(ids, value_set=known)
+    if rows.null_count:
+        unknown = ids.filter(rows.is_null())[0].as_py()
+        raise InputError(f"{INTERACTIONS} contains {kind} {unknown!r}, which is not in {kind}s.parquet")
+    return rows.to_numpy()

@@ -319,7 +319,7 @@ def test_wrong_use_gets_one_line(movielens: Path, name: str) -> None:
 def test_broken_clusters_are_reported_with_the_command_to_run(movielens: Path) -> None:
     path = movielens / "model" / "clusters.parquet"
     path.write_bytes(path.read_bytes()[:500])
-    with pytest.raises(InputError, match="make it again with recsys clusters"):
+    with pytest.raises(InputError, match="recreate it with recsys clusters"):
         store.load_clusters(movielens / "model")
     path.unlink()
     assert store.load_clusters(movielens / "model") is None
@@ -358,7 +358,7 @@ def test_broken_axes_are_reported_with_the_command_to_run(movielens: Path) -> No
             recsys("recommend", "--model", "model", "--data", "data", "--user", 1, "--steer", "old=1", cwd=movielens)
         )
         path.write_text('{"method": "varimax", "seed": 1, "discovered": [{"name": "axis 1"}], "asked": []}')
-        assert "make it again with recsys axes" in complaint(
+        assert "recreate it with recsys axes" in complaint(
             recsys("recommend", "--model", "model", "--data", "data", "--user", 1, "--why", cwd=movielens)
         )
     finally:

@@ -1,4 +1,4 @@
-"""What a trained model can do besides recommending: vectors for movies that came after training."""
+"""What a trained model offers besides recommending: vectors of new movies, and the space with its attributes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from recsys.models import ALS, BPR, EASE, IALS
 
 
 @pytest.mark.parametrize("learner", [IALS(), ALS()])
-def test_a_known_movie_folds_in_next_to_itself(learner, ml100k) -> None:
+def test_a_known_movie_is_folded_in_next_to_its_own_vector(learner, ml100k) -> None:
     model = learner.fit(ml100k)
     rows = np.argsort(-model.n_ratings)[[0, 10, 100, 400]]
     vectors = model.fold_in_items(ml100k.interactions.matrix[:, rows])
@@ -24,8 +24,8 @@ def test_a_known_movie_folds_in_next_to_itself(learner, ml100k) -> None:
     assert ((model.space.directions(shuffled) * model.space.item_directions[rows]).sum(axis=1) < 0.9).all(), "control"
 
 
-def test_a_movie_training_never_saw_lands_among_its_like(ml100k) -> None:
-    """Aliens, left out of training: its nearest are what it is nearest to when it is there."""
+def test_a_movie_that_was_not_in_training_is_folded_in_next_to_similar_movies(ml100k) -> None:
+    """Aliens, held out of training: its neighbors are the same as when it is in the training data."""
     catalog, interactions = ml100k.catalog, ml100k.interactions
     aliens = catalog.row_of("Aliens (1986)")
     rest = np.delete(np.arange(len(catalog)), aliens)
@@ -36,7 +36,16 @@ def test_a_movie_training_never_saw_lands_among_its_like(ml100k) -> None:
     assert {"Alien (1979)", "The Terminator (1984)"} <= set(model.catalog.labels[near])
 
 
-def test_models_that_cannot_say_so(ml100k) -> None:
+def test_the_space_has_the_attributes_of_the_items_computed_on_first_access() -> None:
+    data = Interactions(np.tri(20, 6), np.arange(20), np.arange(6))
+    model = IALS(n_factors=2).fit(Dataset(data, Catalog.of(data.item_ids, genres=[("Drama",)] * 6)))
+    assert model.space.item_factors is model.fitted.space.item_factors and "attributes" not in vars(model)
+    assert model.space.attributes is model.attributes and model.space is model.space
+    assert model.attributes.n_ratings.tolist() == data.matrix.getnnz(axis=0).tolist()
+    assert model.fitted.space.attributes is None
+
+
+def test_models_that_cannot_fold_in_items(ml100k) -> None:
     data = Interactions(np.ones((20, 6)), np.arange(20), np.arange(6))
     catalog = Catalog.of(data.item_ids)
     with pytest.raises(Unsupported, match="differently"):

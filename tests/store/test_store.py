@@ -124,7 +124,7 @@ def test_maps_come_back_as_they_were(tmp_path: Path) -> None:
     assert back.fidelity == made.fidelity
     assert {"trustworthiness", "continuity", "recall@15"} < set(back.fidelity)
     assert back.axes is None
-    with pytest.raises(InputError, match="has no tsne map; make it with recsys map --method tsne"):
+    with pytest.raises(InputError, match="has no tsne map; create it with recsys map --method tsne"):
         store.load_map(tmp_path / "m", "tsne")
     with pytest.raises(InputError, match=r"has no \.\./x map"):
         store.load_map(tmp_path / "m", "../x")
@@ -154,7 +154,7 @@ def test_a_broken_map_is_one_clear_line(wrong: dict[str, object], words: str, tm
     said = json.dumps({"method": "pca", "seed": 1, "axes": None, "fidelity": {}} | wrong)
     table = pa.table({"item_id": [1], "x": [0.5], "y": [0.5]})
     pq.write_table(table.replace_schema_metadata({"recsys.map": said}), tmp_path / "map-pca.parquet")
-    with pytest.raises(InputError, match="make it again with recsys map") as caught:
+    with pytest.raises(InputError, match="recreate it with recsys map") as caught:
         store.load_map(tmp_path, "pca")
     assert words in str(caught.value)
     assert "\n" not in str(caught.value)
@@ -181,10 +181,10 @@ def test_a_crash_while_writing_keeps_the_old_folder_and_leaves_no_temporary_file
 def test_a_folder_of_somebody_else_is_never_replaced(tmp_path: Path) -> None:
     (tmp_path / "home").mkdir()
     (tmp_path / "home" / "diary.txt").write_text("dear diary")
-    with pytest.raises(InputError, match="holds other files and will not be replaced"):
+    with pytest.raises(InputError, match="contains other files and will not be replaced"):
         store.save_model(tmp_path / "home", trained())
     (tmp_path / "file").write_text("x")
-    with pytest.raises(InputError, match="in the way"):
+    with pytest.raises(InputError, match="exists and is not a folder"):
         store.save_prepared(tmp_path / "file", prepared())
     (tmp_path / "empty").mkdir()
     store.save_model(tmp_path / "empty", trained())
@@ -260,7 +260,7 @@ def test_ratings_of_an_unlisted_user_are_named(tmp_path: Path) -> None:
     store.save_prepared(tmp_path / "p", prepared())
     users = pq.read_table(tmp_path / "p" / "users.parquet")
     pq.write_table(users.slice(1), tmp_path / "p" / "users.parquet")
-    with pytest.raises(InputError, match=r"names user 'u0', whom users\.parquet does not list"):
+    with pytest.raises(InputError, match=r"contains user 'u0', which is not in users\.parquet"):
         store.load_prepared(tmp_path / "p")
 
 

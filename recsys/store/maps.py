@@ -1,0 +1,75 @@
+"""Maps ↔ Parquet files of a model folder."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from recsys.errors import InputError
+from recsys.space.item_map import ItemMap
+from recsys.store.files import reading, write_table
+
+MAP = "map-{}.parquet"
+"""File name of a map, by its method."""
+
+
+def save_map(model_folder: Path, item_map: ItemMap) -> Path:
+    """Store a map with its model, one file per method; returns the path."""
+    path = model_folder / MAP.format(item_map.method)
+    write_map(path, item_map)
+    return path
+
+
+def write_map(path: Path, item_map: ItemMap) -> None:
+    """Write a map as Parquet: item_id, x, y (null for items without a position).
+
+    The rest goes into the file's metadata.
+    """
+    metadata = {
+        "method": item_map.method,
+        "seed": item_map.seed,
+        "axes": item_map.axes,
+        "fidelity": dict(item_map.fidelity),
+    }
+    table = pa.table(
+        {
+            "item_id": pa.array(item_map.item_ids),
+            "x": pa.array(item_map.coordinates[:, 0], from_pandas=True),
+            "y": pa.array(item_map.coordinates[:, 1], from_pandas=True),
+        }
+    ).replace_schema_metadata({"recsys.map": json.dumps(metadata)})
+    write_table(path, table)
+
+
+def load_map(model_folder: Path, method: str) -> ItemMap:
+    """The stored map of a model. Raises InputError, naming the command to run, when it is missing or damaged."""
+    path = model_folder / MAP.format(method)
+    if method not in list_maps(model_folder):
+        raise InputError(f"{model_folder}: has no {method} map; create it with recsys map --method {method}")
+    return read_map(path)
+
+
+def read_map(path: Path) -> ItemMap:
+    """The map in a file. Raises InputError, naming the command to run, when the file is damaged."""
+    with reading(path, "recsys map"):
+        table = pq.read_table(path)
+        metadata = json.loads(table.schema.metadata[b"recsys.map"])
+        coordinates = np.column_stack([table["x"].to_numpy(), table["y"].to_numpy()])
+        return ItemMap(
+            metadata["method"],
+            table["item_id"].to_numpy(),
+            coordinates,
+            int(metadata["seed"]),
+            None if metadata["axes"] is None else tuple(metadata["axes"]),
+            metadata["fidelity"],
+        )
+
+
+def list_maps(model_folder: Path) -> list[str]:
+    """The methods of the maps stored with a model, sorted."""
+    start, end = MAP.split("{}")
+    return sorted(path.name[len(start) : -len(end)] for path in model_folder.glob(MAP.format("*")))
