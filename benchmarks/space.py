@@ -27,6 +27,7 @@ from recsys.evaluation.analogies import analogy_quality, title_pairs
 from recsys.evaluation.ranking import rank_quality
 from recsys.evaluation.stability import discover_axes
 from recsys.models import IALS, Model
+from recsys.models.fitted import Vectors
 from recsys.recommend.steer import shifted
 from recsys.recommend.topn import batch_of_users, recommend
 from recsys.space.auc import auc
@@ -164,8 +165,8 @@ def steering() -> list[str]:
                 kept = np.mean([len(set(a) & set(b)) / 20 for a, b in zip(after, before, strict=True)])
                 moved = shifted(model, everyone, [(axis, amount)]).vectors
                 assert moved is not None
-                space = dataclasses.replace(model.space, user_factors=moved)
-                steered = rank_quality(dataclasses.replace(model, fitted=space), split, (10,), auc=False)["ndcg@10"]
+                fitted = Vectors(dataclasses.replace(model.space, user_factors=moved), model.learner)
+                steered = rank_quality(dataclasses.replace(model, fitted=fitted), split, (10,), auc=False)["ndcg@10"]
                 lines.append(
                     f"| {name} | {axis.name} | {amount:+.0f} | {(amount * moves[number] > 0).mean():.1%} "
                     f"| {monotone:.1%} | {moves[number].mean():+.2f} | {others:.2f} | {np.median(lost):.0%} | "
@@ -199,8 +200,9 @@ def analogies() -> list[str]:
         pairs = title_pairs(model.catalog, model.n_ratings)
         found = analogy_quality(vectors, pairs, known)
         shuffled = analogy_quality(vectors[np.random.default_rng(0).permutation(len(vectors))], pairs, known)
-        for kind, of_kind in {"all": found, **found.by_kind}.items():
-            control = shuffled if kind == "all" else shuffled.by_kind[kind]
+        rows = [("all", found, shuffled)]
+        rows += [(kind, answers, shuffled.by_kind[kind]) for kind, answers in found.by_kind.items()]
+        for kind, of_kind, control in rows:
             lines.append(
                 f"| {name} | {kind} | {of_kind.n_pairs} | {of_kind.n_questions:,} | {of_kind.hits:.3f} "
                 f"| {of_kind.neighbour_hits:.3f} | {of_kind.chance:.4f} | {control.hits:.4f} |"
