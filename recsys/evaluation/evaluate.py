@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -20,6 +19,7 @@ from recsys.errors import InputError, SettingError
 from recsys.evaluation.ranking import HEAD_TO_TAIL, by_activity, by_popularity, rank_quality
 from recsys.evaluation.serialization import json_key, known, to_json
 from recsys.models import Learner
+from recsys.threads import n_cores
 
 StageProgress = Callable[[str], Callable[[int, int], None]]
 """Given the name of a stage, such as "training ials", returns what to call with (steps done, steps in all)."""
@@ -217,7 +217,7 @@ def evaluate(
     if not learners:
         raise SettingError("name at least one learner to evaluate")
     split = hold_out(data.interactions, protocol, part=part, seed=seed)
-    n_threads = n_threads or os.cpu_count() or 1
+    n_threads = n_threads or n_cores()
     results = [_evaluated(learner, split, data.catalog, weighting, k, n_threads, progress) for learner in learners]
     return Evaluation(
         data=data.name,
@@ -257,7 +257,7 @@ def _evaluated(
         hyperparameters=dataclasses.asdict(learner),
         seconds_to_train=round(seconds, 3),
         evaluated_users=len(ranking.users),
-        skipped_users=ranking.not_judged,
+        skipped_users=ranking.skipped,
         cold_users=ranking.cold,
         metrics={
             str(metric): Interval(known(mean), known(low), known(high))

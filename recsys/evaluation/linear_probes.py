@@ -8,7 +8,6 @@ Allen 1974). `space.probes` fits the axes that users ask for; here many attribut
 from __future__ import annotations
 
 import numpy as np
-from scipy.stats import rankdata
 
 from recsys.errors import InputError
 from recsys.evaluation.vectors import (
@@ -19,6 +18,7 @@ from recsys.evaluation.vectors import (
     evaluated_directions,
     rarest_attribute,
 )
+from recsys.space.auc import auc
 
 N_FOLDS = 5
 PENALTIES = np.logspace(-3, 3, 9)
@@ -54,9 +54,8 @@ def probe_auc(vectors: Vectors, carries: np.ndarray, evaluated: np.ndarray, seed
     # a test fold happens to contain many carriers, and a fold with a high penalty has small values: either would push
     # the AUC of uninformative vectors below one half.
     values, _, spread = _held_out(directions, carried[:, defined].astype(np.float64), folds)
-    ranks = rankdata(np.divide(values, spread, out=np.zeros_like(values), where=spread > 0), axis=0)
-    n_in, n_out = n_in[defined], n_out[defined]
-    areas[defined] = ((ranks * carried[:, defined]).sum(axis=0) - n_in * (n_in + 1) / 2) / (n_in * n_out)
+    scaled = np.divide(values, spread, out=np.zeros_like(values), where=spread > 0)
+    areas[defined] = np.diagonal(auc(scaled, carried[:, defined]))
     return areas
 
 

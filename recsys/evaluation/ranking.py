@@ -1,23 +1,23 @@
-"""Ranking quality: lists and scores held against what was hidden. Knows no files; splits come from `split.py`.
+"""Ranking quality: recommendation lists and scores compared with held-out ratings. Does no I/O.
 
-With the hidden items T of a user, n = |T|, and the list of the k best items that were not known of the user, r_p = 1
-where the item at place p is in T:
+With the held-out items T of a user, n = |T|, and the list of the k best items the user has not rated, r_p = 1 where the
+item at rank p is in T:
 
     hr         1 if any r_p is 1                       precision   Σ r_p / k
     recall     Σ r_p / min(k, n)                       recall_all  Σ r_p / n
-    map        Σ_p r_p · (Σ_{q≤p} r_q / p) / min(k, n) mrr         1 / the first place with r_p = 1, else 0
-    ndcg       Σ_p r_p / log₂(p + 1)  over the same sum of an ideal list, min(k, n) places long
-    auc        share of pairs (one of T, one neither known nor in T) in the right order, ties half; needs no k
+    map        Σ_p r_p · (Σ_{q≤p} r_q / p) / min(k, n) mrr         1 / the first rank with r_p = 1, else 0
+    ndcg       Σ_p r_p / log₂(p + 1), divided by the same sum of an ideal list with min(k, n) hits
+    auc        share of pairs (one of T, one neither rated nor in T) in the right order, ties half; does not need k
 
 and of the lists themselves:
 
-    novelty     mean of −log₂(share of the training users who rated the item): 1 is an item that half of them know
+    novelty     mean of −log₂(share of the training users who rated the item): 1 is an item that half of them rated
     popularity  mean of that share
-    diversity   mean over pairs of 1 − cosine of their genres (items without genres left out)
-    coverage    share of the catalogue that stands in any list
-    gini        inequality of how often items are listed: 0 all alike, 1 one item takes all
+    diversity   mean over pairs of 1 − cosine of their genres (items without genres excluded)
+    coverage    share of the catalogue that is in at least one list
+    gini        inequality of how often items are recommended: 0 all equally often, 1 always the same item
 
-Equal scores are ranked in item order, as everywhere in this library. Users without hidden items are not judged.
+Equal scores are ranked in item order, as everywhere in this library. Users without held-out items are skipped.
 """
 
 from __future__ import annotations
@@ -39,51 +39,51 @@ from recsys.recommend.topn import batch_of_users, score
 from recsys.topk import NONE, canonical, top_k
 
 AT_K = ("hr", "recall", "recall_all", "precision", "map", "mrr", "ndcg")
-OF_LISTS = ("novelty", "popularity", "diversity")
 HEAD_TO_TAIL = ("head", "middle", "tail")
 N_BOOTSTRAP = 1000
 USERS_AT_ONCE = 16_384
-"""Users whose vectors and ratings are in hand at a time; the scores of a block are far fewer."""
+"""Users whose vectors and ratings are in memory at a time; scores are computed in much smaller blocks."""
 
 
 @dataclass(frozen=True, eq=False)
 class Ranking:
-    """What an evaluation found.
+    """The ranking quality of one model.
 
-    users       one row a judged user: user_id, n_known, n_hidden, then `metric@k` and auc, float64; NaN: undefined
-    of_all      coverage@k and gini@k, which are no means over users
-    listed      by k: how often each item stands in a list, (n_items,) int64
-    not_judged  users without hidden items
-    cold        judged users of whom nothing was known; they got the most popular items
-    seed        of the bootstrap
+    users    one row per evaluated user: user_id, n_known, n_hidden, then `metric@k` and auc, float64; NaN: undefined
+    overall  coverage@k and gini@k, which are not means over users
+    listed   by k: in how many lists each item is, (n_items,) int64
+    skipped  number of users without held-out items
+    cold     number of evaluated users without known ratings; they were recommended the most popular items
+    seed     seed of the bootstrap
     """
 
     users: pd.DataFrame
-    of_all: dict[str, float]
+    overall: dict[str, float]
     listed: dict[int, np.ndarray]
-    not_judged: int
+    skipped: int
     cold: int
     seed: int
 
     @cached_property
     def summary(self) -> pd.DataFrame:
-        """One row a metric: metric, mean, low, high: the mean over users with its 95 % bootstrap interval.
+        """One row per metric, columns metric, mean, low, high: the mean over users with its 95 % bootstrap interval.
 
-        low and high are NaN for what is no mean over users. Drawn when first asked for: a search needs means alone.
+        low and high are NaN for metrics that are not means over users. Computed on first access, because a search for
+        settings needs only the means.
         """
         means = bootstrap(self.users.drop(columns=["user_id", "n_known", "n_hidden"]), self.seed)
         extra = pd.DataFrame(
-            {"metric": list(self.of_all), "mean": list(self.of_all.values()), "low": np.nan, "high": np.nan}
+            {"metric": list(self.overall), "mean": list(self.overall.values()), "low": np.nan, "high": np.nan}
         )
         return pd.concat([means, extra], ignore_index=True)
 
     def __getitem__(self, metric: str) -> float:
         """The mean of a metric, such as `ranking["ndcg@10"]`."""
-        return self.of_all[metric] if metric in self.of_all else float(self.users[metric].mean())
+        return self.overall[metric] if metric in self.overall else float(self.users[metric].mean())
 
 
 def check_metric(metric: str) -> None:
-    """Raise SettingError unless `metric` is one that is better when greater: auc, or `name@k`."""
+    """Raise SettingError unless `metric` is auc or `name@k` with a name of `AT_K`: metrics where greater is better."""
     name, at, k = metric.partition("@")
     if metric != "auc" and not (name in AT_K and at and k.isdigit() and int(k) > 0):
         raise SettingError(f"unknown metric {metric!r}: use auc or one of {', '.join(AT_K)} with @k, such as ndcg@10")
@@ -99,27 +99,28 @@ def rank_quality(
     seed: int = 42,
     progress: Callable[[int, int], None] | None = None,
 ) -> Ranking:
-    """Judge a model that was trained on `split.train`.
+    """Measure a model that was trained on `split.train`.
 
-    k        lengths of the lists
-    auc      False saves the pass over all scores that it needs
-    seed     of the bootstrap
+    k         lengths of the lists, at least 1
+    auc       False saves a pass over all scores
+    seed      seed of the bootstrap
+    progress  called with (users done, total users)
 
-    Memory is bounded by `USERS_AT_ONCE` users, their lists, and one row of metrics a user. Raises InputError if the
-    model has other items than the split.
+    Memory is bounded by `USERS_AT_ONCE` users, their lists, and one row of metrics per user. Raises InputError if the
+    model was trained on other items than the split has, or k is below 1.
     """
     if not np.array_equal(model.item_ids, split.known.item_ids):
-        raise InputError("the model was trained on other items than it is to be judged by")
+        raise InputError("the model was trained on other items than those it is evaluated on")
     if not k or min(k) < 1:
-        raise InputError("the length of the lists is at least 1")
+        raise InputError("the length of the lists must be at least 1")
     hidden = np.diff(split.truth.indptr)
-    judged = np.flatnonzero(hidden > 0)
+    evaluated = np.flatnonzero(hidden > 0)
     n_items, longest = len(model.item_ids), min(max(k), len(model.item_ids))
     tables, listed, n_cold = [], {at: np.zeros(n_items, dtype=np.int64) for at in k}, 0
     genres = _genre_directions(model.catalog)
     share = model.n_ratings / max(split.train.n_users, 1)
-    for start in range(0, len(judged), USERS_AT_ONCE):
-        rows = judged[start : start + USERS_AT_ONCE]
+    for start in range(0, len(evaluated), USERS_AT_ONCE):
+        rows = evaluated[start : start + USERS_AT_ONCE]
         batch = batch_of_users(model, split.known, split.known.user_ids[rows])
         truth = canonical(split.truth[rows])
         lists, areas = _rank(model, batch, truth, longest, auc, n_threads)
@@ -139,17 +140,18 @@ def rank_quality(
         tables.append(pd.DataFrame(columns))
         n_cold += int((batch.origin == COLD).sum())
         if progress is not None:
-            progress(start + len(rows), len(judged))
+            progress(start + len(rows), len(evaluated))
     users = pd.concat(tables, ignore_index=True)
-    of_all = {f"coverage@{at}": float((counts > 0).mean()) for at, counts in listed.items()}
-    of_all |= {f"gini@{at}": gini(counts) for at, counts in listed.items()}
-    return Ranking(users, of_all, listed, len(hidden) - len(judged), n_cold, seed)
+    overall = {f"coverage@{at}": float((counts > 0).mean()) for at, counts in listed.items()}
+    overall |= {f"gini@{at}": gini(counts) for at, counts in listed.items()}
+    return Ranking(users, overall, listed, len(hidden) - len(evaluated), n_cold, seed)
 
 
 def bootstrap(values: pd.DataFrame, seed: int = 42, n: int = N_BOOTSTRAP) -> pd.DataFrame:
-    """Mean of every column with the 2.5 % and 97.5 % quantiles of the means of `n` resamples of its rows.
+    """Mean of every column with the 2.5 % and 97.5 % quantiles of the means of `n` resamples of the rows.
 
-    NaN values are left out of a mean. Returns columns metric, mean, low, high; a column without values gives NaN.
+    The percentile bootstrap (Efron & Tibshirani 1993, ch. 13). NaN values are left out of a mean. Returns columns
+    metric, mean, low, high; a column without values gives NaN.
     """
     rng = np.random.default_rng(seed)
     table = values.to_numpy(np.float64)
@@ -171,11 +173,11 @@ def bootstrap(values: pd.DataFrame, seed: int = 42, n: int = N_BOOTSTRAP) -> pd.
 
 
 def by_activity(ranking: Ranking, metric: str = "ndcg@10", groups: int = 10) -> pd.DataFrame:
-    """Quality by how much is known of a user: one row a group, those of whom least is known first.
+    """Quality by user activity: one row per group of users, those with the fewest known ratings first.
 
-    The groups are as equal as they can be while users with equally many known ratings stay together, so there may be
-    fewer of them. Columns: users, fewest, most (known ratings, int64), mean, low, high: the metric with its 95 %
-    bootstrap interval. Raises SettingError for a metric that is no mean over users.
+    Users with the same number of known ratings stay together, so the groups are only as equal in size as that allows,
+    and there may be fewer than `groups`. Columns: users, fewest, most (known ratings, int64), mean, low, high: the
+    metric with its 95 % bootstrap interval. Raises SettingError for a metric that is not a mean over users.
     """
     if metric not in ranking.users or groups < 1:
         raise SettingError(f"cannot group users by activity with metric {metric!r} and {groups} groups")
@@ -194,21 +196,21 @@ def by_activity(ranking: Ranking, metric: str = "ndcg@10", groups: int = 10) -> 
 
 
 def by_popularity(listed: np.ndarray, n_ratings: np.ndarray) -> pd.DataFrame:
-    """Who gets the recommendations: one row for head, middle and tail of the catalogue.
+    """How recommendations are distributed over the head, middle and tail of the catalogue, one row each.
 
     listed     (n_items,) how often each item was recommended
-    n_ratings  (n_items,) how often it was rated
+    n_ratings  (n_items,) how often each item was rated
 
-    The items are ordered by their ratings and cut so that each part holds a third of all ratings, as nearly as whole
-    items allow: the head is a few that everybody knows, the tail the many that few do. Whoever recommends as people
-    rate gives a third to each. Columns: part, items, ratings, recommendations; the last two are shares of all.
+    Items are sorted by number of ratings and split into three parts with a third of all ratings each, as far as whole
+    items allow: the head is a few popular items, the tail many rarely rated ones. Recommending items as often as they
+    are rated gives a third to each part. Columns: part, items, ratings, recommendations; the last two are shares.
     """
     total = max(int(n_ratings.sum()), 1)
     order = np.argsort(-n_ratings, kind="stable")
     before = np.cumsum(n_ratings[order]) - n_ratings[order] / 2
     part = np.empty(len(n_ratings), dtype=np.int64)
     part[order] = np.minimum(before * len(HEAD_TO_TAIL) / total, len(HEAD_TO_TAIL) - 1).astype(np.int64)
-    part[order[:1]] = 0  # one item may have more than two thirds of all ratings: it is still the head
+    part[order[:1]] = 0  # even if one item has more than two thirds of all ratings, it is the head
 
     def share(counts: np.ndarray) -> np.ndarray:
         return np.bincount(part, weights=counts, minlength=len(HEAD_TO_TAIL)) / max(int(counts.sum()), 1)
@@ -235,7 +237,7 @@ def gini(counts: np.ndarray) -> float:
 def _rank(
     model: Model, batch: UserBatch, truth: sp.csr_matrix, k: int, auc: bool, n_threads: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Lists (n, k) of item rows, and the AUC of each user (NaN without `auc`), from one pass over the scores."""
+    """Lists (n, k) of item rows, and the AUC of each user (NaN without `auc`), in one pass over the scores."""
     areas = np.full(len(batch), np.nan)
     known = canonical(batch.ratings)
 
@@ -253,18 +255,18 @@ def _rank(
 
 
 def _hits(lists: np.ndarray, truth: sp.csr_matrix) -> np.ndarray:
-    """Whether each listed item is hidden from its user: bool (n, k)."""
+    """Whether each listed item is held out for its user: bool (n, k)."""
     n_items = truth.shape[1]
     wanted = np.repeat(np.arange(truth.shape[0], dtype=np.int64), np.diff(truth.indptr)) * n_items + truth.indices
     keys = np.arange(len(lists), dtype=np.int64)[:, None] * n_items + lists
-    place = np.minimum(np.searchsorted(wanted, keys.ravel()), len(wanted) - 1).reshape(lists.shape)
-    return (wanted[place] == keys) & (lists != NONE)
+    position = np.minimum(np.searchsorted(wanted, keys.ravel()), len(wanted) - 1).reshape(lists.shape)
+    return (wanted[position] == keys) & (lists != NONE)
 
 
 def _at_k(hits: np.ndarray, n_hidden: np.ndarray, k: int) -> dict[str, np.ndarray]:
-    """The metrics of lists cut at k, one value a user; a list may be shorter, when the catalogue is."""
+    """The metrics of lists cut at k, one value per user; lists are shorter if the catalogue is."""
     hits = hits[:, :k].astype(np.float64)
-    places = np.arange(1, hits.shape[1] + 1)
+    ranks = np.arange(1, hits.shape[1] + 1)
     found, ideal = hits.sum(axis=1), np.minimum(k, n_hidden)
     gains = 1 / np.log2(np.arange(2, k + 2))
     first = np.where(found > 0, hits.argmax(axis=1) + 1, np.inf)
@@ -273,25 +275,25 @@ def _at_k(hits: np.ndarray, n_hidden: np.ndarray, k: int) -> dict[str, np.ndarra
         "recall": found / ideal,
         "recall_all": found / n_hidden,
         "precision": found / k,
-        "map": (hits * np.cumsum(hits, axis=1) / places).sum(axis=1) / ideal,
+        "map": (hits * np.cumsum(hits, axis=1) / ranks).sum(axis=1) / ideal,
         "mrr": 1 / first,
         "ndcg": hits @ gains[: hits.shape[1]] / np.cumsum(gains)[ideal - 1],
     }
 
 
 def _of_lists(lists: np.ndarray, share: np.ndarray, genres: np.ndarray | None) -> dict[str, np.ndarray]:
-    """What the lists are like, whether right or wrong; NaN where a list has nothing to say."""
-    there = lists != NONE
-    shares = np.where(there, share[lists], np.nan)
+    """Properties of the lists that do not depend on the held-out items; NaN where undefined."""
+    is_item = lists != NONE
+    shares = np.where(is_item, share[lists], np.nan)
     known = np.where(shares > 0, shares, np.nan)
     result = {"novelty": _row_mean(-np.log2(known)), "popularity": _row_mean(shares)}
     diversity = np.full(len(lists), np.nan)
     if genres is not None:
-        directions = np.where(there[:, :, None], genres[lists], 0)
-        n = (directions != 0).any(axis=2).sum(axis=1)  # the sum of all pairs' cosines is |Σ g|² − n, each pair twice
+        directions = np.where(is_item[:, :, None], genres[lists], 0)
+        n = (directions != 0).any(axis=2).sum(axis=1)  # Σ of all pairs' cosines is |Σ g|² − n, each pair twice
         pairs = n * (n - 1)
-        alike = (directions.sum(axis=1) ** 2).sum(axis=1) - n
-        diversity[pairs > 0] = 1 - alike[pairs > 0] / pairs[pairs > 0]
+        cosines = (directions.sum(axis=1) ** 2).sum(axis=1) - n
+        diversity[pairs > 0] = 1 - cosines[pairs > 0] / pairs[pairs > 0]
     return result | {"diversity": diversity}
 
 
@@ -301,7 +303,7 @@ def _row_mean(values: np.ndarray) -> np.ndarray:
 
 
 def _genre_directions(catalog: Catalog) -> np.ndarray | None:
-    """One-hot genres scaled to length 1, (n_items, n_genres) float32; zero for an item without; None without any."""
+    """One-hot genres scaled to length 1, (n_items, n_genres) float32, zero for items without; None without genres."""
     lists = [list(genres) for genres in catalog.items["genres"]]
     names = sorted({name for genres in lists for name in genres})
     if not names:
@@ -315,7 +317,10 @@ def _genre_directions(catalog: Catalog) -> np.ndarray | None:
 
 @numba.njit(nogil=True, cache=True)
 def _areas(scores, known_start, known, truth_start, truth, areas):  # type: ignore[no-untyped-def]
-    """AUC of each row: each candidate's score is looked up among the sorted scores of the hidden items."""
+    """AUC of each row: each candidate's score is searched in the sorted scores of the held-out items.
+
+    Unlike `space.auc`, it excludes the rated items of each user and needs no ranks of all scores.
+    """
     n_items = scores.shape[1]
     for row in range(len(scores)):
         hidden = truth[truth_start[row] : truth_start[row + 1]]

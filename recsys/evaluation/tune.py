@@ -1,7 +1,7 @@
-"""Searching for better settings on a validation part, by Optuna's tree-structured Parzen estimator. Knows no test part.
+"""Search for better settings on a validation part with Optuna's tree-structured Parzen estimator.
 
-What is searched, and where, is written with each setting of a model (`setting(…, search=…)`). A study is a SQLite
-file: a search that was broken off goes on where it was.
+The searched settings and their ranges are declared in the learners (`setting(…, search=…)`). The trials are stored in a
+SQLite file, the study, so that an interrupted search can be continued. The test part is never used.
 """
 
 from __future__ import annotations
@@ -24,18 +24,18 @@ from recsys.evaluation.ranking import rank_quality
 from recsys.models import with_settings
 
 N_STARTUP = 8
-"""Trials drawn at random before the estimator has something to go by; the first of them are the defaults."""
+"""Random trials before the estimator has enough data; the first one uses the default settings."""
 PLAN = "plan"
 
 
 @dataclass(frozen=True)
 class Tuned:
-    """What a search found.
+    """The result of a search.
 
-    params    settings of the best trial, fixed ones included; and `weighting` where that was searched
-    value     its metric on the validation part
-    default   the metric of the default settings
-    trials    one dict a finished trial in order: number, value, and its settings
+    params   settings of the best trial, including the fixed ones; and `weighting` if it was searched
+    value    the metric of the best trial on the validation part
+    default  the metric of the default settings
+    trials   one dict per finished trial, in order: number, value, and its settings
     """
 
     params: dict[str, Any]
@@ -45,7 +45,7 @@ class Tuned:
 
 
 def search_space(learner: type[Any], fixed: Mapping[str, Any] | None = None) -> dict[str, tuple[float, float]]:
-    """The settings that are searched with their bounds; `fixed` ones are left out."""
+    """The settings to search and their bounds, without the `fixed` ones."""
     return {
         field.name: field.metadata["search"]
         for field in dataclasses.fields(learner)
@@ -69,16 +69,17 @@ def tune(
     n_threads: int = 1,
     progress: Callable[[int, int], None] | None = None,
 ) -> Tuned:
-    """Find settings for which a model learned from a split's training part ranks best what the split hides.
+    """Find the settings with which a learner, trained on the training part of a split, best ranks the held-out ratings.
 
-    splits             the metric is the mean over them: several are less at the mercy of chance
-    n_trials, minutes  whichever is reached first ends the search; trials of a continued study count
-    fixed              settings that stay as they are given
-    weighting         which ratings count, and how; with `search_weighting` the weighting is searched too
-    study              SQLite file that keeps the trials; None: memory
+    splits             the metric is the mean over them; several reduce the influence of chance
+    n_trials, minutes  whichever limit is reached first ends the search; trials of a continued study count
+    fixed              settings that keep the given value
+    weighting          which ratings count, and how much; with `search_weighting` the scheme is searched too
+    study              SQLite file that stores the trials; None: they are kept in memory
+    progress           called with (finished trials, total trials)
 
-    A trial whose settings make training fail counts as the worst. Raises Unavailable without Optuna, InputError if
-    `study` belongs to another search or is no study, SettingError where there is nothing to search.
+    A trial whose settings make training fail gets the metric 0. Raises Unavailable without Optuna, InputError if
+    `study` belongs to another search or is not a study, SettingError if there is nothing to search.
     """
     try:
         import optuna
@@ -102,17 +103,17 @@ def tune(
     }
     plan_text = json.dumps(plan, sort_keys=True, default=list)
 
-    def judge(trial: Any) -> float:
+    def run_trial(trial: Any) -> float:
         chosen: dict[str, Any] = {}
         for name, (low, high) in space.items():
             draw = trial.suggest_int if types[name] is int else trial.suggest_float
             chosen[name] = draw(name, low, high, log=True)
         scheme = trial.suggest_categorical("weighting", get_args(WeightingScheme)) if search_weighting else None
-        trust = dataclasses.replace(weighting, scheme=scheme) if scheme else weighting
+        trial_weighting = dataclasses.replace(weighting, scheme=scheme) if scheme else weighting
         found = []
         for split in splits:
             try:
-                model = with_settings(learner, fixed | chosen).fit(Dataset(split.train, catalog), trust)
+                model = with_settings(learner, fixed | chosen).fit(Dataset(split.train, catalog), trial_weighting)
             except RecsysError as error:
                 trial.set_user_attr("failed", str(error))
                 return 0.0
@@ -129,7 +130,7 @@ def tune(
 
     started = time.monotonic()
     while n_done() < n_trials and (n_done() == 0 or not minutes or time.monotonic() - started < 60 * minutes):
-        found.optimize(judge, n_trials=1)
+        found.optimize(run_trial, n_trials=1)
         if progress is not None:
             progress(n_done(), n_trials)
     done = [trial for trial in found.trials if trial.state.name == "COMPLETE"]
@@ -142,7 +143,7 @@ def tune(
 
 
 def _open(study: Path | None, plan: str, seed: int) -> Any:
-    """A new study, or the one that is there if it is of this plan."""
+    """A new study, or the stored one if it has the same plan. Raises InputError if it has another."""
     import optuna
 
     storage = None
