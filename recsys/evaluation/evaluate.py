@@ -212,6 +212,18 @@ def evaluate(
 
     Raises InputError if the data are too small for the protocol, have no timestamps where it needs them, or training
     fails; SettingError for an unknown protocol or part, or without learners.
+
+    >>> import pandas as pd
+    >>> from recsys.models import EASE, Popular
+    >>> rows = [(user, item) for user in range(40) for item in range(20) if (user + item) % 2 and (user + 3 * item) % 7]
+    >>> data = Dataset.from_frame(pd.DataFrame(rows, columns=["user", "item"]), name="two tastes")
+    >>> evaluation = evaluate(data, [EASE(), Popular()], k=(5,), weighting=Weighting(scheme="binary"))
+    >>> frame = evaluation.to_frame()
+    >>> list(frame.columns), sorted(set(frame["model"]))
+    (['model', 'metric', 'mean', 'low', 'high'], ['ease', 'popular'])
+    >>> ease, popular = (result.metrics["ndcg@5"].mean for result in evaluation.results)
+    >>> ease > popular + 0.2
+    True
     """
     begun = time.perf_counter()
     if not learners:

@@ -31,7 +31,7 @@ import numpy as np
 import pandas as pd
 import scipy.sparse as sp
 
-from recsys.dataset.catalog import Catalog
+from recsys.dataset.catalog import Catalog, one_hot
 from recsys.dataset.split import HoldOut
 from recsys.errors import InputError, SettingError
 from recsys.models import COLD, Model, UserBatch
@@ -304,15 +304,11 @@ def _row_mean(values: np.ndarray) -> np.ndarray:
 
 def _genre_directions(catalog: Catalog) -> np.ndarray | None:
     """One-hot genres scaled to length 1, (n_items, n_genres) float32, zero for items without; None without genres."""
-    lists = [list(genres) for genres in catalog.items["genres"]]
-    names = sorted({name for genres in lists for name in genres})
+    names, has_genre = one_hot(catalog.items["genres"])
     if not names:
         return None
-    place = {name: at for at, name in enumerate(names)}
-    directions = np.zeros((len(lists), len(names)), dtype=np.float32)
-    for row, genres in enumerate(lists):
-        directions[row, [place[name] for name in genres]] = 1 / np.sqrt(max(len(genres), 1))
-    return directions
+    lengths = np.sqrt(np.maximum(has_genre.sum(axis=1), 1))
+    return (has_genre / lengths[:, None]).astype(np.float32)
 
 
 @numba.njit(nogil=True, cache=True)
