@@ -83,7 +83,7 @@ def axes() -> list[str]:
             best = np.maximum(areas, 1 - areas).max(axis=1).mean()
             other_half = picked_on_one_half(along[known], genres.carries[known])
             found = discover_axes(model, interactions, method)
-            stable = sum(axis.evidence["is_stable"] for axis in found.discovered[:FIRST])
+            stable = sum(axis.evidence.is_stable for axis in found.discovered[:FIRST])
             named = sum(axis.is_valid for axis in found.discovered[:FIRST])
             deals = [np.random.default_rng(seed).permutation(len(along)) for seed in range(10)]
             shuffled = [sum(ends != ([], []) for ends in name_ends(along[deal], attributes, known)) for deal in deals]
@@ -97,15 +97,15 @@ def axes() -> list[str]:
         of_genres = []
         for question in questions:
             axis = ask(model.space, attributes, question)
-            e, c = axis.evidence, axis.evidence["controls"]
+            e, c = axis.evidence, axis.evidence.controls
             if question.name.startswith("not "):
-                of_genres.append(e["value"])
-            measure = "AUC" if e["measure"] == "auc" else "Spearman"
+                of_genres.append(e.value)
+            measure = "AUC" if e.measure == "auc" else "Spearman"
             controls = " | ".join(
                 f"{c[key]:.2f}" for key in ("popularity alone", "year alone", "best raw dimension", "shuffled")
             )
             asked.append(
-                f"| {name} | {axis.name} | {measure} {e['value']:.3f} ({e['low']:.3f} … {e['high']:.3f}) | {controls} "
+                f"| {name} | {axis.name} | {measure} {e.value:.3f} ({e.low:.3f} … {e.high:.3f}) | {controls} "
                 f"| {'yes' if axis.is_valid else 'no'} |"
             )
         asked.append(f"| {name} | **mean of {len(of_genres)} genres** | **AUC {np.mean(of_genres):.4f}** | | | | | |")

@@ -25,8 +25,8 @@ LAYOUT: dict[str, tuple[str, ...]] = {
         "exports", "prepare", "sources",
     ),
     "space": (
-        "embedding", "axis", "item_map", "item_clusters", "rotation", "auc", "naming", "probes", "fidelity", "layout",
-        "clustering", "decompose", "profile", "discovery",
+        "embedding", "evidence", "axis", "item_map", "item_clusters", "rotation", "auc", "naming", "probes",
+        "fidelity", "layout", "clustering", "decompose", "profile", "discovery",
     ),
     "models": (
         "user_batch", "fitted", "settings", "learner", "model", "least_squares", "simd", "ials_solver", "ials", "als",

@@ -11,7 +11,7 @@ from recsys.app.session import Loaded, own_axes
 from recsys.dataset.attributes import well_known
 from recsys.errors import InputError
 from recsys.space.axis import UNNAMED, Axis
-from recsys.space.probes import KNOWN
+from recsys.space.evidence import MIN_ORDER, DiscoveryEvidence, ProbeEvidence
 
 
 def named_axes(loaded: Loaded) -> list[Axis]:
@@ -74,55 +74,62 @@ def number_of(axis: Axis) -> int | None:
 def evidence_in_short(axis: Axis) -> str:
     """How far an axis holds, in a few words."""
     evidence = axis.evidence
-    if "measure" in evidence:
-        values = {name: evidence[name] for name in ("value", "low", "high")}
-        if evidence["measure"] == "auc":
+    if isinstance(evidence, ProbeEvidence):
+        values = {"value": evidence.value, "low": evidence.low, "high": evidence.high}
+        if evidence.measure == "auc":
             return say("AUC {value:.2f} ({low:.2f}–{high:.2f})", **values)
         return say("rank correlation {value:.2f} ({low:.2f}–{high:.2f})", **values)
-    names = [*evidence.get("low", ()), *evidence.get("high", ())]
+    names = () if evidence is None else (*evidence.low, *evidence.high)
     if not names:
         return say("no verified name")
-    best = max(names, key=lambda name: name["auc"])
-    values = {"value": best["auc"], "low": best["auc_low"], "high": best["auc_high"]}
+    best = max(names, key=lambda name: name.auc)
+    values = {"value": best.auc, "low": best.auc_low, "high": best.auc_high}
     return say("AUC {value:.2f} ({low:.2f}–{high:.2f})", **values)
 
 
 def evidence_of(axis: Axis) -> str:
     """Whether the space knows an axis, in sentences, with what simpler answers reach beside it."""
     evidence = axis.evidence
-    return _evidence_of_question(axis) if "measure" in evidence else _evidence_of_discovery(axis)
+    if isinstance(evidence, ProbeEvidence):
+        return _evidence_of_question(evidence, *ends_of(axis))
+    return "" if evidence is None else _evidence_of_discovery(evidence, axis.is_valid)
 
 
-def _evidence_of_question(axis: Axis) -> str:
-    evidence, (low, high) = axis.evidence, ends_of(axis)
-    values = {name: evidence[name] for name in ("value", "low", "high")} | {"a": low, "b": high}
-    controls, given = evidence["controls"], evidence.get("by_definition", ())
-    if evidence["measure"] == "spearman":
+def _evidence_of_question(evidence: ProbeEvidence, low: str, high: str) -> str:
+    interval = {"value": evidence.value, "low": evidence.low, "high": evidence.high}
+    given = evidence.by_definition
+    if evidence.measure == "spearman":
         first = say(
             "It orders held-out movies from {a} to {b}: rank correlation {value:.2f} (95% interval "
             "{low:.2f}–{high:.2f}).",
-            **(values | {"low": evidence["low"], "high": evidence["high"]}),
+            a=low,
+            b=high,
+            **interval,
         )
-    elif evidence["folds"]:
+    elif evidence.folds:
         first = say(
             "It separates {a} from {b} on held-out movies ({n}-fold cross-validation): AUC {value:.2f} (95% "
             "interval {low:.2f}–{high:.2f}).",
-            n=len(evidence["folds"]),
-            **values,
+            n=len(evidence.folds),
+            a=low,
+            b=high,
+            **interval,
         )
     else:
         first = say(
             "It separates {a} from {b} on held-out movies (leave-pair-out): AUC {value:.2f} (95% interval "
             "{low:.2f}–{high:.2f}).",
-            **values,
+            a=low,
+            b=high,
+            **interval,
         )
     simpler = {"popularity": say("popularity alone"), "year": say("release year alone")}
     told = [
-        say("{control} reaches {value:.2f}", control=words, value=controls[f"{name} alone"])
+        say("{control} reaches {value:.2f}", control=words, value=evidence.controls[f"{name} alone"])
         for name, words in simpler.items()
-        if name not in given
+        if name not in given and f"{name} alone" in evidence.controls
     ]
-    told.append(say("shuffled labels reach {value:.2f}", value=controls["shuffled"]))
+    told.append(say("shuffled labels reach {value:.2f}", value=evidence.controls["shuffled"]))
     note = say("(Popularity is part of the question, so it is not a control.)") if "popularity" in given else ""
     return joined(first, listed(told), note)
 
@@ -143,24 +150,22 @@ def enumerated(parts: Sequence[str]) -> str:
     return say(", ").join(parts)
 
 
-def _evidence_of_discovery(axis: Axis) -> str:
-    evidence = axis.evidence
+def _evidence_of_discovery(evidence: DiscoveryEvidence, is_named: bool) -> str:
     told = [
         say(
             "{name} (AUC {value:.2f}, 95% interval {low:.2f}–{high:.2f})",
-            name=named(name["attribute"]), value=name["auc"], low=name["auc_low"], high=name["auc_high"],
+            name=named(name.attribute), value=name.auc, low=name.auc_low, high=name.auc_high,
         )
-        for end in ("low", "high")
-        for name in evidence.get(end, ())
+        for name in (*evidence.low, *evidence.high)
     ]  # fmt: skip
     parts = []
-    if told and axis.is_valid:
+    if told and is_named:
         parts.append(say("Names verified on held-out movies: {list}.", list=enumerated(told)))
-    if evidence.get("stability") is not None:
+    if evidence.stability is not None:
         parts.append(
             say(
                 "Stability when retrained on other users: {stability:.2f}.",
-                stability=evidence["stability"],
+                stability=evidence.stability,
             )
         )
     return joined(*parts)
@@ -169,13 +174,15 @@ def _evidence_of_discovery(axis: Axis) -> str:
 def why_not(axis: Axis) -> str:
     """Why an axis that was asked for is not in this space."""
     evidence = axis.evidence
-    if evidence["order"] < KNOWN:
+    if not isinstance(evidence, ProbeEvidence):
+        return ""
+    if evidence.order < MIN_ORDER:
         return say(
             "It orders {order:.1%} of held-out pairs correctly; at least {least:.0%} is required, and chance "
             "gives 50%.",
-            order=evidence["order"],
-            least=KNOWN,
+            order=evidence.order,
+            least=MIN_ORDER,
         )
-    if not evidence.get("beats_chance", True):
+    if not evidence.beats_chance:
         return say("There are too few movies to rule out chance.")
     return say("Popularity or the release year alone does as well.")

@@ -12,6 +12,7 @@ from recsys.cli.console import count, print_line, print_pairs, print_table, tabl
 from recsys.evaluation.evaluate import Evaluation
 from recsys.recommend.reasons import Reason
 from recsys.space.axis import UNNAMED
+from recsys.space.evidence import DiscoveryEvidence, ProbeEvidence
 from recsys.workflows.common import rows_of_table
 from recsys.workflows.demo import DemoResult
 from recsys.workflows.evaluate import TunedSettings
@@ -203,14 +204,15 @@ def show_axes(done: NamedAxes, top: int) -> None:
     )  # fmt: skip
     for found in done.discovered[:top]:
         evidence = found.axis.evidence
-        names = [f"{name['attribute']} {name['auc']:.2f}" for name in evidence["low"] + evidence["high"]]
-        if names and not evidence["is_stable"]:
+        assert isinstance(evidence, DiscoveryEvidence)
+        names = [f"{name.attribute} {name.auc:.2f}" for name in evidence.low + evidence.high]
+        if names and not evidence.is_stable:
             names.append("not stable")
         shown.add_row(
             found.axis.name.removeprefix("axis "),
             *_ends(found),
-            f"{evidence['share']:.1%}",
-            "–" if evidence["stability"] is None else f"{evidence['stability']:.2f}",
+            f"{evidence.share:.1%}",
+            "–" if evidence.stability is None else f"{evidence.stability:.2f}",
             escape(", ".join(names)),
         )
     print_table(shown)
@@ -218,9 +220,10 @@ def show_axes(done: NamedAxes, top: int) -> None:
         asked = table("Asked for", "low end", "high end", "in this space", "evidence on held-out movies")
         for found in done.asked:
             evidence = found.axis.evidence
-            measure = "AUC" if evidence["measure"] == "auc" else "Spearman"
-            controls = ", ".join(f"{name} {round(value, 2) + 0.0:.2f}" for name, value in evidence["controls"].items())
-            interval = f"{evidence['value']:.3f} ({evidence['low']:.3f} … {evidence['high']:.3f})"
+            assert isinstance(evidence, ProbeEvidence)
+            measure = "AUC" if evidence.measure == "auc" else "Spearman"
+            controls = ", ".join(f"{name} {round(value, 2) + 0.0:.2f}" for name, value in evidence.controls.items())
+            interval = f"{evidence.value:.3f} ({evidence.low:.3f} … {evidence.high:.3f})"
             asked.add_row(
                 *_ends(found),
                 "yes" if found.axis.is_valid else "not in this space",

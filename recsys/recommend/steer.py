@@ -18,7 +18,8 @@ from recsys.models import COLD, Model, UserBatch
 from recsys.recommend.topn import recommend
 from recsys.space.axis import BETWEEN, Axes, Axis
 from recsys.space.embedding import EmbeddingSpace
-from recsys.space.probes import KNOWN, ask, question_of
+from recsys.space.evidence import ProbeEvidence
+from recsys.space.probes import ask, question_of
 
 FARTHEST = 3.0
 """The greatest amount along an axis: beyond, nothing of the user's own taste is left in the list."""
@@ -152,14 +153,8 @@ def parse_shift(
     if not equals or not name or not np.isfinite(amount):
         raise InputError(f'{text!r} is not AXIS=AMOUNT, such as "children\'s=+1"')
     axis = axis_called(name, space, attributes, axes)
-    if not axis.is_valid and "question" in axis.evidence:
-        order = axis.evidence["order"]
-        why = f"held-out movies come in the right order in {order:.0%} of pairs"
-        if order >= KNOWN:
-            why = (
-                "popularity or the year tells it as well" if axis.evidence["beats_chance"] else "too few movies tell it"
-            )
-        raise InputError(f"{name!r} is not in this space: {why}")
+    if not axis.is_valid and isinstance(axis.evidence, ProbeEvidence):
+        raise InputError(f"{name!r} is not in this space: {axis.evidence.reason}")
     return axis, amount
 
 

@@ -1,4 +1,4 @@
-"""The area under the ROC curve (AUC) of attributes along directions, with its confidence interval and p value."""
+"""The area under the ROC curve (AUC) of attributes along directions, with confidence interval and p value."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from scipy.stats import norm, rankdata
 
 
 def auc(values: np.ndarray, carries: np.ndarray) -> np.ndarray:
-    """The chance that a random carrier has the greater value than a random other item, ties half.
+    """The probability that a random item with an attribute has a greater value than one without it; ties count half.
 
-    values (n, k), carries bool (n, m) → (m, k) float64; NaN where all or none carry. Mann & Whitney 1947.
+    values (n, k) floats, carries (n, m) bool → (m, k) float64; NaN where all items or none have the attribute.
+    Computed from rank sums (Mann & Whitney 1947), which are exact in float64.
     """
     ranks = rankdata(values, axis=0)
     inside = carries.sum(axis=0)[:, None].astype(np.float64)
@@ -20,14 +21,16 @@ def auc(values: np.ndarray, carries: np.ndarray) -> np.ndarray:
 
 
 def auc_interval(area: float, n_carriers: int, n_others: int, level: float = 0.95) -> tuple[float, float]:
-    """The interval of an AUC by Newcombe's (2006) method 5: those θ whose own standard error reaches the one measured.
+    """Confidence interval of an AUC by method 5 of Newcombe (2006): all θ whose standard error covers the distance to
+    the measured AUC.
 
     Var(θ) = θ(1−θ) [1 + (n−1) ((1−θ)/(2−θ) + θ/(1+θ))] / (n_carriers · n_others), n their mean (Hanley & McNeil 1982).
-    It does not shrink to a point at an AUC of 1, so that a perfect order of few movies keeps its doubt.
+    Unlike the Wald interval it does not collapse to a point at an AUC of 1, so few items keep a wide interval.
+    Returns (NaN, NaN) when there are no carriers or no others.
     """
     if min(n_carriers, n_others) < 1 or np.isnan(area):
         return float("nan"), float("nan")
-    theta = np.union1d(np.linspace(0, 1, 4001), [area])  # the interval may be finer than the grid
+    theta = np.union1d(np.linspace(0, 1, 4001), [area])  # the interval may be narrower than the grid
     n = (n_carriers + n_others) / 2
     spread = 1 + (n - 1) * ((1 - theta) / (2 - theta) + theta / (1 + theta))
     error = np.sqrt(theta * (1 - theta) * spread / (n_carriers * n_others))
@@ -36,7 +39,11 @@ def auc_interval(area: float, n_carriers: int, n_others: int, level: float = 0.9
 
 
 def auc_p_value(area: np.ndarray, n_carriers: np.ndarray, n: int) -> np.ndarray:
-    """One-sided, that an AUC as great comes from carriers drawn at random; normal approximation. NaN counts as 1."""
+    """One-sided p value of AUCs (…, m, k) of attributes with `n_carriers` (m,) of n items, against random carriers.
+
+    Normal approximation of the rank sum. A NaN has p value 1.
+    """
     n_carriers = n_carriers[:, None].astype(np.float64)
     pairs = np.maximum(n_carriers * (n - n_carriers), 1)
-    return np.nan_to_num(norm.sf((area - 0.5) / np.sqrt((n + 1) / (12 * pairs))), nan=1.0)
+    p_values: np.ndarray = np.nan_to_num(norm.sf((area - 0.5) / np.sqrt((n + 1) / (12 * pairs))), nan=1.0)
+    return p_values

@@ -1,19 +1,21 @@
-"""Axis: a direction in the latent space with two ends, their names, and the evidence for them.
+"""Axis: a direction in the embedding space with two ends, their names, and the evidence for the names.
 
-Knows nothing of how a direction is found or tested.
+How a direction is found and tested is in `discovery.py` and `probes.py`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from recsys.errors import InputError, UnknownId
 from recsys.space.embedding import EmbeddingSpace
+from recsys.space.evidence import AxisEvidence, DiscoveryEvidence, axis_evidence_from_json
 
 UNNAMED = "unnamed"
 BETWEEN = " ↔ "
@@ -21,17 +23,17 @@ BETWEEN = " ↔ "
 
 @dataclass(frozen=True, eq=False)
 class Axis:
-    """A line through the latent space, from its low end to its high end.
+    """A line through the embedding space, from a low end to a high end.
 
-    name       "axis 3" for a discovered one, "children's ↔ adult" for one that was asked for
-    low, high  what the ends are called; `UNNAMED` where nothing true was found
-    direction  (n_factors,) float32 of length 1, pointing to the high end; the bias is no part of it
+    name       "axis 3" for a discovered axis, "children's ↔ adult" for one that was asked for
+    low, high  names of the ends; `UNNAMED` where no name is verified
+    direction  (n_factors,) float32 of length 1, towards the high end, without the bias
     centre     mean coordinate of the well-known items
-    spread     its standard deviation, above 0
-    is_valid   asked for: the space knows it, held-out items said so; discovered: an end carries a true name
-    evidence   plain values (str, float, int, bool, None, lists and dicts of them), as JSON has them
+    spread     standard deviation of their coordinates, above 0
+    is_valid   asked for: held-out items confirm it; discovered: at least one end has a verified name
+    evidence   the measurements behind `is_valid` and the names; None where the axis was not tested
 
-    Raises InputError when the direction is not finite and of length 1, or the spread is not above 0.
+    Raises InputError when the direction is not finite or not of length 1, or the spread is not above 0.
     """
 
     name: str
@@ -41,14 +43,14 @@ class Axis:
     centre: float
     spread: float
     is_valid: bool
-    evidence: dict[str, Any] = field(default_factory=dict)
+    evidence: AxisEvidence | None = None
 
     def __post_init__(self) -> None:
         direction = np.ascontiguousarray(self.direction, dtype=np.float32)
         if direction.ndim != 1 or not abs(float(np.linalg.norm(direction)) - 1) < 1e-3:
-            raise InputError(f"the direction of {self.name!r} is not of length 1")
+            raise InputError(f"the direction of axis {self.name!r} is not of length 1")
         if not (self.spread > 0 and np.isfinite([self.centre, self.spread]).all()):
-            raise InputError(f"nothing lies along {self.name!r}: its spread is {self.spread}")
+            raise InputError(f"the items do not differ along axis {self.name!r}: its spread is {self.spread}")
         direction.setflags(write=False)
         object.__setattr__(self, "direction", direction)
 
@@ -62,62 +64,87 @@ class Axis:
         low: str,
         high: str,
         is_valid: bool,
-        evidence: dict[str, Any],
+        evidence: AxisEvidence | None = None,
     ) -> Axis:
-        """The axis along `direction` (n_factors,), of any length, measured by the `known` items (bool mask).
+        """The axis along `direction` (n_factors,), of any length, with centre and spread of the `known` items.
 
-        Raises InputError where the direction has no length or the items no spread along it.
+        known  (n_items,) bool
+
+        Raises InputError when the direction is zero or the known items do not differ along it.
         """
         length = float(np.linalg.norm(direction))
         if not length > 0:
-            raise InputError(f"nothing in this space lies along {name!r}")
+            raise InputError(f"the space has no direction for axis {name!r}")
         direction = direction / length
-        along = space.item_directions[known] @ direction.astype(np.float32)
-        return cls(name, low, high, direction, float(along.mean()), float(along.std()), is_valid, evidence)
+        coordinates = space.item_directions[known] @ direction.astype(np.float32)
+        centre, spread = float(coordinates.mean()), float(coordinates.std())
+        return cls(name, low, high, direction, centre, spread, is_valid, evidence)
 
     @property
     def title(self) -> str:
-        """Both ends, "children's ↔ adult"; with the name of a discovered axis before them."""
+        """Both ends, as "children's ↔ adult"; for a discovered axis preceded by its name."""
         ends = f"{self.low}{BETWEEN}{self.high}"
         return ends if self.name == ends else f"{self.name}: {ends}"
 
     def flipped(self) -> Axis:
-        """The same line seen from its other end: what was low is high."""
+        """The same line in the opposite direction: low and high end exchanged."""
         name = f"{self.high}{BETWEEN}{self.low}" if self.name == f"{self.low}{BETWEEN}{self.high}" else self.name
         return replace(self, name=name, low=self.high, high=self.low, direction=-self.direction, centre=-self.centre)
 
     def positions(self, space: EmbeddingSpace, vectors: np.ndarray | None = None) -> np.ndarray:
-        """Where vectors (n, d), by default all items, lie: (n,) float32, 0 the middle, 1 a standard deviation of the
-        well-known items; NaN for a vector of length 0."""
+        """Positions of vectors (n, d), by default of all items, along the axis, (n,) float32.
+
+        In standard deviations of the well-known items, 0 at their mean; NaN for a zero vector.
+        """
         directions = space.item_directions if vectors is None else space.directions(vectors)
-        along = (directions @ self.direction - np.float32(self.centre)) / np.float32(self.spread)
-        return np.where(directions.any(axis=1), along, np.nan).astype(np.float32)
+        positions = (directions @ self.direction - np.float32(self.centre)) / np.float32(self.spread)
+        return np.where(directions.any(axis=1), positions, np.nan).astype(np.float32)
 
     def ends(
         self, space: EmbeddingSpace, n_ratings: np.ndarray, k: int = 5, allowed: np.ndarray | None = None
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Rows of the k items nearest to the low end and to the high end, outermost first, int64.
+        """Rows (int64) of the k items nearest to the low end and to the high end, outermost first.
 
-        Only those in the most-rated third of `allowed` (bool mask, default all with a vector):
-        an example has to be known to say something.
+        n_ratings  (n_items,)
+        allowed    (n_items,) bool; default all items with a vector
+
+        Only the most-rated third of `allowed` is used, because unfamiliar items are poor examples.
         """
-        there = space.item_directions.any(axis=1) & (True if allowed is None else allowed)
-        if not there.any():
+        candidates = space.item_directions.any(axis=1) & (True if allowed is None else allowed)
+        if not candidates.any():
             return np.empty(0, np.int64), np.empty(0, np.int64)
-        rows = np.flatnonzero(there & (n_ratings >= np.quantile(n_ratings[there], 2 / 3)))
+        rows = np.flatnonzero(candidates & (n_ratings >= np.quantile(n_ratings[candidates], 2 / 3)))
         order = rows[np.argsort(self.positions(space)[rows], kind="stable")]
         return order[:k], order[::-1][:k]
+
+    def to_json(self) -> dict[str, Any]:
+        """The axis as plain values, as `axes.json` stores it."""
+        return {
+            "name": self.name,
+            "low": self.low,
+            "high": self.high,
+            "direction": self.direction.tolist(),
+            "centre": self.centre,
+            "spread": self.spread,
+            "is_valid": self.is_valid,
+            "evidence": {} if self.evidence is None else self.evidence.to_json(),
+        }
+
+    @classmethod
+    def from_json(cls, stored: dict[str, Any]) -> Axis:
+        """The axis as `to_json` wrote it. Raises KeyError, TypeError or InputError."""
+        return cls(**stored | {"evidence": axis_evidence_from_json(stored["evidence"])})
 
 
 @dataclass(frozen=True, eq=False)
 class Axes:
-    """The axes of one model.
+    """The axes of one embedding space.
 
-    method      how the discovered axes were turned: quartimax, varimax, ica, nmf
-    discovered  by share of the well-known items' variance, greatest first. Of an orthogonal method they are as many as
-                the space has dimensions, at right angles: together they split every score exactly
-    asked       built-in and asked-for axes
-    seed        of refits and folds
+    method      how the discovered axes were rotated: varimax, quartimax, ica, nmf, none
+    discovered  ordered by share of the variance of the well-known items, greatest first. An orthogonal method gives as
+                many axes as the space has dimensions; they are perpendicular and split every score exactly
+    asked       built-in axes and axes that were asked for
+    seed        of the rotation, the refits and the folds
     """
 
     method: str
@@ -127,26 +154,51 @@ class Axes:
 
     @property
     def all(self) -> tuple[Axis, ...]:
+        """The asked axes, then the discovered ones."""
         return self.asked + self.discovered
 
     def __getitem__(self, name: str) -> Axis:
-        """The axis of that name ("axis 3", "children's ↔ adult"). Raises UnknownId."""
-        if name not in self._of_name:
-            raise UnknownId(f"there is no axis {name!r}: make it with recsys axes; there are {_some(self._of_name)}")
-        return self._of_name[name]
+        """The axis with this name ("axis 3", "children's ↔ adult"). Raises UnknownId."""
+        if name not in self._by_name:
+            raise UnknownId(f"there is no axis {name!r}: make it with recsys axes; there are {_some(self._by_name)}")
+        return self._by_name[name]
+
+    def to_frame(self) -> pd.DataFrame:
+        """One row per axis: axis, low, high, is_valid, measure, value, value_low, value_high, share, stability.
+
+        measure           "auc" or "spearman": the quality on held-out items; None where nothing was verified
+        value             of an asked axis its measure; of a discovered axis the AUC of its best verified name
+        value_low, _high  95 % interval of the value
+        share             share of the variance along a discovered axis, 0 … 1; NaN for an asked one
+        stability         of a discovered axis, 0 … 1; NaN where it was not measured
+        """
+        columns = "axis low high is_valid measure value value_low value_high share stability".split()
+        return pd.DataFrame([_row(axis) for axis in self.all], columns=columns)
 
     @cached_property
-    def _of_name(self) -> dict[str, Axis]:
+    def _by_name(self) -> dict[str, Axis]:
         return {axis.name: axis for axis in self.all}
 
     @cached_property
     def rotation(self) -> np.ndarray | None:
-        """The discovered directions as columns, (n_factors, n_factors) float64, if they are a rotation; else None."""
+        """The discovered directions in columns, (n_factors, n_factors) float64; None if they are not a rotation."""
         columns = np.array([axis.direction for axis in self.discovered], dtype=np.float64).T
         if columns.ndim != 2 or columns.shape[0] != columns.shape[1]:
             return None
         is_rotation = np.allclose(columns.T @ columns, np.eye(len(columns)), atol=1e-4)
         return columns if is_rotation else None
+
+
+def _row(axis: Axis) -> tuple[Any, ...]:
+    evidence, nan = axis.evidence, float("nan")
+    measured: tuple[Any, ...] = (None, nan, nan, nan, nan, nan)
+    if isinstance(evidence, DiscoveryEvidence):
+        best = max((*evidence.low, *evidence.high), key=lambda name: name.auc, default=None)
+        value = (None, nan, nan, nan) if best is None else ("auc", best.auc, best.auc_low, best.auc_high)
+        measured = (*value, evidence.share, nan if evidence.stability is None else evidence.stability)
+    elif evidence is not None:
+        measured = (evidence.measure, evidence.value, evidence.low, evidence.high, nan, nan)
+    return (axis.name, axis.low, axis.high, axis.is_valid, *measured)
 
 
 def _some(names: Sequence[str] | dict[str, Axis], most: int = 8) -> str:

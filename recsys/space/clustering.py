@@ -1,7 +1,7 @@
-"""Clusters: which movies lie together, how many such groups there are, and what they are truly called.
+"""Clustering of items: how many clusters there are, which items they contain, and their verified names.
 
-The number of clusters is chosen by silhouette among those that come back when only some of the movies are clustered.
-What makes a name true is said in `naming.py`; a cluster carries one only if it is stable itself.
+The number of clusters is chosen by silhouette among the clusterings that are stable when only a sample of the items is
+clustered. `naming.py` describes how a name is verified; only a stable cluster gets one.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import warnings
 from collections.abc import Callable, Sequence
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 import numpy as np
 import scipy.sparse as sp
@@ -22,51 +22,54 @@ from recsys.dataset.attributes import Attributes
 from recsys.errors import InputError, SettingError
 from recsys.space.axis import UNNAMED
 from recsys.space.embedding import EmbeddingSpace, well_known_items
+from recsys.space.evidence import ClusterEvidence, ClusteringEvidence, ClusterName, Name, TriedClustering
 from recsys.space.item_clusters import NO_CLUSTER, ClusterMethod, ItemClusters
-from recsys.space.naming import Name, name_ends
+from recsys.space.naming import name_ends
 
 Choice = Literal["auto", "kmeans", "hdbscan"]
 
 NUMBERS = (6, 8, 10, 12, 16, 20, 24, 30)
-"""Numbers of clusters k-means tries. Fewer than six split movies into old and new at best; more than thirty labels
-cannot be read on a map."""
+"""Numbers of clusters that k-means tries. Fewer than six split movies into old and new at best; more than thirty labels
+are not readable on a map."""
 FEWEST_ITEMS = (10, 20, 40)
-"""The least sizes of a cluster that HDBSCAN tries; of n > `LARGE` well-known items n / `LARGE` times as many."""
+"""Minimum cluster sizes that HDBSCAN tries; for n > `LARGE` well-known items n / `LARGE` times as large."""
 MOST_CLUSTERS = 40
-"""Where HDBSCAN finds more, that way is dropped: so many labels cannot be read."""
+"""A clustering by HDBSCAN with more clusters is dropped: so many labels are not readable."""
 LEAST_MEAN = 5
-"""A number of clusters that leaves fewer well-known items a cluster than this is not tried."""
+"""A number of clusters with fewer well-known items per cluster than this is not tried."""
 STABLE_CLUSTER = 0.6
-"""Mean Jaccard from which on a cluster is more than chance: below .6 it "should not be trusted" (Hennig 2007)."""
+"""Mean Jaccard index from which on a cluster is stable; below .6 it "should not be trusted" (Hennig 2007)."""
 AS_GOOD = 0.9
-"""Silhouettes are nearly flat over the number of clusters, and with another seed the same number has one up to a tenth
-lower (ML-100K, 16 clusters: .18 to .20): what reaches this share of the best is as good."""
-MOST = 0.5
-"""The share of a cluster that must carry what it is called: a label on a group is read as true of most of it."""
+"""Clusterings whose score reaches this share of the best score are considered equally good. The silhouette is nearly
+flat over the number of clusters, and another seed changes it by up to a tenth (ML-100K, 16 clusters: .18 to .20)."""
+MIN_SHARE = 0.5
+"""The share of a cluster that must have the attribute it is named after, because a label is read as true of most."""
 SAMPLED = 0.8
-"""The share of the items in a sample."""
+"""The share of the items in a resample."""
 N_RESAMPLES = 5
 N_STARTS, N_STARTS_IF_LARGE = 10, 2
 HDBSCAN_DIMENSIONS = 20
-"""In 64 dimensions all distances are alike and density says little: on ML-100K and ML-latest-small half as many items
-again find a cluster after PCA to 20, with a greater silhouette × share; in 10 more is lost than won on ML-1M."""
+"""HDBSCAN clusters after PCA to this number of dimensions. In 64 dimensions all distances are similar and density is
+uninformative: on ML-100K and ML-latest-small, PCA to 20 puts 1.5 times as many items into clusters, with a greater
+silhouette × share; PCA to 10 is worse on ML-1M."""
 HDBSCAN_NEIGHBOURS = 3
-"""`min_samples`. The fewer, the more items are in a cluster; with 5 and 10 silhouette × share was lower."""
+"""`min_samples`. Smaller values put more items into clusters; with 5 and 10 silhouette × share was lower."""
 LARGE = 10_000
-"""Beyond so many well-known items `auto` leaves out HDBSCAN, whose time grows with their square (4 s a fit here), and
-k-means starts `N_STARTS_IF_LARGE` times instead of `N_STARTS`."""
+"""With more well-known items than this, `auto` skips HDBSCAN, whose time is quadratic (4 s per fit at this size), and
+k-means uses `N_STARTS_IF_LARGE` starts instead of `N_STARTS`."""
 OUTER = 0.25
-"""A little-known item joins a cluster of HDBSCAN if it is nearer to the centre than this share of its members."""
+"""An item that is not well known joins a cluster of HDBSCAN if it is nearer to the centre than this share of its
+members."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class _Candidate:
-    """One way to cluster the n well-known items.
+    """One clustering of the n well-known items.
 
-    setting     the number of clusters asked for (kmeans), the fewest items of a cluster (hdbscan)
+    setting     number of clusters (kmeans) or minimum cluster size (hdbscan)
     labels      (n,) int64, `NO_CLUSTER` for noise
     silhouette  mean over the clustered items
-    jaccards    (n_clusters, n_resamples): how alike each cluster came back
+    jaccards    (n_clusters, n_resamples) Jaccard index with the most similar cluster of each resample
     """
 
     method: ClusterMethod
@@ -93,25 +96,24 @@ class _Candidate:
 
     @property
     def is_readable(self) -> bool:
-        """At least two clusters, and, unless so many were asked for, no more than people can read."""
+        """At least two clusters and, for hdbscan, at most `MOST_CLUSTERS`."""
         return self.n_clusters >= 2 and (self.method == "kmeans" or self.n_clusters <= MOST_CLUSTERS)
 
     @property
-    def worth(self) -> float:
-        """Mean silhouette over all items, one in no cluster counting 0, as Rousseeuw counts an item that is alone."""
+    def score(self) -> float:
+        """Mean silhouette over all items; noise counts 0, like a singleton in Rousseeuw's definition."""
         return self.silhouette * self.share
 
-    def plain(self) -> dict[str, Any]:
-        """As JSON has it."""
-        return {
-            "method": self.method,
-            "setting": self.setting,
-            "n_clusters": self.n_clusters,
-            "n_stable": self.n_stable,
-            "silhouette": self.silhouette,
-            "stability": self.stability,
-            "share": self.share,
-        }
+    def summary(self) -> TriedClustering:
+        return TriedClustering(
+            method=self.method,
+            setting=self.setting,
+            n_clusters=self.n_clusters,
+            n_stable=self.n_stable,
+            silhouette=self.silhouette,
+            stability=self.stability,
+            share=self.share,
+        )
 
 
 def find_clusters(
@@ -124,52 +126,48 @@ def find_clusters(
     seed: int = 42,
     progress: Callable[[int, int], None] | None = None,
 ) -> ItemClusters:
-    """Cluster the items of a model by direction, choose how many clusters, and name those that deserve it.
+    """Cluster the items by direction, choose the number of clusters, and name the clusters with a verified name.
 
-    kmeans   spherical k-means (Dhillon & Modha 2001) with each of `numbers`: every item is in a cluster
-    hdbscan  Campello, Moulavi & Sander 2013, leaves of the tree, with each of `FEWEST_ITEMS`: dense groups only, the
-             rest is noise
-    auto     both are tried; of more than `LARGE` well-known items only kmeans
+    attributes  of the items, rows in the order of the space
+    method      kmeans: spherical k-means (Dhillon & Modha 2001) with each of `numbers`; every item is in a cluster.
+                hdbscan: Campello, Moulavi & Sander 2013, leaves of the tree, with each of `FEWEST_ITEMS`; dense groups
+                only, the other items are noise.
+                auto: both; with more than `LARGE` well-known items only kmeans
+    numbers     numbers of clusters for k-means; those with fewer than five well-known items per cluster are not tried
+    progress    called with the number of clusterings done and the total
 
-    1. The well-known items are clustered in each way. A way that finds fewer than two clusters is dropped, and
-       HDBSCAN where it finds more than `MOST_CLUSTERS`.
+    1. The well-known items are clustered with each setting. A result with fewer than two clusters is dropped, and one
+       by HDBSCAN with more than `MOST_CLUSTERS`.
     2. Silhouette: mean over the clustered items, by cosine distance in all dimensions.
-    3. Stability: `n_resamples` times 80 % of the items are drawn without replacement and clustered in the same way; a
-       cluster's share of a sample is compared with the cluster that is most like it there (|A∩B| / |A∪B|, Jaccard),
-       and the mean over the samples is the cluster's stability, their mean that of the way (Hennig 2007).
-    4. Ways with stability below .6 are out (if all are, all but the most stable). What counts is silhouette × share of
-       items clustered, which is the mean silhouette with 0 for noise. It is nearly flat and leans to few clusters, so
-       the ways that reach nine tenths of the best are taken to be as good, and the one with the most stable clusters
-       (≥ .6) wins: that which finds most groups that are there. Of equal ones the greater silhouette × share, then
-       the fewer clusters.
-    5. Every other item with a vector goes to the centre nearest by cosine; with hdbscan only if it is as near as the
-       nearest three quarters of that cluster's members, else it is in no cluster. Noise stays noise.
-    6. A cluster with stability ≥ .6 gets the true names of the direction its centre points in, at most two (see
-       `naming.py`), asked only of those attributes that half of its well-known items carry or more: along a centre that
-       points to rare documentaries may lie a hundred movies that are none. Of clusters with the same names each adds
-       its next true one, if there is one; what is still the same is numbered: "Drama", "Drama (2)".
+    3. Stability: `n_resamples` times 80 % of the items are drawn without replacement and clustered with the same
+       setting. Each cluster, restricted to the sample, is compared with the most similar cluster of the sample
+       (Jaccard index, |A∩B| / |A∪B|). The mean over the samples is the stability of the cluster, the mean over the
+       clusters that of the clustering (Hennig 2007).
+    4. Clusterings with stability below .6 are dropped (all but the most stable one if all are). The score is
+       silhouette × share of items clustered, that is the mean silhouette with 0 for noise. It is nearly flat and
+       favours few clusters, so clusterings that reach nine tenths of the best score are considered equally good. Of
+       these the one with the most stable clusters (≥ .6) is chosen, then the greater score, then the fewer clusters.
+    5. Every other item with a vector joins the cluster with the nearest centre by cosine; with hdbscan only if it is
+       as near as the nearest three quarters of the members. Noise stays noise.
+    6. A cluster with stability ≥ .6 gets the verified names of the direction of its centre, at most two (see
+       `naming.py`). Only attributes of at least half of its well-known items are considered: the direction towards
+       a few rare documentaries can contain a hundred movies that are not documentaries. Clusters with the same name
+       get their next verified name in addition; those that are still equal are numbered: "Drama", "Drama (2)".
 
-    numbers   for k-means; those that leave fewer than five well-known items a cluster are not tried
-    progress  called with the number of ways tried and of all
-
-    `evidence` holds "tried", every way with its numbers; "method", "setting", "n_judged", "n_resamples", "share" and
-    "stability" of the chosen one; "clusters", for each its size, the well-known items in it ("n_judged"), "stability",
-    "resamples", "is_stable", the true "names" and how many of its well-known items carry each ("n_inside").
-
-    Raises Unsupported for a model without vectors, SettingError for a setting that cannot be, InputError where fewer
-    than fifty items are well known or no two clusters are found.
+    Raises SettingError for an invalid setting, and InputError when too few items are well known or fewer than two
+    clusters are found.
     """
     if method not in (*get_args(ClusterMethod), "auto"):
         raise SettingError(f"unknown method {method!r}: use {', '.join(get_args(ClusterMethod))} or auto")
     if n_resamples < 1:
-        raise SettingError(f"n_resamples must be at least 1, not {n_resamples}: without samples no cluster is stable")
+        raise SettingError(f"n_resamples must be at least 1, not {n_resamples}: stability needs resamples")
     if not len(numbers) or min(numbers) < 2:
         raise SettingError(f"numbers of clusters must be 2 or more, not {list(numbers)}")
     known = well_known_items(space, attributes)
     directions = space.item_directions[known]
     ways = _ways(method, sorted(set(numbers)), len(directions))
     candidates = []
-    # One thread: the order in which sums are added up would change the last bits, and with them who is nearest.
+    # One thread: the order of sums would change the last bits, and with them which centre is nearest.
     with threadpool_limits(1):
         samples = _samples(len(directions), n_resamples, seed)
         for number, (how, setting) in enumerate(ways):
@@ -182,17 +180,17 @@ def find_clusters(
         labels = _renumbered(labels, order)
         chosen = dataclasses.replace(chosen, labels=_renumbered(chosen.labels, order), jaccards=chosen.jaccards[order])
         centres = _centres(directions, chosen.labels)
-        names, true_names = _names(space.item_directions, labels, centres, chosen, attributes, known, seed)
-    evidence: dict[str, Any] = {
-        "method": chosen.method,
-        "setting": chosen.setting,
-        "n_judged": len(directions),
-        "n_resamples": n_resamples,
-        "share": chosen.share,
-        "stability": chosen.stability,
-        "clusters": _evidence(chosen, labels, true_names, attributes, known),
-        "tried": [candidate.plain() for candidate in candidates if candidate.n_clusters >= 2],
-    }
+        names, verified = _names(space.item_directions, labels, centres, chosen, attributes, known, seed)
+    evidence = ClusteringEvidence(
+        method=chosen.method,
+        setting=chosen.setting,
+        n_judged=len(directions),
+        n_resamples=n_resamples,
+        share=chosen.share,
+        stability=chosen.stability,
+        clusters=_evidence(chosen, labels, verified, attributes, known),
+        tried=tuple(candidate.summary() for candidate in candidates if candidate.n_clusters >= 2),
+    )
     stability = tuple(float(value) for value in chosen.jaccards.mean(axis=1))
     return ItemClusters(
         chosen.method, space.item_ids, labels, names, centres, chosen.silhouette, stability, evidence, seed
@@ -200,15 +198,17 @@ def find_clusters(
 
 
 def silhouettes(directions: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """Silhouette of each of n unit vectors (n, d) by cosine distance, (n,) float64; all labels 0 … k − 1, k ≥ 2.
+    """Silhouette of each of n unit vectors (n, d) by cosine distance, (n,) float64; labels 0 … k − 1, k ≥ 2.
 
-    (b − a) / max(a, b): a the mean distance to the others of its cluster, b to the nearest other cluster; 0 for one
-    that is alone (Rousseeuw 1987). Of unit vectors Σ_j (1 − x·y_j) = m − x·Σ_j y_j, so the sums of the clusters are
-    enough: n·k·d steps, not n²·d.
+    (b − a) / max(a, b), with a the mean distance to the other members of the cluster and b to the nearest other
+    cluster; 0 for a singleton (Rousseeuw 1987). For unit vectors Σ_j (1 − x·y_j) = m − x·Σ_j y_j, so the sums of the
+    clusters suffice: n·k·d steps instead of n²·d.
     """
     sizes = np.bincount(labels).astype(np.float64)
     sums = _sums(directions, labels)
-    distance = sizes - directions.astype(np.float64) @ sums.T  # to all of each cluster, itself (0) among them
+    distance = (
+        sizes - directions.astype(np.float64) @ sums.T
+    )  # to all members of each cluster, the item itself (0) included
     rows = np.arange(len(labels))
     inside = distance[rows, labels] / np.maximum(sizes[labels] - 1, 1)
     distance = distance / sizes
@@ -220,9 +220,9 @@ def silhouettes(directions: np.ndarray, labels: np.ndarray) -> np.ndarray:
 
 
 def best_jaccards(labels: np.ndarray, others: np.ndarray, n_clusters: int) -> np.ndarray:
-    """|A∩B| / |A∪B| of each cluster of `labels` with the one of `others` that is most like it, (n_clusters,) float64.
+    """|A∩B| / |A∪B| of each cluster of `labels` with the most similar cluster of `others`, (n_clusters,) float64.
 
-    Both (n,) over the same items, `NO_CLUSTER` where there is none; a cluster without an item here has 0.
+    Both (n,) over the same items, `NO_CLUSTER` for noise. A cluster without items has 0.
     """
     n_others = int(others.max(initial=NO_CLUSTER)) + 1
     if not n_others:
@@ -248,7 +248,7 @@ def _ways(method: Choice, numbers: list[int], n: int) -> list[tuple[ClusterMetho
 
 
 def _samples(n: int, n_resamples: int, seed: int) -> list[np.ndarray]:
-    """Rows of each sample, rising."""
+    """Rows of each resample, ascending."""
     rng = np.random.default_rng(seed)
     return [np.sort(rng.choice(n, round(SAMPLED * n), replace=False)) for _ in range(n_resamples)]
 
@@ -270,7 +270,7 @@ def _candidate(
 
 
 def _cluster(directions: np.ndarray, method: ClusterMethod, setting: int, seed: int) -> np.ndarray:
-    """Labels (n,) int64, 0 … k − 1 without a gap, and `NO_CLUSTER`."""
+    """Labels (n,) int64, 0 … k − 1 without gaps, and `NO_CLUSTER`."""
     labels = _kmeans(directions, setting, seed) if method == "kmeans" else _hdbscan(directions, setting)
     numbers, places = np.unique(labels[labels != NO_CLUSTER], return_inverse=True)
     compact = np.full(len(labels), NO_CLUSTER, dtype=np.int64)
@@ -279,9 +279,9 @@ def _cluster(directions: np.ndarray, method: ClusterMethod, setting: int, seed: 
 
 
 def _kmeans(directions: np.ndarray, n_clusters: int, seed: int) -> np.ndarray:
-    """Spherical k-means: from where k-means ends, to the nearest centre of length 1, until nobody moves."""
+    """Spherical k-means, started from the result of k-means: reassign to the nearest unit centre until convergence."""
     with warnings.catch_warnings():
-        # Fewer different vectors than clusters: the empty ones are left out, and the number found is what counts.
+        # With fewer different vectors than clusters some clusters are empty and dropped.
         warnings.simplefilter("ignore", ConvergenceWarning)
         n_starts = N_STARTS if len(directions) <= LARGE else N_STARTS_IF_LARGE
         labels = KMeans(n_clusters, n_init=n_starts, random_state=seed).fit_predict(directions)
@@ -296,7 +296,7 @@ def _kmeans(directions: np.ndarray, n_clusters: int, seed: int) -> np.ndarray:
 def _hdbscan(directions: np.ndarray, fewest: int) -> np.ndarray:
     """Labels of HDBSCAN on the leading principal components, scaled to length 1 again."""
     n_dimensions = min(HDBSCAN_DIMENSIONS, *directions.shape)
-    with np.errstate(invalid="ignore"):  # a space in which all directions are one has no spread to share out
+    with np.errstate(invalid="ignore"):  # explained variance is 0 / 0 when all directions are equal
         points = PCA(n_dimensions, svd_solver="full").fit_transform(directions.astype(np.float64))
     points /= np.maximum(np.linalg.norm(points, axis=1, keepdims=True), 1e-12)
     return (
@@ -314,20 +314,18 @@ def _hdbscan(directions: np.ndarray, fewest: int) -> np.ndarray:
 
 def _chosen(candidates: list[_Candidate]) -> _Candidate:
     if not candidates:
-        raise InputError(
-            "the items do not fall into clusters: no way of clustering found two of them, or a number that can be read"
-        )
+        raise InputError(f"no clusters found: no setting gave between two and {MOST_CLUSTERS} clusters")
     stable = [candidate for candidate in candidates if candidate.stability >= STABLE_CLUSTER]
     most = max(candidate.stability for candidate in candidates)
     allowed = stable or [candidate for candidate in candidates if candidate.stability == most]
-    best = max(candidate.worth for candidate in allowed)
-    bar = min(AS_GOOD * best, best)  # a silhouette may be below 0
-    as_good = [candidate for candidate in allowed if candidate.worth >= bar]
-    return max(as_good, key=lambda candidate: (candidate.n_stable, candidate.worth, -candidate.n_clusters))
+    best = max(candidate.score for candidate in allowed)
+    threshold = min(AS_GOOD * best, best)  # a silhouette can be negative
+    as_good = [candidate for candidate in allowed if candidate.score >= threshold]
+    return max(as_good, key=lambda candidate: (candidate.n_stable, candidate.score, -candidate.n_clusters))
 
 
 def _all_labels(item_directions: np.ndarray, known: np.ndarray, chosen: _Candidate) -> np.ndarray:
-    """(n_items,) int32: the well-known items as they were clustered, the others with the nearest centre."""
+    """(n_items,) int32: the well-known items as clustered, the others by nearest centre."""
     centres = _centres(item_directions[known], chosen.labels)
     cosines = item_directions @ centres.T
     labels = cosines.argmax(axis=1).astype(np.int32)
@@ -341,7 +339,7 @@ def _all_labels(item_directions: np.ndarray, known: np.ndarray, chosen: _Candida
 
 
 def _renumbered(labels: np.ndarray, order: np.ndarray) -> np.ndarray:
-    """Labels after cluster `order[0]` became cluster 0, and so on."""
+    """Labels with cluster `order[0]` renumbered to 0, and so on."""
     new = np.empty(len(order) + 1, dtype=labels.dtype)
     new[order] = np.arange(len(order))
     new[NO_CLUSTER] = NO_CLUSTER
@@ -370,41 +368,41 @@ def _names(
     known: np.ndarray,
     seed: int,
 ) -> tuple[tuple[str, ...], list[list[Name]]]:
-    """What each cluster is called, no two alike but `UNNAMED`; and the names that are true of it, stable or not."""
+    """The name of each cluster, unique except `UNNAMED`; and its verified names, whether it is stable or not."""
     coordinates = item_directions.astype(np.float64) @ centres.T.astype(np.float64)
     members = [known & (labels == number) for number in range(len(centres))]
-    of_most = np.array([attributes.carries[inside].mean(axis=0) >= MOST for inside in members])
+    of_most = np.array([attributes.carries[inside].mean(axis=0) >= MIN_SHARE for inside in members])
 
-    def true_of(number: int, names: list[Name]) -> list[Name]:
+    def common_in(number: int, names: list[Name]) -> list[Name]:
         return [name for name in names if of_most[number, _column(attributes, name)]]
 
-    # Only what some cluster may be called is asked about, so that two rare names don't stand before a common one.
-    asked = np.asarray(of_most.any(axis=0))
-    ends = name_ends(coordinates, attributes.take(asked), known, seed)
-    true_names = [true_of(number, high) for number, (_, high) in enumerate(ends)]
+    # Only attributes that are common in some cluster are tested, so that rare names do not displace a common one.
+    tested = np.asarray(of_most.any(axis=0))
+    ends = name_ends(coordinates, attributes.take(tested), known, seed)
+    verified = [common_in(number, high) for number, (_, high) in enumerate(ends)]
     stable = chosen.jaccards.mean(axis=1) >= STABLE_CLUSTER
-    words = [_words(names) if is_stable else () for names, is_stable in zip(true_names, stable, strict=True)]
-    for same in _alike(words):
+    words = [_words(names) if is_stable else () for names, is_stable in zip(verified, stable, strict=True)]
+    for same in _same_words(words):
         taken = {word.casefold() for word in words[same[0]]}
-        others = asked & np.array([name.casefold() not in taken for name in attributes.names], dtype=bool)
+        others = tested & np.array([name.casefold() not in taken for name in attributes.names], dtype=bool)
         again = name_ends(coordinates, attributes.take(others), known, seed)
         for number in same:
-            true_names[number] += true_of(number, again[number][1])[:1]
-            words[number] = _words(true_names[number])
+            verified[number] += common_in(number, again[number][1])[:1]
+            words[number] = _words(verified[number])
     titles = [", ".join(some) if some else UNNAMED for some in words]
-    for same in _alike(words):
+    for same in _same_words(words):
         for place, number in enumerate(same[1:], start=2):
             titles[number] += f" ({place})"
-    return tuple(titles), true_names
+    return tuple(titles), verified
 
 
 def _words(names: list[Name]) -> tuple[str, ...]:
-    """The attributes, each once: a genre and a tag may differ in case only."""
+    """The attributes without repetition: a genre and a tag can differ in case only."""
     return tuple({name.attribute.casefold(): name.attribute for name in reversed(names)}.values())[::-1]
 
 
-def _alike(words: list[tuple[str, ...]]) -> list[list[int]]:
-    """Numbers of the clusters that have the same words, in whatever order; only where there are two or more."""
+def _same_words(words: list[tuple[str, ...]]) -> list[list[int]]:
+    """Groups of two or more clusters with the same words in any order."""
     groups: dict[frozenset[str], list[int]] = {}
     for number, some in enumerate(words):
         if some:
@@ -413,30 +411,30 @@ def _alike(words: list[tuple[str, ...]]) -> list[list[int]]:
 
 
 def _column(attributes: Attributes, name: Name) -> int:
-    """By kind, too: there may be a tag "1990s" beside the decade."""
+    """Column of a name; the kind matters too, because "1990s" can be a tag as well as a decade."""
     columns = zip(attributes.names, attributes.kinds, strict=True)
     return next(at for at, column in enumerate(columns) if column == (name.attribute, name.kind))
 
 
 def _evidence(
-    chosen: _Candidate, labels: np.ndarray, true_names: list[list[Name]], attributes: Attributes, known: np.ndarray
-) -> list[dict[str, Any]]:
+    chosen: _Candidate, labels: np.ndarray, verified: list[list[Name]], attributes: Attributes, known: np.ndarray
+) -> tuple[ClusterEvidence, ...]:
     clusters = []
-    for number, (jaccards, names) in enumerate(zip(chosen.jaccards, true_names, strict=True)):
+    for number, (jaccards, names) in enumerate(zip(chosen.jaccards, verified, strict=True)):
         members = known & (labels == number)
         stability = float(jaccards.mean())
         columns = [_column(attributes, name) for name in names]
         clusters.append(
-            {
-                "size": int((labels == number).sum()),
-                "n_judged": int(members.sum()),
-                "stability": stability,
-                "resamples": [float(value) for value in jaccards],
-                "is_stable": stability >= STABLE_CLUSTER,
-                "names": [
-                    {**name.plain(), "n_inside": int(attributes.carries[members, column].sum())}
+            ClusterEvidence(
+                size=int((labels == number).sum()),
+                n_judged=int(members.sum()),
+                stability=stability,
+                resamples=tuple(float(value) for value in jaccards),
+                is_stable=stability >= STABLE_CLUSTER,
+                names=tuple(
+                    ClusterName(**name.to_json(), n_inside=int(attributes.carries[members, column].sum()))
                     for name, column in zip(names, columns, strict=True)
-                ],
-            }
+                ),
+            )
         )
-    return clusters
+    return tuple(clusters)

@@ -11,16 +11,18 @@ from recsys.space.embedding import EmbeddingSpace
 
 
 def split_by_axes(space: EmbeddingSpace, axes: Axes, user_vector: np.ndarray, item_rows: np.ndarray) -> pd.DataFrame:
-    """The exact split of scores over the discovered axes: one row an axis, one column an item row; columns sum to the
-    scores.
+    """The exact split of one user's scores over the discovered axes.
 
-    x·y = Σ_j (x·r_j)(r_j·y) for the columns r_j of a rotation: what the user seeks along an axis times what the movie
-    has of it. The index is the axes' names; a bias comes last, as "popularity". Raises Unsupported unless the axes are
-    a rotation.
+    user_vector  (d,) of this space
+    item_rows    (m,) rows of the scored items
+
+    Returns float64, one row per axis (indexed by name), one column per item row; each column sums to the score. For
+    the columns r_j of a rotation x·y = Σ_j (x·r_j)(r_j·y): the user's coordinate along an axis times the item's. The
+    contribution of the bias is the last row, "popularity". Raises Unsupported unless the axes are a rotation.
     """
     rotation = axes.rotation
     if rotation is None:
-        raise Unsupported(f"axes made by {axes.method!r} are not at right angles and split no score; use varimax")
+        raise Unsupported(f"axes made by {axes.method!r} are not at right angles and cannot split a score; use varimax")
     d = space.n_factors
     items = space.item_factors[item_rows].astype(np.float64)
     user = np.asarray(user_vector, dtype=np.float64).ravel()

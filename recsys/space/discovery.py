@@ -7,8 +7,6 @@ trained on other samples of users have the same axis. Stability cannot be comput
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from threadpoolctl import threadpool_limits
 
@@ -16,6 +14,7 @@ from recsys.dataset.attributes import Attributes
 from recsys.errors import InputError
 from recsys.space.axis import UNNAMED, Axes, Axis
 from recsys.space.embedding import EmbeddingSpace, well_known_items
+from recsys.space.evidence import DiscoveryEvidence
 from recsys.space.naming import name_ends
 from recsys.space.rotation import DEFAULT_METHOD, Method, rotate
 
@@ -73,14 +72,14 @@ def name_axes(
     for number, (low, high) in enumerate(names):
         cosine = float(np.median(stability[number])) if stability.shape[1] else float("nan")
         is_stable = cosine >= STABLE_AXIS
-        evidence: dict[str, Any] = {
-            "share": float(share[number]),
-            "stability": None if np.isnan(cosine) else cosine,
-            "refits": [float(value) for value in stability[number]],
-            "is_stable": is_stable,
-            "low": [name.plain() for name in low],
-            "high": [name.plain() for name in high],
-        }
+        evidence = DiscoveryEvidence(
+            share=float(share[number]),
+            stability=None if np.isnan(cosine) else cosine,
+            refits=tuple(float(value) for value in stability[number]),
+            is_stable=is_stable,
+            low=tuple(low),
+            high=tuple(high),
+        )
         at_low, at_high = (
             ", ".join(name.attribute for name in end) if is_stable and end else UNNAMED for end in (low, high)
         )

@@ -1,42 +1,45 @@
-"""ItemClusters: which item is in which cluster, what the clusters are called, and the evidence for them.
+"""ItemClusters: the cluster of each item, the names of the clusters, and the evidence for them.
 
-Knows nothing of how clusters are found or named.
+How clusters are found and named is in `clustering.py`.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 import numpy as np
+import pandas as pd
 
 from recsys.dataset.interactions import as_ids
 from recsys.errors import InputError, UnknownId
 from recsys.space.axis import UNNAMED
 from recsys.space.embedding import EmbeddingSpace
+from recsys.space.evidence import ClusteringEvidence
 
 ClusterMethod = Literal["kmeans", "hdbscan"]
 
 NO_CLUSTER = -1
-"""The label of an item in no cluster."""
+"""The label of an item that is in no cluster."""
 
 
 @dataclass(frozen=True, eq=False)
 class ItemClusters:
-    """The items of one model in clusters, the greatest first: cluster 0 has the most items.
+    """The items of an embedding space in clusters, ordered by size: cluster 0 has the most items.
 
-    method      how they were found
-    item_ids    (n_items,) in the order of the model
-    labels      (n_items,) int32, the number of an item's cluster; `NO_CLUSTER` for an item without a vector, or one
-                that HDBSCAN leaves out
-    names       one a cluster; `UNNAMED` where no name is true
-    centres     (n_clusters, n_factors) float32 of length 1: where a cluster points; the bias is no part of it
-    silhouette  mean over the well-known items that are in a cluster, by cosine distance, −1 … 1 (Rousseeuw 1987)
-    stability   one a cluster, 0 … 1: how alike it comes back when only some of the items are clustered (Hennig 2007)
-    evidence    plain values (str, float, int, bool, None, lists and dicts of them), as JSON has them
+    method      "kmeans" or "hdbscan"
+    item_ids    (n_items,) in the order of the space
+    labels      (n_items,) int32, the cluster of each item; `NO_CLUSTER` for an item without a vector, and for noise
+                (hdbscan)
+    names       (n_clusters,) `UNNAMED` where no name is verified
+    centres     (n_clusters, n_factors) float32, mean directions of length 1, without the bias
+    silhouette  mean over the well-known items in clusters, by cosine distance, −1 … 1 (Rousseeuw 1987)
+    stability   (n_clusters,) 0 … 1: similarity to the best match when a sample of the items is clustered (Hennig 2007)
+    evidence    the measurements behind the choice of clusters and names; None where there are none
     seed        of clusters, samples and folds
 
-    Raises InputError when the parts do not fit together.
+    Raises InputError when the parts do not match.
     """
 
     method: ClusterMethod
@@ -46,67 +49,95 @@ class ItemClusters:
     centres: np.ndarray
     silhouette: float
     stability: tuple[float, ...]
-    evidence: dict[str, Any] = field(default_factory=dict)
+    evidence: ClusteringEvidence | None = None
     seed: int = 42
 
     def __post_init__(self) -> None:
         if self.method not in get_args(ClusterMethod):
-            raise InputError(f"clusters are found by {' or '.join(get_args(ClusterMethod))}, not by {self.method!r}")
+            raise InputError(f"unknown cluster method {self.method!r}: use {' or '.join(get_args(ClusterMethod))}")
         item_ids = as_ids(self.item_ids)
         centres = np.ascontiguousarray(self.centres, dtype=np.float32)
         n = len(self.names)
         if not n or centres.ndim != 2 or len(centres) != n or len(self.stability) != n:
             raise InputError(
-                f"{n} names, centres of shape {centres.shape} and {len(self.stability)} stabilities are not of the "
-                "same clusters"
+                f"{n} names, centres of shape {centres.shape} and {len(self.stability)} stabilities do not match"
             )
         if not (np.abs(np.linalg.norm(centres.astype(np.float64), axis=1) - 1) < 1e-3).all():
             raise InputError("the centre of a cluster is not of length 1")
         if not (np.isfinite([self.silhouette, *self.stability]).all() and abs(self.silhouette) <= 1):
-            raise InputError(f"a silhouette of {self.silhouette} with stabilities {self.stability} cannot be")
+            raise InputError(f"invalid silhouette {self.silhouette} or stability {self.stability}")
         given = np.asarray(self.labels)
         if given.shape != item_ids.shape or given.dtype.kind not in "iu":
-            raise InputError(f"clusters need one whole number for each of their {len(item_ids)} items")
+            raise InputError(f"labels must be one integer for each of the {len(item_ids)} items")
         labels = np.ascontiguousarray(given, dtype=np.int32)
         if ((labels < NO_CLUSTER) | (labels >= n)).any():
-            raise InputError(f"labels of {n} clusters go from {NO_CLUSTER} to {n - 1}")
+            raise InputError(f"labels of {n} clusters must be between {NO_CLUSTER} and {n - 1}")
         sizes = np.bincount(labels[labels != NO_CLUSTER], minlength=n)
         if sizes[-1] == 0 or (np.diff(sizes) > 0).any():
-            raise InputError(
-                f"clusters come by size, greatest first, and none is empty; here they have {sizes.tolist()}"
-            )
+            raise InputError(f"clusters must not be empty and be ordered by size, largest first, not {sizes.tolist()}")
         for name, array in (("item_ids", item_ids), ("labels", labels), ("centres", centres)):
             array.setflags(write=False)
             object.__setattr__(self, name, array)
 
     @property
     def n_clusters(self) -> int:
+        """The number of clusters."""
         return len(self.names)
 
     @property
     def sizes(self) -> np.ndarray:
-        """How many items each cluster has, (n_clusters,) int64, falling."""
+        """Number of items of each cluster, (n_clusters,) int64, in descending order."""
         return np.bincount(self.labels[self.labels != NO_CLUSTER], minlength=self.n_clusters)
 
     def title(self, number: int) -> str:
-        """What a person reads: the name, or "cluster 7" (counted from 1) where there is none. Raises UnknownId."""
+        """The name of a cluster, or "cluster 7" (counted from 1) where it is unnamed. Raises UnknownId."""
         name = self.names[self._checked(number)]
         return f"cluster {number + 1}" if name == UNNAMED else name
 
     def members(self, space: EmbeddingSpace, number: int) -> np.ndarray:
-        """Rows of the items of a cluster, those nearest to its centre by cosine first, int64. Raises UnknownId."""
+        """Rows (int64) of the items of a cluster, nearest to its centre by cosine first. Raises UnknownId."""
         rows = np.flatnonzero(self.labels == self._checked(number))
         return rows[np.argsort(-(space.item_directions[rows] @ self.centres[number]), kind="stable")]
 
     def examples(self, space: EmbeddingSpace, n_ratings: np.ndarray, number: int, k: int = 5) -> np.ndarray:
-        """Rows of at most k items that show what a cluster is, nearest to its centre first, int64. Raises UnknownId.
+        """Rows (int64) of at most k typical items of a cluster, nearest to its centre first. Raises UnknownId.
 
-        Only those in the most-rated third of its items: an example has to be known to say something.
+        Only its most-rated third is used, because unfamiliar items are poor examples.
         """
         rows = self.members(space, number)
         return rows[n_ratings[rows] >= np.quantile(n_ratings[rows], 2 / 3)][:k]
 
+    def to_frame(self) -> pd.DataFrame:
+        """One row per item in the order of the space: item_id, cluster (int32, `NO_CLUSTER` for none) and name (the
+        title of the cluster; None for none)."""
+        titles = np.array([*(self.title(number) for number in range(self.n_clusters)), None], dtype=object)
+        return pd.DataFrame({"item_id": self.item_ids, "cluster": self.labels, "name": titles[self.labels]})
+
+    def to_json(self) -> dict[str, Any]:
+        """Everything but items and labels as plain values, as the metadata of `clusters.parquet` store it."""
+        return {
+            "method": self.method,
+            "names": list(self.names),
+            "centres": self.centres.tolist(),
+            "silhouette": self.silhouette,
+            "stability": list(self.stability),
+            "evidence": {} if self.evidence is None else self.evidence.to_json(),
+            "seed": self.seed,
+        }
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any], item_ids: np.ndarray, labels: np.ndarray) -> ItemClusters:
+        """The clusters as `to_json` wrote them. Raises KeyError, TypeError or InputError."""
+        values = {
+            **stored,
+            "names": tuple(stored["names"]),
+            "stability": tuple(stored["stability"]),
+            "centres": np.array(stored["centres"], dtype=np.float32),
+            "evidence": ClusteringEvidence.from_json(stored["evidence"]) if stored["evidence"] else None,
+        }
+        return cls(item_ids=item_ids, labels=labels, **values)
+
     def _checked(self, number: int) -> int:
         if not 0 <= number < self.n_clusters:
-            raise UnknownId(f"there is no cluster number {number}: they go from 0 to {self.n_clusters - 1}")
+            raise UnknownId(f"there is no cluster {number}: clusters are numbered from 0 to {self.n_clusters - 1}")
         return number

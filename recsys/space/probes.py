@@ -1,16 +1,15 @@
-"""Asked-for axes: from a question ("horror?", "these movies or those?") to a direction, if the space knows the answer.
+"""Axes that are asked for: from a question ("horror?", "these movies or those?") to a direction with evidence.
 
-A linear probe on item directions: logistic regression for two kinds of movies, ridge regression for a quantity; both
-pulled towards nothing. What is reported is the order of movies that the probe did not see:
+A linear probe is fitted on item directions: L2-regularised logistic regression for two classes, ridge regression on
+ranks for a quantity. It is evaluated on items that it was not fitted on:
 
-    classes   AUC of five folds, or of every pair left out once where the movies are few (Airola et al. 2011)
-    quantity  Spearman's correlation over five folds
+    classes   AUC over five folds, or over every pair left out once where items are few (Airola et al. 2011)
+    quantity  Spearman's rank correlation over five folds
 
-and beside it what simpler answers reach: how often and when a movie was rated and made, the best single learned
-dimension, and the same probe on shuffled answers. Below .75 (AUC, or the share of pairs of a quantity in the right
-order, which for two classes is the AUC), with an interval that reaches down to chance, or not above popularity and year
-in every fold, the space does not know the answer. A quantity is learned and judged by its ranks: what is asked is an
-order.
+The evidence also holds what simpler predictors reach: popularity, year, the best single learned dimension, and the same
+probe on shuffled answers. The space does not contain the answer when less than 75 % of the held-out pairs are in the
+right order (for two classes this share is the AUC), when the interval includes chance, or when the probe is not better
+than popularity and year in every fold.
 """
 
 from __future__ import annotations
@@ -18,7 +17,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from scipy.stats import kendalltau, norm, rankdata, spearmanr
@@ -31,26 +29,28 @@ from recsys.errors import InputError, UnknownId
 from recsys.space.auc import auc, auc_interval
 from recsys.space.axis import BETWEEN, Axis
 from recsys.space.embedding import EmbeddingSpace, well_known_items
+from recsys.space.evidence import ProbeEvidence
 
-KNOWN = 0.75
-STRENGTH = 0.01
-"""C of the logistic regression on directions times √d, whose coordinates have mean square 1. Held-out AUC of the genres
-of ML-100K, ML-1M and latest-small changes by less than .01 between .003 and .1."""
-RIDGES = np.logspace(-1, 4, 11)
-MOST_PAIRS = 100
-"""Up to so many pairs each is left out once; above, five folds."""
+LOGISTIC_C = 0.01
+"""C of the logistic regression on directions times √d, whose coordinates have mean square 1. The held-out AUC of genres
+on ML-100K, ML-1M and ML-latest-small changes by less than .01 between C = .003 and C = .1."""
+RIDGE_PENALTIES = np.logspace(-1, 4, 11)
+MAX_PAIRS = 100
+"""Up to this number of pairs, each is left out once; with more, five folds are used."""
 N_FOLDS = 5
+MIN_VALUES = 10
+"""Number of different values that a quantity needs, and of items per end that a built-in question needs."""
 
 
 @dataclass(frozen=True, eq=False)
 class Question:
-    """What is asked of the space.
+    """A question to an embedding space.
 
-    low, high      what the ends are called
-    answer         (n_items,) float64: 0 at the low end, 1 at the high end, or a quantity; NaN where there is no answer
-    is_quantity    graded by rank, not two classes
+    low, high      names of the ends
+    answer         (n_items,) float64: 0 for the low end, 1 for the high end, or a quantity; NaN where unknown
+    is_quantity    whether `answer` is a quantity, evaluated by rank, instead of two classes
     by_definition  controls that are part of the question and prove nothing against it: "popularity", "year"
-    chosen         items were picked one by one, so that all count, not only the well-known ones
+    hand_picked    whether the items were picked one by one, so that all count and not only the well-known ones
     """
 
     low: str
@@ -58,10 +58,11 @@ class Question:
     answer: np.ndarray
     is_quantity: bool = False
     by_definition: tuple[str, ...] = ()
-    chosen: bool = False
+    hand_picked: bool = False
 
     @property
     def name(self) -> str:
+        """Name of the axis that answers the question."""
         return f"{self.low}{BETWEEN}{self.high}"
 
 
@@ -76,19 +77,21 @@ SERIOUS = ("Documentary", "Drama", "Film-Noir", "Romance")
 
 
 def built_in_questions(attributes: Attributes) -> list[Question]:
-    """The four axes that every movie lover knows; one whose movies the catalogue can't tell is left out.
+    """Four axes that most moviegoers know. Those for which the catalog has too few items are left out.
 
-    children's ↔ adult         genre Children's; no Children's or Animation, but Crime, Drama, Film-Noir, Horror,
-                               Thriller or War
-    art-house ↔ blockbuster    of the well-known movies: the less-rated half that are Drama, Documentary, Film-Noir or
-                               Romance and nothing made for spectacle (Action, Adventure, Animation, Children's,
-                               Fantasy, Horror, Sci-Fi, Thriller); the most-rated fifth that are some of the latter
-    light ↔ dark               only light genres (Animation, Children's, Comedy, Musical, Romance); only dark ones
-                               (Crime, Film-Noir, Horror, Mystery, Thriller, War); Drama and the others on either side
+    children's ↔ adult         genre Children's; against Crime, Drama, Film-Noir, Horror, Thriller or War without
+                               Children's or Animation
+    art-house ↔ blockbuster    the less-rated half of the well-known movies with Drama, Documentary, Film-Noir or
+                               Romance and without a spectacle genre (Action, Adventure, Animation, Children's,
+                               Fantasy, Horror, Sci-Fi, Thriller); against the most-rated fifth with a spectacle genre.
+                               Needs rating counts
+    light ↔ dark               light genres only (Animation, Children's, Comedy, Musical, Romance); against dark genres
+                               only (Crime, Film-Noir, Horror, Mystery, Thriller, War); other genres count for neither
     old ↔ new                  the year, as a quantity
+
+    Raises InputError when too few items are well known.
     """
-    counts = attributes.n_ratings
-    known = attributes.well_known
+    counts, known = attributes.n_ratings, attributes.well_known
 
     def any_of(names: tuple[str, ...]) -> np.ndarray:
         return attributes.carriers([name for name in names if attributes.has(name)])
@@ -107,37 +110,37 @@ def built_in_questions(attributes: Attributes) -> list[Question]:
         _classes("light", "dark", any_of(LIGHT) & ~any_of(DARK), any_of(DARK) & ~any_of(LIGHT)),
         Question("old", "new", attributes.years, is_quantity=True, by_definition=("year",)),
     ]
-    return [question for question in questions if _can_be_asked(question, known)]
+    return [question for question in questions if _has_answers(question, known)]
 
 
 def question_of(text: str, attributes: Attributes) -> Question:
-    """A question as a person writes it: "Horror", "Comedy <-> Horror", "Toy Story, Aladdin <-> Saw, Se7en".
+    """A question from text: "Horror", "Comedy <-> Horror", "Toy Story, Aladdin <-> Saw, Se7en".
 
-    Each side is a genre, tag, decade or title, or several, parted by commas (or by semicolons, where a title has
-    commas); one side alone is held against all other movies. Raises UnknownId naming what is neither, InputError where
-    both sides are the same.
+    Each side is a genre, tag, decade, title or original id, or several separated by commas (by semicolons when a title
+    contains a comma). A single side is compared with all other movies. Raises UnknownId for a name that is none of
+    these, and InputError when the text has no two sides or an end has no movies of its own.
     """
     sides = [side.strip() for side in text.replace("↔", "<->").split("<->")]
     if len(sides) > 2 or not all(sides):
-        raise InputError(f"{text!r} is no question: write ONE END, or ONE END <-> OTHER END")
-    masks, chosen = [], False
+        raise InputError(f"{text!r} is not a question: write ONE END, or ONE END <-> OTHER END")
+    masks, hand_picked = [], False
     kinds: set[Kind] = set()
     for side in sides:
-        mask, is_titles, of_kinds = _side(side, attributes)
+        mask, has_titles, kinds_of_side = _side(side, attributes)
         masks.append(mask)
-        chosen |= is_titles
-        kinds |= of_kinds
+        hand_picked |= has_titles
+        kinds |= kinds_of_side
     by_definition = (("popularity",) if "popularity" in kinds else ()) + (("year",) if "decade" in kinds else ())
     if len(sides) == 1:
         return _classes(f"not {sides[0]}", sides[0], ~masks[0], masks[0], by_definition)
-    if not (masks[0] & ~masks[1]).any() or not (masks[1] & ~masks[0]).any():
-        raise InputError(f"an end of {text!r} has no movies that the other has not")
     low, high = masks[0] & ~masks[1], masks[1] & ~masks[0]
-    return _classes(sides[0], sides[1], low, high, by_definition, chosen)
+    if not low.any() or not high.any():
+        raise InputError(f"an end of {text!r} has no movies that are not also at the other end")
+    return _classes(sides[0], sides[1], low, high, by_definition, hand_picked)
 
 
 def graded_question(low: str, high: str, values: np.ndarray) -> Question:
-    """A quantity for each item, (n_items,) float, NaN where unknown: how strongly a tag applies, a length, a budget."""
+    """A question about a quantity, (n_items,) float, NaN where unknown: relevance of a tag, running time, budget."""
     return Question(low, high, np.asarray(values, dtype=np.float64), is_quantity=True)
 
 
@@ -147,25 +150,26 @@ def _classes(
     at_low: np.ndarray,
     at_high: np.ndarray,
     by_definition: tuple[str, ...] = (),
-    chosen: bool = False,
+    hand_picked: bool = False,
 ) -> Question:
     answer = np.full(len(at_low), np.nan)
     answer[at_low] = 0
     answer[at_high] = 1
-    return Question(low, high, answer, by_definition=by_definition, chosen=chosen)
+    return Question(low, high, answer, by_definition=by_definition, hand_picked=hand_picked)
 
 
-def _can_be_asked(question: Question, known: np.ndarray) -> bool:
+def _has_answers(question: Question, known: np.ndarray) -> bool:
     answers = question.answer[known & ~np.isnan(question.answer)]
     if question.is_quantity:
-        return len(np.unique(answers)) >= 10
-    return min((answers == 0).sum(), (answers == 1).sum()) >= 10
+        return len(np.unique(answers)) >= MIN_VALUES
+    return bool(min((answers == 0).sum(), (answers == 1).sum()) >= MIN_VALUES)
 
 
 def _side(text: str, attributes: Attributes) -> tuple[np.ndarray, bool, set[Kind]]:
-    """Items of one side (bool mask), whether titles were named, and the kinds of the attributes that were."""
-    parts = [text] if ";" not in text and _is_one(text, attributes) else text.split(";" if ";" in text else ",")
-    mask, titles = np.zeros(len(attributes.catalog), dtype=bool), False
+    """Items of one side (n_items,) bool, whether it names titles, and the kinds of attributes that it names."""
+    separator = ";" if ";" in text else ","
+    parts = [text] if separator == "," and _is_one_name(text, attributes) else text.split(separator)
+    mask, has_titles = np.zeros(len(attributes.catalog), dtype=bool), False
     kinds: set[Kind] = set()
     for part in (p.strip() for p in parts if p.strip()):
         if attributes.has(part):
@@ -175,12 +179,12 @@ def _side(text: str, attributes: Attributes) -> tuple[np.ndarray, bool, set[Kind
             try:
                 mask[attributes.catalog.row_of(part, attributes.n_ratings)] = True
             except UnknownId as error:
-                raise UnknownId(f"{part!r} is no genre, tag or decade, and {error}") from None
-            titles = True
-    return mask, titles, kinds
+                raise UnknownId(f"{part!r} is not a genre, tag or decade, and {error}") from None
+            has_titles = True
+    return mask, has_titles, kinds
 
 
-def _is_one(text: str, attributes: Attributes) -> bool:
+def _is_one_name(text: str, attributes: Attributes) -> bool:
     if attributes.has(text):
         return True
     try:
@@ -194,65 +198,81 @@ def _is_one(text: str, attributes: Attributes) -> bool:
 
 
 def ask(space: EmbeddingSpace, attributes: Attributes, question: Question, seed: int = 42) -> Axis:
-    """The axis that answers a question best, and the evidence whether the space knows the answer.
+    """The axis that answers a question best, with the evidence whether the space contains the answer.
 
-    The evidence holds: measure ("auc" or "spearman"), value with its 95 % interval (low, high), order (what is held
-    against .75), folds, n_low and n_high (or n), and controls. Raises InputError where there are fewer than two movies
-    an end.
+    attributes  of the items, rows in the order of the space
+    seed        of the folds and the shuffled control
+
+    `Axis.is_valid` is the verdict and `Axis.evidence.reason` says why it is negative. Without rating counts popularity
+    is not a control, and all items with a vector count as well known. Raises InputError when an end has fewer than two
+    movies, a quantity fewer than ten different values, or no direction fits the answers.
     """
     known = well_known_items(space, attributes)
-    there = ~np.isnan(question.answer) & space.item_directions.any(axis=1)
-    items = np.flatnonzero(there if question.chosen else there & known)
+    answered = ~np.isnan(question.answer) & space.item_directions.any(axis=1)
+    items = np.flatnonzero(answered if question.hand_picked else answered & known)
     answer = question.answer[items]
     features = _features(space.item_directions[items])
+    if question.is_quantity and len(np.unique(answer)) < MIN_VALUES:
+        raise InputError(f"{question.name}: well-known movies have fewer than ten different values")
     fewest = min((answer == 0).sum(), (answer == 1).sum())
-    if question.is_quantity and len(np.unique(answer)) < 10:
-        raise InputError(f"{question.name}: fewer than ten different values for well-known movies")
     if not question.is_quantity and fewest < 2:
         raise InputError(f"{question.name}: each end needs two movies with enough ratings, not {fewest}")
+    controls = _controls(attributes, items)
     with threadpool_limits(1):
         if question.is_quantity:
-            evidence = _judge_quantity(question, features, answer, _controls(attributes, items), seed)
+            evidence = _evaluate_quantity(question, features, answer, controls, seed)
         else:
-            evidence = _judge_classes(question, features, answer > 0.5, _controls(attributes, items), seed)
+            evidence = _evaluate_classes(question, features, answer > 0.5, controls, seed)
         direction = _fit(features, answer, question.is_quantity)
-        is_valid = evidence["order"] >= KNOWN and evidence["beats_chance"] and evidence["beats_controls"]
         return Axis.from_direction(
-            space, known, direction, question.name, question.low, question.high, is_valid, evidence | {"question": True}
+            space, known, direction, question.name, question.low, question.high, evidence.is_valid, evidence
         )
 
 
+def built_in_axes(space: EmbeddingSpace, attributes: Attributes, seed: int = 42) -> tuple[Axis, ...]:
+    """The axes of all built-in questions for which the catalog has enough items."""
+    axes = []
+    for question in built_in_questions(attributes):
+        with suppress(InputError):  # for example in a space of one dimension
+            axes.append(ask(space, attributes, question, seed))
+    return tuple(axes)
+
+
 def _features(directions: np.ndarray) -> np.ndarray:
-    """Directions times √d: coordinates of mean square 1, whatever the dimension. Turning the space changes no fit."""
+    """Directions times √d: coordinates with mean square 1 in any dimension. A rotation does not change a fit."""
     return directions.astype(np.float64) * np.sqrt(directions.shape[1])
 
 
 def _fit(features: np.ndarray, answer: np.ndarray, is_quantity: bool) -> np.ndarray:
-    """The probe's direction, (n_factors,) float64."""
+    """The direction of the probe, (n_factors,) float64."""
     if is_quantity:
-        return RidgeCV(RIDGES).fit(features, _ranks(answer)).coef_
-    return _classifier().fit(features, answer > 0.5).coef_[0]
+        coefficients: np.ndarray = RidgeCV(RIDGE_PENALTIES).fit(features, _ranks(answer)).coef_
+    else:
+        coefficients = _classifier().fit(features, answer > 0.5).coef_[0]
+    return coefficients
 
 
 def _classifier() -> LogisticRegression:
-    return LogisticRegression(C=STRENGTH, class_weight="balanced", max_iter=5000)
+    return LogisticRegression(C=LOGISTIC_C, class_weight="balanced", max_iter=5000)
 
 
 def _controls(attributes: Attributes, items: np.ndarray) -> dict[str, np.ndarray]:
+    """Popularity, where it is known, and year of the items; unknown years are replaced by the median."""
     years = attributes.years[items]
-    middle = np.nanmedian(years) if not np.isnan(years).all() else 0.0
-    return {
-        "popularity": attributes.n_ratings[items].astype(np.float64),
-        "year": np.where(np.isnan(years), middle, years),
-    }
+    median = np.nanmedian(years) if not np.isnan(years).all() else 0.0
+    controls = {"year": np.where(np.isnan(years), median, years)}
+    if attributes.has_ratings:
+        controls = {"popularity": attributes.n_ratings[items].astype(np.float64), **controls}
+    return controls
 
 
-def _judge_classes(
+def _evaluate_classes(
     question: Question, features: np.ndarray, answer: np.ndarray, controls: dict[str, np.ndarray], seed: int
-) -> dict[str, Any]:
+) -> ProbeEvidence:
     n_high = int(answer.sum())
     n_low = len(answer) - n_high
-    by_pairs = n_low * n_high <= MOST_PAIRS
+    by_pairs = n_low * n_high <= MAX_PAIRS
+    fold_areas: list[float]
     if by_pairs:
         area, fold_areas, fold = _leave_pair_out(features, answer), [], np.zeros(len(answer), dtype=int)
         shuffled = _leave_pair_out(features, _shuffled(answer, seed))
@@ -280,40 +300,41 @@ def _judge_classes(
                 for number, own in enumerate(fold_areas)
             )
     raw = auc(features, answer[:, None])[0]
-    return {
-        "measure": "auc",
-        "value": area,
-        "low": low,
-        "high": high,
-        "order": area,
-        "folds": fold_areas,
-        "n_low": n_low,
-        "n_high": n_high,
-        "controls": {
+    return ProbeEvidence(
+        measure="auc",
+        value=area,
+        low=low,
+        high=high,
+        order=area,
+        folds=tuple(fold_areas),
+        n_low=n_low,
+        n_high=n_high,
+        controls={
             **{f"{name} alone": max(value, 1 - value) for name, value in alone.items()},
             "best raw dimension": float(np.maximum(raw, 1 - raw).max()),
             "shuffled": shuffled,
         },
-        "by_definition": list(question.by_definition),
-        "beats_chance": low > 0.5,
-        "beats_controls": bool(beats),
-    }
+        by_definition=question.by_definition,
+        beats_chance=low > 0.5,
+        beats_controls=bool(beats),
+    )
 
 
-def _judge_quantity(
+def _evaluate_quantity(
     question: Question, features: np.ndarray, answer: np.ndarray, controls: dict[str, np.ndarray], seed: int
-) -> dict[str, Any]:
+) -> ProbeEvidence:
     splits = list(KFold(N_FOLDS, shuffle=True, random_state=seed).split(features))
 
     def held_out(values: np.ndarray) -> np.ndarray:
         predicted = np.empty(len(values))
         for inside, out in splits:
-            predicted[out] = RidgeCV(RIDGES).fit(features[inside], _ranks(values[inside])).predict(features[out])
+            probe = RidgeCV(RIDGE_PENALTIES).fit(features[inside], _ranks(values[inside]))
+            predicted[out] = probe.predict(features[out])
         return predicted
 
     predicted, mixed = held_out(answer), _shuffled(answer, seed)
     rho = _spearman(predicted, answer)
-    folds = [_spearman(predicted[out], answer[out]) for _, out in splits]
+    folds = tuple(_spearman(predicted[out], answer[out]) for _, out in splits)
     alone = {name: _spearman(values, answer) for name, values in controls.items()}
     beats = all(
         own > abs(_spearman(controls[name][out], answer[out]))
@@ -323,29 +344,30 @@ def _judge_quantity(
     )
     low, high = spearman_interval(rho, len(answer))
     raw = [abs(_spearman(column, answer)) for column in features.T]
-    return {
-        "measure": "spearman",
-        "value": rho,
-        "low": low,
-        "high": high,
-        "order": share_in_order(predicted, answer),
-        "folds": folds,
-        "n": len(answer),
-        "controls": {
+    return ProbeEvidence(
+        measure="spearman",
+        value=rho,
+        low=low,
+        high=high,
+        order=concordance(predicted, answer),
+        folds=folds,
+        n=len(answer),
+        controls={
             **{f"{name} alone": abs(value) for name, value in alone.items()},
             "best raw dimension": max(raw),
             "shuffled": _spearman(held_out(mixed), mixed),
         },
-        "by_definition": list(question.by_definition),
-        "beats_chance": low > 0,
-        "beats_controls": bool(beats),
-    }
+        by_definition=question.by_definition,
+        beats_chance=low > 0,
+        beats_controls=bool(beats),
+    )
 
 
-def share_in_order(predicted: np.ndarray, answer: np.ndarray) -> float:
-    """The share of pairs with different answers that `predicted` puts in the right order, ties half, 0 … 1.
+def concordance(predicted: np.ndarray, answer: np.ndarray) -> float:
+    """The share of pairs with different answers that `predicted` orders correctly, ties half, 0 … 1. Both (n,).
 
-    (1 + Somers' D) / 2, D from Kendall's τ_b by taking off only the answer's ties; for two classes this is the AUC.
+    (1 + Somers' D) / 2, with D computed from Kendall's τ_b by removing only the ties of the answer; for two classes
+    this is the AUC.
     """
     tau = kendalltau(predicted, answer).statistic
     untied = [_untied_pairs(values) for values in (predicted, answer)]
@@ -358,14 +380,15 @@ def _untied_pairs(values: np.ndarray) -> float:
 
 
 def _ranks(values: np.ndarray) -> np.ndarray:
-    """Ranks with mean 0 and variance 1; zeros where all are one."""
-    ranks = rankdata(values)
+    """Ranks with mean 0 and variance 1; zeros where all values are equal."""
+    ranks: np.ndarray = rankdata(values)
     spread = ranks.std()
     return (ranks - ranks.mean()) / spread if spread > 0 else np.zeros(len(ranks))
 
 
 def spearman_interval(rho: float, n: int, level: float = 0.95) -> tuple[float, float]:
-    """Fisher's z with the standard error √((1 + ρ²/2)/(n − 3)) of Bonett & Wright (2000)."""
+    """Confidence interval of a rank correlation: Fisher's z with the standard error √((1 + ρ²/2)/(n − 3)) of Bonett &
+    Wright (2000). A single point for n ≤ 3 or |ρ| = 1."""
     if n <= 3 or abs(rho) >= 1:
         return rho, rho
     reach = norm.ppf((1 + level) / 2) * np.sqrt((1 + rho**2 / 2) / (n - 3))
@@ -375,7 +398,7 @@ def spearman_interval(rho: float, n: int, level: float = 0.95) -> tuple[float, f
 def _out_of_fold(
     features: np.ndarray, answer: np.ndarray, splits: Sequence[tuple[np.ndarray, np.ndarray]]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Decision values of movies the probe did not see, and the fold each was in."""
+    """Decision values of the items in the fold that the probe was not fitted on, and the fold of each item."""
     values, fold = np.empty(len(answer)), np.empty(len(answer), dtype=int)
     for number, (inside, out) in enumerate(splits):
         values[out] = _classifier().fit(features[inside], answer[inside]).decision_function(features[out])
@@ -384,7 +407,7 @@ def _out_of_fold(
 
 
 def _leave_pair_out(features: np.ndarray, answer: np.ndarray) -> float:
-    """Each pair of a low and a high movie left out once: the share that the probe of the others orders right."""
+    """Share of the pairs of a low and a high item that a probe fitted without the pair orders correctly."""
     right, pairs = 0.0, [(i, j) for i in np.flatnonzero(~answer) for j in np.flatnonzero(answer)]
     for low, high in pairs:
         inside = np.ones(len(answer), dtype=bool)
@@ -408,12 +431,3 @@ def _spearman(a: np.ndarray, b: np.ndarray) -> float:
 
 def _shuffled(answer: np.ndarray, seed: int) -> np.ndarray:
     return np.random.default_rng(seed).permutation(answer)
-
-
-def built_in_axes(space: EmbeddingSpace, attributes: Attributes, seed: int = 42) -> tuple[Axis, ...]:
-    """The answers to the built-in questions that can be asked of this model."""
-    answers = []
-    for question in built_in_questions(attributes):
-        with suppress(InputError):  # a space of one dimension has nothing along some of them
-            answers.append(ask(space, attributes, question, seed))
-    return tuple(answers)

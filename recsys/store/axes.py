@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
-from typing import Any
 
 from recsys.space.axis import Axes, Axis
 from recsys.store.files import FORMAT_VERSION, read_json, reading, write_json
@@ -23,8 +21,8 @@ def save_axes(model_folder: Path, axes: Axes) -> Path:
             "model": fingerprint_of(model_folder),
             "method": axes.method,
             "seed": axes.seed,
-            "discovered": [_axis_json(axis) for axis in axes.discovered],
-            "asked": [_axis_json(axis) for axis in axes.asked],
+            "discovered": [axis.to_json() for axis in axes.discovered],
+            "asked": [axis.to_json() for axis in axes.asked],
         },
     )
     return path
@@ -41,10 +39,5 @@ def load_axes(model_folder: Path) -> Axes | None:
     stored = read_json(path)
     with reading(path, "recsys axes"):
         check_fingerprint(stored["model"], model_folder)
-        discovered, asked = (tuple(Axis(**axis) for axis in stored[kind]) for kind in ("discovered", "asked"))
+        discovered, asked = (tuple(Axis.from_json(axis) for axis in stored[kind]) for kind in ("discovered", "asked"))
         return Axes(stored["method"], discovered, asked, int(stored["seed"]))
-
-
-def _axis_json(axis: Axis) -> dict[str, Any]:
-    values = {field.name: getattr(axis, field.name) for field in dataclasses.fields(axis)}
-    return values | {"direction": axis.direction.tolist()}

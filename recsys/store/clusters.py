@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from pathlib import Path
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -24,13 +22,7 @@ def save_clusters(model_folder: Path, clusters: ItemClusters) -> Path:
     The rest goes into the file's metadata. Returns the path.
     """
     path = model_folder / CLUSTERS
-    metadata = {
-        field.name: getattr(clusters, field.name)
-        for field in dataclasses.fields(clusters)
-        if field.name not in ("item_ids", "labels")
-    }
-    metadata["centres"] = clusters.centres.tolist()
-    metadata["model"] = fingerprint_of(model_folder)
+    metadata = {**clusters.to_json(), "model": fingerprint_of(model_folder)}
     table = pa.table(
         {
             "item_id": pa.array(clusters.item_ids),
@@ -54,7 +46,4 @@ def load_clusters(model_folder: Path) -> ItemClusters | None:
         metadata = json.loads(table.schema.metadata[b"recsys.clusters"])
         check_fingerprint(metadata.pop("model"), model_folder)
         labels = pc.fill_null(table["cluster"], NO_CLUSTER).to_numpy()
-        for name in ("names", "stability"):
-            metadata[name] = tuple(metadata[name])
-        metadata["centres"] = np.array(metadata["centres"], dtype=np.float32)
-        return ItemClusters(item_ids=table["item_id"].to_numpy(), labels=labels, **metadata)
+        return ItemClusters.from_json(metadata, table["item_id"].to_numpy(), labels)

@@ -44,7 +44,7 @@ class AxisWithMovies:
             "low": self.axis.low,
             "high": self.axis.high,
             "is_valid": self.axis.is_valid,
-            "evidence": self.axis.evidence,
+            "evidence": {} if self.axis.evidence is None else self.axis.evidence.to_json(),
             "low_movies": list(self.low_movies),
             "high_movies": list(self.high_movies),
         }
@@ -139,7 +139,7 @@ class ClusteredItems:
                 for number, titles in enumerate(self.examples)
             ],
             "in_no_cluster": self.n_unclustered,
-            "evidence": found.evidence,
+            "evidence": {} if found.evidence is None else found.evidence.to_json(),
             "out": str(self.out),
         }
 

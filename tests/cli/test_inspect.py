@@ -49,7 +49,7 @@ def test_printed_axes_are_the_stored_ones(movielens: Path) -> None:
     assert [axis.name for axis in stored.all] == [a["name"] for a in printed["asked"] + printed["discovered"]]
     assert printed["named"] == sum(axis.is_valid for axis in stored.discovered)
     for axis, shown in zip(stored.all, printed["asked"] + printed["discovered"], strict=True):
-        assert (axis.low, axis.high, axis.evidence) == (shown["low"], shown["high"], shown["evidence"])
+        assert (axis.low, axis.high, axis.evidence.to_json()) == (shown["low"], shown["high"], shown["evidence"])
 
 
 def test_the_table_of_axes_shows_what_is_not_in_the_space(movielens: Path) -> None:
@@ -239,9 +239,9 @@ def test_a_report_is_a_page_and_numbers(movielens: Path) -> None:
 WRONG = {
     "axes: an unknown end": (
         "axes --model model --data data --ask Horor",
-        "'Horor' is no genre, tag or decade",
+        "'Horor' is not a genre, tag or decade",
     ),
-    "axes: three ends": ('axes --model model --data data --ask "a <-> b <-> c"', "is no question"),
+    "axes: three ends": ('axes --model model --data data --ask "a <-> b <-> c"', "is not a question"),
     "axes: one movie an end": ('axes --model model --data data --ask "Alien <-> Babe"', "two movies"),
     "axes: unknown method": ("axes --model model --data data --method promax", "--method 'promax'"),
     "axes: no such table": ("axes --model model --data data --graded no.csv", "no.csv: cannot be"),

@@ -30,7 +30,7 @@ def test_movielens_has_axes_with_true_names(axes: Axes, ml100k_model: Model) -> 
     named = {end for axis in axes.discovered for end in (axis.low, axis.high) if end != UNNAMED}
     assert {"Horror", "Children's, Animation"} <= named
     assert len(axes.discovered) == ml100k_model.space.n_factors
-    shares = [axis.evidence["share"] for axis in axes.discovered]
+    shares = [axis.evidence.share for axis in axes.discovered]
     assert shares == sorted(shares, reverse=True) and sum(shares) == pytest.approx(1, abs=1e-5)
 
 
@@ -40,12 +40,12 @@ def test_evidence_is_what_anyone_can_recompute(axes: Axes, ml100k_model: Model) 
     position = horror.positions(model.space)[known]
     carries = np.array(["Horror" in genres for genres in model.catalog.items["genres"]])[known]
     wins = (position[carries][:, None] > position[~carries][None]).mean()
-    assert horror.evidence["high"][0]["auc"] == pytest.approx(wins, abs=0.03)
+    assert horror.evidence.high[0].auc == pytest.approx(wins, abs=0.03)
     assert position.mean() == pytest.approx(0, abs=1e-4) and position.std() == pytest.approx(1, abs=1e-4)
 
 
 def test_an_axis_that_does_not_come_back_has_no_name(axes: Axes) -> None:
-    unstable = [axis for axis in axes.discovered if axis.evidence["stability"] < STABLE_AXIS]
+    unstable = [axis for axis in axes.discovered if axis.evidence.stability < STABLE_AXIS]
     assert unstable and all((axis.low, axis.high) == (UNNAMED, UNNAMED) and not axis.is_valid for axis in unstable)
 
 
@@ -104,7 +104,7 @@ def test_axes_are_found_by_name(axes: Axes) -> None:
     with pytest.raises(UnknownId, match="axis 1, axis 2"):
         axes["axis 99"]
     flat = dataclasses.replace(axes.discovered[0], spread=1.0)
-    with pytest.raises(InputError, match="nothing lies along"):
+    with pytest.raises(InputError, match="the items do not differ along axis"):
         dataclasses.replace(flat, spread=0.0)
     with pytest.raises(InputError, match="length 1"):
         dataclasses.replace(flat, direction=flat.direction * 2)

@@ -16,8 +16,9 @@ from recsys.dataset.interactions import Interactions
 from recsys.errors import InputError, RecsysError, SettingError, UnknownId, Unsupported
 from recsys.models import IALS, Model, Popular
 from recsys.space.axis import UNNAMED
-from recsys.space.clustering import AS_GOOD, MOST, STABLE_CLUSTER, best_jaccards, find_clusters, silhouettes
+from recsys.space.clustering import AS_GOOD, MIN_SHARE, STABLE_CLUSTER, best_jaccards, find_clusters, silhouettes
 from recsys.space.embedding import EmbeddingSpace
+from recsys.space.evidence import ClusteringEvidence
 from recsys.space.item_clusters import NO_CLUSTER, ItemClusters
 from recsys.space.naming import name_ends
 
@@ -73,16 +74,16 @@ def test_movielens_has_clusters_with_true_names(found: ItemClusters, ml100k_mode
     model, known = ml100k_model, ml100k_model.attributes.well_known
     assert {"Horror", "Children's"} & set(found.names)
     assert 8 <= found.n_clusters <= 20 and np.mean(found.stability) > STABLE_CLUSTER
-    for number, (name, evidence) in enumerate(zip(found.names, found.evidence["clusters"], strict=True)):
+    for number, (name, evidence) in enumerate(zip(found.names, found.evidence.clusters, strict=True)):
         genre = name.split(" (")[0]
         carries = np.array([genre in genres for genres in model.catalog.items["genres"]])
         if name == UNNAMED or not carries.any():
             continue
         inside = found.labels == number
-        assert carries[inside & known].mean() >= MOST and found.stability[number] >= STABLE_CLUSTER
-        assert evidence["names"][0]["n_inside"] == carries[inside & known].sum()
+        assert carries[inside & known].mean() >= MIN_SHARE and found.stability[number] >= STABLE_CLUSTER
+        assert evidence.names[0].n_inside == carries[inside & known].sum()
         along = model.space.item_directions @ found.centres[number]
-        assert evidence["names"][0]["auc"] == pytest.approx(roc_auc_score(carries[known], along[known]), abs=0.03)
+        assert evidence.names[0].auc == pytest.approx(roc_auc_score(carries[known], along[known]), abs=0.03)
 
 
 def test_examples_are_known_and_near_the_centre(found: ItemClusters, ml100k_model: Model) -> None:
@@ -113,7 +114,7 @@ def test_shuffled_movies_get_no_name(found: ItemClusters, ml100k_model: Model) -
 def test_an_unstable_cluster_has_no_name(ml100k_model: Model) -> None:
     clusters = find_clusters(ml100k_model.space, ml100k_model.attributes, "kmeans", numbers=(30,))
     unstable = [n for n in range(30) if clusters.stability[n] < STABLE_CLUSTER]
-    assert any(clusters.evidence["clusters"][n]["names"] for n in unstable), "true of them, but they may not come back"
+    assert any(clusters.evidence.clusters[n].names for n in unstable), "true of them, but they may not come back"
     assert {clusters.names[n] for n in unstable} == {UNNAMED} != set(clusters.names)
 
 
@@ -157,15 +158,15 @@ def test_jaccards_counted_by_hand() -> None:
 
 
 def test_the_choice_is_the_one_that_was_said(found: ItemClusters) -> None:
-    tried = found.evidence["tried"]
-    assert {way["method"] for way in tried} == {"kmeans", "hdbscan"}
-    assert found.evidence == json.loads(json.dumps(found.evidence))
-    stable = [way for way in tried if way["stability"] >= STABLE_CLUSTER]
-    best = max(way["silhouette"] * way["share"] for way in stable)
-    as_good = [way for way in stable if way["silhouette"] * way["share"] >= AS_GOOD * best]
-    chosen = next(way for way in tried if (way["method"], way["setting"]) == (found.method, found.evidence["setting"]))
-    assert chosen in as_good and chosen["n_stable"] == max(way["n_stable"] for way in as_good)
-    assert chosen["n_clusters"] == found.n_clusters and chosen["silhouette"] == found.silhouette
+    tried = found.evidence.tried
+    assert {way.method for way in tried} == {"kmeans", "hdbscan"}
+    assert found.evidence == ClusteringEvidence.from_json(json.loads(json.dumps(found.evidence.to_json())))
+    stable = [way for way in tried if way.stability >= STABLE_CLUSTER]
+    best = max(way.silhouette * way.share for way in stable)
+    as_good = [way for way in stable if way.silhouette * way.share >= AS_GOOD * best]
+    chosen = next(way for way in tried if (way.method, way.setting) == (found.method, found.evidence.setting))
+    assert chosen in as_good and chosen.n_stable == max(way.n_stable for way in as_good)
+    assert chosen.n_clusters == found.n_clusters and chosen.silhouette == found.silhouette
 
 
 def test_every_item_is_with_its_nearest_centre(found: ItemClusters, ml100k_model: Model) -> None:
@@ -189,7 +190,7 @@ def test_hdbscan_leaves_out_what_is_in_no_bundle() -> None:
     assert outside[strangers].all() and outside[n:].mean() > 0.5 and outside[:n].mean() < 0.02
     home = np.bincount(clusters.labels[:n][group == 2] + 1).argmax() - 1
     assert (clusters.labels[late] == home).sum() >= 6, "three in four would be expected"
-    assert clusters.evidence["share"] < 1
+    assert clusters.evidence.share < 1
 
 
 def test_zero_vectors_and_the_bias_are_in_no_cluster() -> None:
@@ -257,7 +258,7 @@ def test_models_that_cannot_have_clusters_say_so() -> None:
     with pytest.raises(Unsupported, match="no user and item vectors"):
         find_clusters(popular.space, popular.attributes)
     for method in ("auto", "hdbscan"):
-        with pytest.raises(InputError, match="do not fall into clusters"):
+        with pytest.raises(InputError, match="no clusters found"):
             find_clusters(*made(np.tile([0.3, 0.4, 0.5], (80, 1))), method)  # type: ignore[arg-type]
 
 

@@ -18,9 +18,9 @@ from recsys.space.probes import (
     Question,
     ask,
     built_in_questions,
+    concordance,
     graded_question,
     question_of,
-    share_in_order,
     spearman_interval,
 )
 
@@ -41,8 +41,8 @@ def test_the_built_in_axes_are_in_movielens(ml100k_model: Model, attributes: Att
     axes = {q.name: ask(ml100k_model.space, ml100k_model.attributes, q) for q in built_in_questions(attributes)}
     assert list(axes) == ["children's ↔ adult", "art-house ↔ blockbuster", "light ↔ dark", "old ↔ new"]
     for axis in axes.values():
-        assert axis.is_valid and axis.evidence["low"] <= axis.evidence["value"] <= axis.evidence["high"]
-        assert abs(axis.evidence["controls"]["shuffled"] - (0.5 if axis.evidence["measure"] == "auc" else 0)) < 0.12
+        assert axis.is_valid and axis.evidence.low <= axis.evidence.value <= axis.evidence.high
+        assert abs(axis.evidence.controls["shuffled"] - (0.5 if axis.evidence.measure == "auc" else 0)) < 0.12
     place = {label: at for at, label in enumerate(ml100k_model.catalog.labels)}
 
     def at(axis: str, title: str) -> float:
@@ -65,11 +65,11 @@ def test_held_out_auc_recomputed_by_hand(ml100k_model: Model, attributes: Attrib
     for inside, out in StratifiedKFold(5, shuffle=True, random_state=42).split(features, horror):
         probe = LogisticRegression(C=0.01, class_weight="balanced", max_iter=5000).fit(features[inside], horror[inside])
         values[out] = probe.decision_function(features[out])
-    assert axis.evidence["value"] == pytest.approx(roc_auc_score(horror, values), abs=1e-6)
+    assert axis.evidence.value == pytest.approx(roc_auc_score(horror, values), abs=1e-6)
     probe = LogisticRegression(C=0.01, class_weight="balanced", max_iter=5000).fit(features, horror)
     cosine = probe.coef_[0] @ axis.direction / np.linalg.norm(probe.coef_)
     assert cosine == pytest.approx(1, abs=1e-4)
-    assert (axis.evidence["n_high"], axis.evidence["n_low"]) == (horror.sum(), (~horror).sum())
+    assert (axis.evidence.n_high, axis.evidence.n_low) == (horror.sum(), (~horror).sum())
 
 
 def test_turning_the_space_changes_no_answer(ml100k_model: Model, attributes: Attributes) -> None:
@@ -80,7 +80,7 @@ def test_turning_the_space_changes_no_answer(ml100k_model: Model, attributes: At
     )
     question = question_of("Comedy", attributes)
     a, b = ask(model.space, model.attributes, question), ask(space, model.attributes, question)
-    assert a.evidence["value"] == pytest.approx(b.evidence["value"], abs=1e-4)
+    assert a.evidence.value == pytest.approx(b.evidence.value, abs=1e-4)
     np.testing.assert_allclose(a.positions(model.space), b.positions(space), atol=0.01)
 
 
@@ -89,7 +89,7 @@ def test_what_is_not_in_the_space_is_said(attributes: Attributes, ml100k_model: 
     rng = np.random.default_rng(0)
     coin = graded_question("heads", "tails", rng.normal(size=ml100k_model.space.n_items))
     axis = ask(ml100k_model.space, ml100k_model.attributes, coin)
-    assert not axis.is_valid and abs(axis.evidence["value"]) < 0.15
+    assert not axis.is_valid and abs(axis.evidence.value) < 0.15
     lengths = graded_question("short", "long", np.array([float(len(t)) for t in ml100k_model.catalog.items["title"]]))
     assert not ask(ml100k_model.space, ml100k_model.attributes, lengths).is_valid
 
@@ -103,7 +103,7 @@ def test_what_popularity_alone_answers_is_not_believed() -> None:
     answer = graded_question("a", "b", np.zeros(500))
     classes = type(answer)("a", "b", (counts + rng.normal(0, 100, 500) > 500).astype(float))
     axis = ask(space, attributes, classes)
-    assert axis.evidence["value"] > 0.9 and not axis.is_valid
+    assert axis.evidence.value > 0.9 and not axis.is_valid
     assert ask(space, attributes, type(answer)("a", "b", classes.answer, by_definition=("popularity",))).is_valid
 
 
@@ -117,7 +117,7 @@ def test_a_quantity_is_judged_by_rank(ml100k_model: Model) -> None:
         attributes,
         graded_question("low", "high", np.exp(3 * directions[:, 2] + rng.normal(0, 0.2, 400))),
     )
-    assert axis.is_valid and axis.evidence["value"] > 0.85
+    assert axis.is_valid and axis.evidence.value > 0.85
     assert abs(float(axis.direction[2])) > 0.97
     assert spearmanr(axis.positions(space), directions[:, 2]).statistic > 0.97
 
@@ -125,10 +125,10 @@ def test_a_quantity_is_judged_by_rank(ml100k_model: Model) -> None:
 def test_two_handfuls_of_movies(ml100k_model: Model, attributes: Attributes) -> None:
     text = "Cinderella, Dumbo, Pinocchio, Aladdin <-> GoodFellas, Reservoir Dogs, Heat, Alien"
     question = question_of(text, attributes)
-    assert question.chosen and np.nansum(question.answer) == 4 and (question.answer == 0).sum() == 4
+    assert question.hand_picked and np.nansum(question.answer) == 4 and (question.answer == 0).sum() == 4
     axis = ask(ml100k_model.space, ml100k_model.attributes, question)
-    assert axis.is_valid and axis.evidence["value"] > 0.9
-    assert axis.evidence["low"] < 0.75, "eight movies leave doubt, and the interval says so"
+    assert axis.is_valid and axis.evidence.value > 0.9
+    assert axis.evidence.low < 0.75, "eight movies leave doubt, and the interval says so"
     lion = ml100k_model.catalog.row_of("The Lion King")
     assert axis.positions(ml100k_model.space)[lion] < -1
 
@@ -145,20 +145,20 @@ def test_a_few_movies_drawn_by_lot_are_not_believed(ml100k_model: Model) -> None
             answer = np.full(len(ml100k_model.item_ids), np.nan)
             answer[drawn] = np.repeat([0.0, 1.0], size)
             found.append(
-                ask(ml100k_model.space, ml100k_model.attributes, Question("a", "b", answer, chosen=True)).is_valid
+                ask(ml100k_model.space, ml100k_model.attributes, Question("a", "b", answer, hand_picked=True)).is_valid
             )
         believed[size] = np.mean(found)
     assert believed[2] == 0 and believed[3] <= 0.15 and believed[5] <= 0.2, believed
 
 
-def test_the_share_in_order_is_the_auc_for_two_classes_and_whole_where_all_is_right() -> None:
+def test_the_concordance_is_the_auc_for_two_classes_and_whole_where_all_is_right() -> None:
     rng = np.random.default_rng(3)
     answer = (rng.random(300) < 0.1).astype(float)
     for values in (rng.normal(size=300) + answer, np.round(rng.normal(size=300) + answer), answer):
-        assert share_in_order(values, answer) == pytest.approx(roc_auc_score(answer, values))
+        assert concordance(values, answer) == pytest.approx(roc_auc_score(answer, values))
     graded = np.where(rng.random(300) < 0.9, 0, rng.normal(3, 1, 300))
-    assert share_in_order(graded + rng.uniform(0, 1e-6, 300), graded) == pytest.approx(1)
-    assert share_in_order(rng.normal(size=300), graded) == pytest.approx(0.5, abs=0.15)
+    assert concordance(graded + rng.uniform(0, 1e-6, 300), graded) == pytest.approx(1)
+    assert concordance(rng.normal(size=300), graded) == pytest.approx(0.5, abs=0.15)
 
 
 def test_titles_with_commas_stand_whole_or_between_semicolons(ml100k_model, attributes) -> None:
@@ -171,11 +171,11 @@ def test_titles_with_commas_stand_whole_or_between_semicolons(ml100k_model, attr
 @pytest.mark.parametrize(
     ("text", "error", "words"),
     [
-        ("", InputError, "is no question"),
-        ("Horror <->", InputError, "is no question"),
-        ("a <-> b <-> c", InputError, "is no question"),
-        ("Horror <-> horror", InputError, "no movies that the other has not"),
-        ("Horror <-> Gone with the Mind", UnknownId, "is no genre, tag or decade, and no movie is called"),
+        ("", InputError, "is not a question"),
+        ("Horror <->", InputError, "is not a question"),
+        ("a <-> b <-> c", InputError, "is not a question"),
+        ("Horror <-> horror", InputError, "no movies that are not also at the other end"),
+        ("Horror <-> Gone with the Mind", UnknownId, "is not a genre, tag or decade, and no movie is called"),
     ],
 )
 def test_a_question_that_makes_no_sense_is_named(ml100k_model, attributes, text, error, words) -> None:

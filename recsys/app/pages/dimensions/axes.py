@@ -20,6 +20,7 @@ from recsys.app.i18n.translate import say
 from recsys.app.pages.dimensions.axis_facts import explain_missing_axes, facts_of
 from recsys.app.session import Loaded
 from recsys.space.axis import Axis
+from recsys.space.evidence import DiscoveryEvidence
 
 
 def draw_axes(loaded: Loaded) -> None:
@@ -90,9 +91,9 @@ def _unnamed(loaded: Loaded, axes: Sequence[Axis]) -> None:
     rows = []
     for axis in axes:
         _, low, high = facts_of(loaded, axis)
-        rows.append(
-            (number_of(axis), axis.evidence["share"], axis.evidence["stability"], ", ".join(low), ", ".join(high))
-        )
+        evidence = axis.evidence
+        assert isinstance(evidence, DiscoveryEvidence)
+        rows.append((number_of(axis), evidence.share, evidence.stability, ", ".join(low), ", ".join(high)))
     st.dataframe(
         pd.DataFrame(rows, columns=["axis", "share", "stability", "low", "high"]),
         hide_index=True,

@@ -29,6 +29,7 @@ from recsys.app.session import Loaded, own_axes
 from recsys.errors import RecsysError
 from recsys.plots.colours import by_axis
 from recsys.space.axis import Axis
+from recsys.space.evidence import ProbeEvidence
 from recsys.space.probes import Question, ask, question_of
 
 FEWEST = 2
@@ -104,7 +105,7 @@ def _question_of_movies(loaded: Loaded) -> Question | None:
     if first == second:
         st.warning(say("Give the two ends different names."))
         return None
-    return Question(first, second, answer, chosen=True)
+    return Question(first, second, answer, hand_picked=True)
 
 
 def _what_is_missing(n_low: int, n_high: int, n_both: int) -> str:
@@ -187,7 +188,8 @@ def _answer(loaded: Loaded) -> None:
     else:
         st.warning(joined(say("Not found in this space."), plain(why_not(axis))), icon=":material/help:")
     st.markdown(plain(evidence_of(axis)))
-    if axis.is_valid and axis.evidence["low"] < UNSURE and axis.evidence["measure"] == "auc":
+    evidence = axis.evidence
+    if axis.is_valid and isinstance(evidence, ProbeEvidence) and evidence.measure == "auc" and evidence.low < UNSURE:
         st.caption(
             say("The interval is wide because there are few movies. Add more at each end for a more reliable axis.")
         )
