@@ -195,7 +195,7 @@ def _read(folder: str, stamp: tuple[tuple[str, int], ...]) -> Loaded:
             if np.array_equal(found.item_ids, model.item_ids):
                 maps[method] = found
         if "pca" not in maps:
-            maps["pca"] = make_map(model.space, "pca", judged=False)
+            maps["pca"] = make_map(model.space, "pca", measured=False)
     data_folder = Path(model.data["path"]) if "path" in model.data else None
     return Loaded(path, model, data_folder, maps, clusters, axes, tuple(unreadable))
 

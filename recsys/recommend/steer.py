@@ -1,7 +1,8 @@
-"""Steering: more of one end of an axis, within limits, and what it costs.
+"""Steering: move a user towards an end of an axis, within limits, and measure the effect on the list.
 
-A user's vector x moves to x + |x| Σ_j s_j a_j, a_j the unit directions of axes and s_j the amounts: at 1 the shift is
-as long as the taste itself. A movie y gains |x| Σ_j s_j a_j·y, so what changes its score is told exactly, axis by axis.
+A user's vector x moves to x + |x| Σ_j s_j a_j, with a_j the unit directions of the axes and s_j the amounts; at
+amount 1 the shift is as long as the user vector. The score of a movie y changes by |x| Σ_j s_j a_j·y, which is an exact
+sum over the axes.
 """
 
 from __future__ import annotations
@@ -22,20 +23,21 @@ from recsys.space.evidence import ProbeEvidence
 from recsys.space.probes import ask, question_of
 
 FARTHEST = 3.0
-"""The greatest amount along an axis: beyond, nothing of the user's own taste is left in the list."""
+"""The greatest amount along an axis. Beyond it the list no longer depends on the user."""
 
 
 @dataclass(frozen=True, eq=False)
 class Steered:
-    """What steering did to the list of one user.
+    """The effect of steering on the list of one user.
 
-    table   user_id, rank, item_id, score (after steering), taste (score before), rank_before (among all that may be
-            listed; 1 = best), and one column `gain: <axis>` for each axis: what it added to the score
-    left    item ids that were on the list of the same length before and are not any more
-    moved   one row an axis: axis, amount, before, after: the list's mean position along it, in standard deviations
-    loss    share of the taste score that the new list gives up: 1 − mean taste of the new list / mean taste of the old
-            one
-    batch   the user as moved along the axes
+    table   user_id, rank, item_id, score (after steering), taste (score before), rank_before (among all allowed items,
+            1 = best), and one column `gain: <axis>` per axis: its contribution to the change of the score
+    left    ids of the items that the list of the same length contained before steering and no longer contains
+    moved   one row per axis: axis, amount, before, after; the mean position of the list along the axis before and
+            after, in standard deviations
+    loss    relative loss of the score before steering: 1 − mean taste of the new list / mean taste of the old list;
+            NaN where the latter is not positive
+    batch   the moved user
     """
 
     table: pd.DataFrame
@@ -46,15 +48,20 @@ class Steered:
 
 
 def shifted(model: Model, batch: UserBatch, shifts: Sequence[tuple[Axis, float]]) -> UserBatch:
-    """The same users, each moved along the axes. Raises SettingError for an amount beyond ±3, InputError for nobody's
-    vector: there is no taste to start from where nothing is known."""
+    """The same users, moved along the axes.
+
+    Raises Unsupported for a model without vectors, SettingError for an amount beyond ±`FARTHEST`, and InputError for a
+    user without ratings, who has no vector to move.
+    """
     for axis, amount in merged(shifts):
         if not abs(amount) <= FARTHEST:
-            raise SettingError(f"along {axis.name!r} one goes from -{FARTHEST:g} to {FARTHEST:g}, not {amount:g}")
-    space = model.space  # raises Unsupported for a model without vectors
+            raise SettingError(
+                f"the amount along {axis.name!r} must be from -{FARTHEST:g} to {FARTHEST:g}, not {amount:g}"
+            )
+    space = model.space
     assert batch.vectors is not None
     if (batch.origin == COLD).any():
-        raise InputError("there is nothing to steer: nothing is known of the user's taste yet")
+        raise InputError("a user without ratings cannot be steered")
     vectors = batch.vectors.copy()
     lengths = np.linalg.norm(vectors[:, : space.n_factors], axis=1, keepdims=True)
     vectors[:, : space.n_factors] += lengths * _total(shifts, space.n_factors)
@@ -70,9 +77,17 @@ def steer(
     exclude_seen: bool = True,
     allowed: np.ndarray | None = None,
 ) -> Steered:
-    """The list of one user, moved along axes, with what moved and why. Raises as `shifted` does."""
+    """The list of one user, moved along axes, with the effect of each axis.
+
+    shifts        axes with amounts; amounts along the same line are added
+    k             length of the list
+    exclude_seen  whether items that the user rated are excluded
+    allowed       (n_items,) bool, the items that may be listed; default all
+
+    Raises InputError for a batch of more than one user, and as `shifted` does.
+    """
     if len(batch) != 1:
-        raise InputError(f"steering is told of one user, not of {len(batch)}; `shifted` moves many")
+        raise InputError(f"steer takes one user, not {len(batch)}; `shifted` moves several")
     space, shifts = model.space, merged(shifts)
     moved_batch = shifted(model, batch, shifts)
     everything = recommend(model, batch, len(model.item_ids), exclude_seen=exclude_seen, allowed=allowed)
@@ -100,7 +115,7 @@ def steer(
 
 
 def merged(shifts: Sequence[tuple[Axis, float]]) -> list[tuple[Axis, float]]:
-    """The same shifts with each line once: amounts along one line, from whichever end it is seen, are added up."""
+    """The shifts with each line once: amounts along the same line, in either direction, are added."""
     lines: list[tuple[Axis, float]] = []
     for axis, amount in shifts:
         for at, (other, before) in enumerate(lines):
@@ -114,35 +129,35 @@ def merged(shifts: Sequence[tuple[Axis, float]]) -> list[tuple[Axis, float]]:
 
 
 def axis_called(name: str, space: EmbeddingSpace, attributes: Attributes, axes: Axes | None = None) -> Axis:
-    """The axis of that name, turned so that an end that is named is its high one; as `parse_shift` looks for it.
+    """The axis with this name, flipped if `name` is its low end, so that the named end is the high one.
 
-    Raises UnknownId for what is no axis and no question.
+    Looked up in this order: the name of a discovered axis, the name or an end of an asked axis, a question as
+    `question_of` parses it, which is then asked. Raises UnknownId when it is none of these.
     """
     wanted = BETWEEN.join(end.strip() for end in name.casefold().replace("<->", "↔").split("↔"))
     for axis in axes.discovered if axes is not None else ():
         if wanted == axis.name:
             return axis
     for axis in axes.asked if axes is not None else ():
-        for seen in (axis, axis.flipped()):
-            if wanted in (seen.name.casefold(), seen.high.casefold()):
-                return seen
+        for oriented in (axis, axis.flipped()):
+            if wanted in (oriented.name.casefold(), oriented.high.casefold()):
+                return oriented
     try:
         question = question_of(name, attributes)
     except UnknownId as error:
         ends = [end for axis in (axes.asked if axes is not None else ()) for end in (axis.low, axis.high)]
-        known = f" (ends that are: {', '.join(ends)})" if ends else ""
-        raise UnknownId(f"{name!r} is no axis and no end of one{known}: {error}") from None
+        known = f" (ends: {', '.join(ends)})" if ends else ""
+        raise UnknownId(f"{name!r} is not an axis or an end of one{known}: {error}") from None
     return ask(space, attributes, question)
 
 
 def parse_shift(
     text: str, space: EmbeddingSpace, attributes: Attributes, axes: Axes | None = None
 ) -> tuple[Axis, float]:
-    """The axis and the amount of "children's=+1", "Horror=-0.5", "axis 3=2" or "Saw, Se7en <-> Babe=1".
+    """The axis and the amount in "children's=+1", "Horror=-0.5", "axis 3=2" or "Saw, Se7en <-> Babe=1".
 
-    What stands before the last = is, in this order: the name of a discovered axis, the name or an end of an asked-for
-    one (the built-in ones are always there; named by its low end it is turned, so that more goes there), a question as
-    `question_of` reads it. Raises InputError for what can't be read, and for an axis that the space does not know.
+    The text before the last = is a name for `axis_called`. Raises InputError when the text is not AXIS=AMOUNT or the
+    axis is not in this space, and UnknownId as `axis_called` does.
     """
     name, equals, number = text.rpartition("=")
     name = name.strip()

@@ -17,7 +17,8 @@ def auc(values: np.ndarray, carries: np.ndarray) -> np.ndarray:
     outside = len(values) - inside
     wins = carries.T.astype(np.float64) @ ranks - inside * (inside + 1) / 2
     pairs = inside * outside
-    return np.divide(wins, pairs, out=np.full(wins.shape, np.nan), where=pairs > 0)
+    result: np.ndarray = np.divide(wins, pairs, out=np.full(wins.shape, np.nan), where=pairs > 0)
+    return result
 
 
 def auc_interval(area: float, n_carriers: int, n_others: int, level: float = 0.95) -> tuple[float, float]:

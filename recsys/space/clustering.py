@@ -232,7 +232,8 @@ def best_jaccards(labels: np.ndarray, others: np.ndarray, n_clusters: int) -> np
     np.add.at(shared, (labels[here & there], others[here & there]), 1)
     sizes = np.bincount(labels[here], minlength=n_clusters)[:, None]
     either = sizes + np.bincount(others[there], minlength=n_others) - shared
-    return np.divide(shared, either, out=np.zeros_like(shared), where=either > 0).max(axis=1)
+    result: np.ndarray = np.divide(shared, either, out=np.zeros_like(shared), where=either > 0).max(axis=1)
+    return result
 
 
 def _ways(method: Choice, numbers: list[int], n: int) -> list[tuple[ClusterMethod, int]]:
@@ -284,7 +285,7 @@ def _kmeans(directions: np.ndarray, n_clusters: int, seed: int) -> np.ndarray:
         # With fewer different vectors than clusters some clusters are empty and dropped.
         warnings.simplefilter("ignore", ConvergenceWarning)
         n_starts = N_STARTS if len(directions) <= LARGE else N_STARTS_IF_LARGE
-        labels = KMeans(n_clusters, n_init=n_starts, random_state=seed).fit_predict(directions)
+        labels: np.ndarray = KMeans(n_clusters, n_init=n_starts, random_state=seed).fit_predict(directions)
     for _ in range(100):
         moved = (directions @ _centres(directions, np.unique(labels, return_inverse=True)[1]).T).argmax(axis=1)
         if np.array_equal(moved, labels):
@@ -299,17 +300,15 @@ def _hdbscan(directions: np.ndarray, fewest: int) -> np.ndarray:
     with np.errstate(invalid="ignore"):  # explained variance is 0 / 0 when all directions are equal
         points = PCA(n_dimensions, svd_solver="full").fit_transform(directions.astype(np.float64))
     points /= np.maximum(np.linalg.norm(points, axis=1, keepdims=True), 1e-12)
-    return (
-        HDBSCAN(
-            min_cluster_size=fewest,
-            min_samples=HDBSCAN_NEIGHBOURS,
-            cluster_selection_method="leaf",
-            n_jobs=1,
-            copy=True,
-        )
-        .fit(points)
-        .labels_
+    model = HDBSCAN(
+        min_cluster_size=fewest,
+        min_samples=HDBSCAN_NEIGHBOURS,
+        cluster_selection_method="leaf",
+        n_jobs=1,
+        copy=True,
     )
+    labels: np.ndarray = model.fit(points).labels_
+    return labels
 
 
 def _chosen(candidates: list[_Candidate]) -> _Candidate:
@@ -328,7 +327,7 @@ def _all_labels(item_directions: np.ndarray, known: np.ndarray, chosen: _Candida
     """(n_items,) int32: the well-known items as clustered, the others by nearest centre."""
     centres = _centres(item_directions[known], chosen.labels)
     cosines = item_directions @ centres.T
-    labels = cosines.argmax(axis=1).astype(np.int32)
+    labels: np.ndarray = cosines.argmax(axis=1).astype(np.int32)
     labels[~item_directions.any(axis=1)] = NO_CLUSTER
     if chosen.method == "hdbscan":
         along = cosines[known]
@@ -343,20 +342,24 @@ def _renumbered(labels: np.ndarray, order: np.ndarray) -> np.ndarray:
     new = np.empty(len(order) + 1, dtype=labels.dtype)
     new[order] = np.arange(len(order))
     new[NO_CLUSTER] = NO_CLUSTER
-    return new[labels]
+    result: np.ndarray = new[labels]
+    return result
 
 
 def _sums(directions: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """Sum of the directions of each cluster, (n_clusters, d) float64."""
     rows = np.flatnonzero(labels != NO_CLUSTER)
     shape = (int(labels.max()) + 1, len(labels))
-    return sp.csr_matrix((np.ones(len(rows)), (labels[rows], rows)), shape=shape) @ directions.astype(np.float64)
+    is_member = sp.csr_matrix((np.ones(len(rows)), (labels[rows], rows)), shape=shape)
+    result: np.ndarray = is_member @ directions.astype(np.float64)
+    return result
 
 
 def _centres(directions: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """Mean direction of each cluster, (n_clusters, d) float32 of length 1."""
     sums = _sums(directions, labels)
-    return (sums / np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), 1e-12)).astype(np.float32)
+    result: np.ndarray = (sums / np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), 1e-12)).astype(np.float32)
+    return result
 
 
 def _names(

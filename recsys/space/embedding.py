@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 import scipy.sparse as sp
 
-from recsys.dataset.attributes import Attributes
+from recsys.dataset.attributes import FEWEST_WELL_KNOWN, Attributes
 from recsys.dataset.interactions import as_ids, index_of, rows_of
 from recsys.errors import InputError, SettingError, Unsupported
 from recsys.topk import NONE, top_k
@@ -36,7 +36,8 @@ class EmbeddingSpace:
                   popularity, not content.
     attributes    what is known about the items besides their vectors, rows in the order of `item_ids`; None if unknown
 
-    Raises InputError when shapes do not match, when a factor is not finite, or when `attributes` describe other items.
+    Raises InputError when shapes do not match, a factor is not finite, an id appears twice, or `attributes` describe
+    other items.
     """
 
     item_factors: np.ndarray
@@ -102,7 +103,7 @@ class EmbeddingSpace:
     @property
     def n_factors(self) -> int:
         """Number of dimensions, not counting the bias."""
-        return self.item_factors.shape[1] - self.has_bias
+        return int(self.item_factors.shape[1]) - self.has_bias
 
     @cached_property
     def user_index(self) -> pd.Index:
@@ -128,7 +129,8 @@ class EmbeddingSpace:
     @cached_property
     def item_gram(self) -> np.ndarray:
         """YᵀY of the item factors, (d, d) float64. Every fold-in uses it."""
-        return (self.item_factors.T @ self.item_factors).astype(np.float64)
+        result: np.ndarray = (self.item_factors.T @ self.item_factors).astype(np.float64)
+        return result
 
     @cached_property
     def item_directions(self) -> np.ndarray:
@@ -139,11 +141,13 @@ class EmbeddingSpace:
         """`vectors` (n, d) of this space without bias, scaled to length 1. Zero vectors stay zero."""
         taste = vectors[:, : self.n_factors]
         lengths = np.linalg.norm(taste, axis=1, keepdims=True)
-        return np.divide(taste, lengths, out=np.zeros_like(taste), where=lengths > 0)
+        result: np.ndarray = np.divide(taste, lengths, out=np.zeros_like(taste), where=lengths > 0)
+        return result
 
     def score(self, user_vectors: np.ndarray) -> np.ndarray:
         """Scores of all items for each user vector: (n, d) → (n, n_items) float32."""
-        return user_vectors @ self.item_factors.T
+        result: np.ndarray = user_vectors @ self.item_factors.T
+        return result
 
     def similarity(self, vectors: np.ndarray, metric: Metric = "cosine") -> np.ndarray:
         """Similarity of all items to each vector, higher is closer: (n, d) → (n, n_items) float32.
@@ -154,15 +158,18 @@ class EmbeddingSpace:
 
         Raises SettingError for an unknown metric.
         """
+        found: np.ndarray
         if metric == "cosine":
-            return self.directions(vectors) @ self.item_directions.T
-        if metric == "dot":
-            return vectors @ self.item_factors.T
-        if metric == "euclidean":
+            found = self.directions(vectors) @ self.item_directions.T
+        elif metric == "dot":
+            found = vectors @ self.item_factors.T
+        elif metric == "euclidean":
             queries, items = vectors[:, : self.n_factors], self.item_factors[:, : self.n_factors]
             squared = (queries**2).sum(1)[:, None] + (items**2).sum(1)[None, :] - 2 * (queries @ items.T)
-            return -np.sqrt(np.maximum(squared, 0))
-        raise SettingError(f"unknown metric {metric!r}: use {', '.join(get_args(Metric))}")
+            found = -np.sqrt(np.maximum(squared, 0))
+        else:
+            raise SettingError(f"unknown metric {metric!r}: use {', '.join(get_args(Metric))}")
+        return found
 
     def neighbours(
         self, item_ids: Sequence[Any] | np.ndarray, k: int = 10, metric: Metric = "cosine"
@@ -206,11 +213,15 @@ class EmbeddingSpace:
 def well_known_items(space: EmbeddingSpace, attributes: Attributes) -> np.ndarray:
     """The items that axes, names and clusters are evaluated on: well known and with a vector, (n_items,) bool.
 
-    Raises InputError when `attributes` have another number of items than the space, or too few are well known.
+    Raises InputError when `attributes` have another number of items than the space, or fewer than 50 items are well
+    known and have a vector.
     """
     if len(attributes.catalog) != space.n_items:
         raise InputError(f"attributes of {len(attributes.catalog)} items do not match {space.n_items} vectors")
-    return attributes.well_known & space.item_directions.any(axis=1)
+    known: np.ndarray = attributes.well_known & space.item_directions.any(axis=1)
+    if known.sum() < FEWEST_WELL_KNOWN:
+        raise InputError(f"only {known.sum()} well-known items have a vector; at least {FEWEST_WELL_KNOWN} are needed")
+    return known
 
 
 def _checked(kind: str, factors: np.ndarray, ids: Sequence[Any] | np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -220,5 +231,8 @@ def _checked(kind: str, factors: np.ndarray, ids: Sequence[Any] | np.ndarray) ->
         raise InputError(f"{kind} factors of shape {factors.shape} do not match {len(ids)} {kind} ids")
     if not np.isfinite(factors).all():
         raise InputError(f"{kind} factors contain values that are not finite; if they come from training, it diverged")
+    index = index_of(ids)
+    if not index.is_unique:
+        raise InputError(f"{kind} ids are not unique: {index[index.duplicated()][0]!r} appears more than once")
     factors.setflags(write=False)
     return factors, ids

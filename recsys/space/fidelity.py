@@ -1,7 +1,7 @@
-"""How true a map is to the space it shows. Arrays in, numbers out: knows nothing of how a map is made.
+"""Fidelity of a 2D map to the embedding space: how many neighbourhoods it preserves. Arrays in, numbers out.
 
-Near in the space means a high cosine, near on the map a short distance; an item is no neighbour of its own, and of two
-that are equally near the one in the earlier row comes first. Memory is bounded: no n × n matrix is held.
+Neighbours in the space are ranked by cosine, neighbours on the map by distance. An item is not its own neighbour; ties
+go to the earlier row. Memory is bounded: no n × n matrix is allocated.
 """
 
 from __future__ import annotations
@@ -23,18 +23,18 @@ def fidelity(
     n_sample: int = N_SAMPLE,
     seed: int = 42,
 ) -> dict[str, float]:
-    """What a map keeps of the neighbourhoods of n items. 1 is perfect; a random map has about .5, .5 and k/n.
+    """How well a map preserves the neighbourhoods of n items. 1 is perfect; a random map has about .5, .5 and k/n.
 
     directions   (n, d), rows of length 1
     coordinates  (n, 2), finite
 
-    trustworthiness  Venna & Kaski 2001: 1 less the penalty for items that are among the k nearest on the map only, by
-                     how far beyond rank k they are in the space. What looks near, is near
-    continuity       Venna & Kaski 2006: the same with space and map exchanged. What is near, looks near
-    recall@k         mean share of the k nearest in the space that are among the k nearest on the map
+    trustworthiness  Venna & Kaski 2001: 1 minus a penalty for items that are among the k nearest on the map only,
+                     proportional to how far beyond rank k they are in the space. High: near on the map implies similar
+    continuity       Venna & Kaski 2006: the same with space and map exchanged. High: similar implies near on the map
+    recall@k         mean share of the k nearest items in the space that are among the k nearest on the map
 
-    With more than `n_sample` items, a sample drawn with `seed` is judged, by ranks among all. The measures need k
-    below n / 2, so in a smaller map k is lowered to it (the name stays). Raises InputError for fewer than three items.
+    With more than `n_sample` items a sample, drawn with `seed`, is evaluated, with ranks among all items. The measures
+    need k < n / 2, so k is reduced for a smaller map (the name is kept). Raises InputError for fewer than three items.
     """
     n, kept_k = len(directions), _fitting_k(directions, coordinates, k)
     rows = sample_rows(n, n_sample, seed)
@@ -64,33 +64,34 @@ def landing(
     k: int = N_NEIGHBOURS,
     seed: int = 42,
 ) -> dict[str, float]:
-    """How well newcomers land, judged by items of the map that were landed anew without looking at their own place.
+    """Quality of out-of-sample placement, measured on items of the map that were placed again without their own
+    position.
 
-    They still had their say when the map was laid out, so the error flatters: on t-SNE of ML-100K it is .025, and .053
-    for a tenth of the items kept off the layout, held against a map that settles with them. The recall does not: .516
-    and .517. A map that is linear (pca, axes) lands each item on its own place, error 0.
+    These items took part in the layout, so the error is optimistic: on t-SNE of ML-100K it is .025, compared with .053
+    for a tenth of the items that were held out of the layout (relative to a map that was settled with them). The recall
+    is not: .516 and .517. A linear map (pca, axes) places each item exactly, with error 0.
 
     directions   (n, d), rows of length 1
     coordinates  (n, 2), finite: the map
-    rows         (m,) the items that were landed
-    landed       (m, 2) where, found without knowing their own places
+    rows         (m,) the items that were placed again
+    landed       (m, 2) their new positions
 
-    landing_error       median distance between landed and own place, as a share of the median distance of two items
-                        drawn at random (with `seed`): 0 is perfect, a random place has about 1
-    landing_recall@k    mean share of the item's k nearest in the space among the k items nearest to the landed place
+    landing_error       median distance between new and own position, relative to the median distance between two
+                        random items (drawn with `seed`): 0 is perfect, a random position has about 1
+    landing_recall@k    mean share of the item's k nearest in the space among the k items nearest to the new position
 
     Raises InputError for fewer than three items.
     """
     n, kept_k = len(directions), _fitting_k(directions, coordinates, k)
-    places = coordinates.astype(np.float64)
+    positions = coordinates.astype(np.float64)
     one, step = np.random.default_rng(seed).integers([[0], [1]], n, size=(2, N_PAIRS))
-    apart = float(np.median(np.linalg.norm(places[one] - places[(one + step) % n], axis=1)))
-    missed_by = float(np.median(np.linalg.norm(landed - places[rows], axis=1)))
+    apart = float(np.median(np.linalg.norm(positions[one] - positions[(one + step) % n], axis=1)))
+    missed_by = float(np.median(np.linalg.norm(landed - positions[rows], axis=1)))
     kept = 0
     for block in row_blocks(len(rows), _block_rows(n)):
         here = rows[block]
         near = _nearest(_cosines(directions, here), kept_k)
-        kept += int((_ranks(_nearness(places, landed[block], here), near) <= kept_k).sum())
+        kept += int((_ranks(_nearness(positions, landed[block], here), near) <= kept_k).sum())
     return {
         "landing_error": missed_by / apart if apart > 0 else 0.0,
         f"landing_recall@{k}": kept / (len(rows) * kept_k),
@@ -98,7 +99,7 @@ def landing(
 
 
 def sample_rows(n: int, n_sample: int = N_SAMPLE, seed: int = 42) -> np.ndarray:
-    """Up to `n_sample` of n rows, drawn without repetition, in rising order, int64; all where they are no more."""
+    """Up to `n_sample` of n rows, drawn without replacement, ascending, int64; all rows when there are no more."""
     if n <= n_sample:
         return np.arange(n)
     return np.sort(np.random.default_rng(seed).choice(n, n_sample, replace=False))
@@ -108,8 +109,8 @@ def _fitting_k(directions: np.ndarray, coordinates: np.ndarray, k: int) -> int:
     n = len(directions)
     if n < 3 or coordinates.shape != (n, 2) or not np.isfinite(coordinates).all():
         raise InputError(
-            f"a map is judged by the places of at least three items, all of them finite; here are {n} items"
-            f" and places of shape {coordinates.shape}"
+            f"fidelity needs finite coordinates of at least three items, not {n} items with coordinates of shape"
+            f" {coordinates.shape}"
         )
     return max(1, min(k, (n - 1) // 2))
 
@@ -119,18 +120,20 @@ def _block_rows(n: int) -> int:
 
 
 def _cosines(directions: np.ndarray, rows: np.ndarray) -> np.ndarray:
-    """(m, n) float32; NaN where an item meets itself."""
+    """(m, n) float32 with NaN for the pair of an item with itself."""
     near = (directions[rows] @ directions.T).astype(np.float32)
     near[np.arange(len(rows)), rows] = np.nan
-    return near
+    result: np.ndarray = near
+    return result
 
 
-def _nearness(coordinates: np.ndarray, places: np.ndarray, rows: np.ndarray) -> np.ndarray:
-    """Minus the squared distance of `places` (m, 2) to all items, (m, n) float32; NaN for the item of that row."""
-    across, along = (np.subtract.outer(places[:, at], coordinates[:, at].astype(np.float64)) for at in (0, 1))
+def _nearness(coordinates: np.ndarray, points: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """Negative squared distance of `points` (m, 2) to all items, (m, n) float32 with NaN for the item in `rows`."""
+    across, along = (np.subtract.outer(points[:, at], coordinates[:, at].astype(np.float64)) for at in (0, 1))
     near = -(across**2 + along**2).astype(np.float32)
     near[np.arange(len(rows)), rows] = np.nan
-    return near
+    result: np.ndarray = near
+    return result
 
 
 def _nearest(near: np.ndarray, k: int) -> np.ndarray:
@@ -138,7 +141,7 @@ def _nearest(near: np.ndarray, k: int) -> np.ndarray:
 
 
 def _ranks(near: np.ndarray, columns: np.ndarray) -> np.ndarray:
-    """Place of `columns` (m, k) among all columns of each row of `near` (m, n), from 1; NaN columns don't count."""
+    """Ranks (from 1) of `columns` (m, k) among all columns of each row of `near` (m, n); NaN columns are ignored."""
     ranks = np.empty(columns.shape, dtype=np.int64)
     for at, column in enumerate(columns.T):
         mine = np.take_along_axis(near, column[:, None].astype(np.int64), axis=1)

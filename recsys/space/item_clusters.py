@@ -105,11 +105,12 @@ class ItemClusters:
         Only its most-rated third is used, because unfamiliar items are poor examples.
         """
         rows = self.members(space, number)
-        return rows[n_ratings[rows] >= np.quantile(n_ratings[rows], 2 / 3)][:k]
+        result: np.ndarray = rows[n_ratings[rows] >= np.quantile(n_ratings[rows], 2 / 3)][:k]
+        return result
 
     def to_frame(self) -> pd.DataFrame:
         """One row per item in the order of the space: item_id, cluster (int32, `NO_CLUSTER` for none) and name (the
-        title of the cluster; None for none)."""
+        title of the cluster; missing for none)."""
         titles = np.array([*(self.title(number) for number in range(self.n_clusters)), None], dtype=object)
         return pd.DataFrame({"item_id": self.item_ids, "cluster": self.labels, "name": titles[self.labels]})
 

@@ -1,6 +1,6 @@
-"""The 2D map: items laid out so that near means alike, and a place on it for anyone's vector.
+"""2D maps: a layout of the items in which similar items are close, and positions for further vectors.
 
-Works on directions (vectors of length 1, bias left out): what a movie is like, not how popular it is.
+Maps are computed from directions (vectors of length 1 without bias), so that they do not depend on popularity.
 """
 
 from __future__ import annotations
@@ -27,17 +27,17 @@ from recsys.space.item_map import DEFAULT_MAP, ItemMap, MapMethod
 from recsys.topk import top_k
 
 LANDING_NEIGHBOURS = 10
-"""Items that pull a newcomer to their place on a map that has no formula."""
+"""Nearest items that determine the position of a new vector on a map without a projection formula."""
 
 LANDING_POWER = 6
-"""Each pulls with this power of its cosine. Measured, with the number of neighbours, by leaving items out."""
+"""Their weights are this power of the cosine; tuned, with the number of neighbours, by leaving items out."""
 
-TRUE_START = 0.9
-"""An earlier map with more trustworthiness than this in the new space is settled from where it is; another one (an
-unlike model, a map of PCA) only sets the start of a layout from scratch: settling would keep what is wrong in it."""
+FAITHFUL_START = 0.9
+"""An earlier map with more trustworthiness than this in the new space is refined. Any other (a different model, a map
+by PCA) only initialises a full layout, because refinement would keep its errors."""
 
 FEW = 10
-"""With fewer items the methods that work by neighbours have none to speak of: their map is that of PCA."""
+"""With fewer items the neighbour-based methods return the map of PCA."""
 
 
 def make_map(
@@ -47,27 +47,26 @@ def make_map(
     *,
     axes: tuple[Axis, Axis] | None = None,
     previous: ItemMap | None = None,
-    judged: bool = True,
+    measured: bool = True,
 ) -> ItemMap:
-    """Lay out the items of a space, and measure how true the layout is. Same vectors and seed: same coordinates.
+    """A map of the items of a space, with its fidelity. Same vectors and seed: same coordinates.
 
-    pca     the two directions of greatest spread: true to the large, crowded in the small
-    tsne    van der Maaten & Hinton 2008 as openTSNE has it, cosine distances, started from the PCA: true to
-            neighbourhoods; distances between far groups mean little
-    umap    McInnes, Healy & Melville 2018, cosine distances, started from the PCA; needs recsys-atlas[maps]
-    pacmap  Wang, Huang, Rudin & Shaposhnik 2021, started from the PCA; needs recsys-atlas[maps]
-    axes    across along the first of `axes`, up along the second, in standard deviations
+    method    pca: the two principal components; preserves the global structure, crowded locally.
+              tsne: van der Maaten & Hinton 2008 in openTSNE, cosine distances, initialised by PCA; preserves
+              neighbourhoods, distances between distant groups are not meaningful.
+              umap: McInnes, Healy & Melville 2018, cosine distances, initialised by PCA; needs recsys-atlas[maps].
+              pacmap: Wang, Huang, Rudin & Shaposhnik 2021, initialised by PCA; needs recsys-atlas[maps].
+              axes: the first of `axes` horizontally, the second vertically, in standard deviations
+    previous  an earlier map: the new map is rotated, reflected, translated and scaled as a whole to match it
+              (Procrustes) and stays in its frame; tsne, umap and pacmap are also initialised by it, and only refine it
+              when it is faithful to this space. Ignored by axes, which have a fixed orientation
+    measured  False skips the fidelity, which takes longer than a PCA
 
-    previous  the map that people know: the new one is turned, mirrored, moved and scaled as a whole to lie as near to
-              it as it can (Procrustes) and stays in its frame; tsne, umap and pacmap also start from it, and where it
-              is nearly true of this space too, only settle. Of no use to axes, which do not turn
-
-    judged    False leaves the measuring out, which takes longer than a PCA
-
-    The map's `fidelity` has what `recsys.space.fidelity` measures, its landing errors with each item left out of a
-    landing of its own, and with `previous` the alignment_residual of `align`. Items whose vector has length 0 get no
-    place (NaN). Raises SettingError for an unknown method or one that is not installed, InputError where fewer than
-    three items have a vector, `axes` are missing or of another space, or fewer than three items are on both maps.
+    `fidelity` of the map contains the measures of `recsys.space.fidelity`, with each item placed without its own
+    position for the landing errors, and with `previous` the alignment_residual of `align`. Items with a zero vector
+    have no position (NaN). Raises SettingError for an unknown method or one that is not installed, and InputError when
+    fewer than three items have a vector, `axes` are missing or belong to another space, or fewer than three items are
+    on both maps.
     """
     if method not in get_args(MapMethod):
         raise SettingError(f"unknown map method {method!r}: use {', '.join(get_args(MapMethod))}")
@@ -81,128 +80,131 @@ def make_map(
             x, y = _both(axes, space)
             coordinates[:] = np.column_stack([x.positions(space), y.positions(space)])
             made = ItemMap(method, space.item_ids, coordinates, seed, (x.title, y.title))
-            return replace(made, fidelity=_measured(made, space)) if judged else made
-        known, known_places = _known_places(space.item_ids[has_vector], previous)
-        places = _pca(directions)
+            return replace(made, fidelity=_measured(made, space)) if measured else made
+        known, known_positions = _known_positions(space.item_ids[has_vector], previous)
+        positions = _pca(directions)
         if method != "pca" and len(directions) >= FEW and np.ptp(directions, axis=0).max() > 0:
-            start = places if previous is None else _start(directions, known, known_places)
-            is_true = previous is not None and fidelity(directions, start)["trustworthiness"] > TRUE_START
-            places = LAYOUTS[method](directions, _spread(start, seed), seed, is_true)
+            start = positions if previous is None else _start(directions, known, known_positions)
+            is_faithful = previous is not None and fidelity(directions, start)["trustworthiness"] > FAITHFUL_START
+            positions = LAYOUTS[method](directions, _spread(start, seed), seed, is_faithful)
         residual = {}
         if previous is not None:
-            places, residual["alignment_residual"] = align(places, known, known_places)
+            positions, residual["alignment_residual"] = align(positions, known, known_positions)
         else:
-            places = places - places.mean(axis=0)
-            places /= max(float(np.abs(places).max()), 1e-12)
-        coordinates[has_vector] = places
+            positions = positions - positions.mean(axis=0)
+            positions /= max(float(np.abs(positions).max()), 1e-12)
+        coordinates[has_vector] = positions
         made = ItemMap(method, space.item_ids, coordinates, seed)
-        return replace(made, fidelity=(_measured(made, space) if judged else {}) | residual)
+        return replace(made, fidelity=(_measured(made, space) if measured else {}) | residual)
 
 
-def align(places: np.ndarray, rows: np.ndarray, known_places: np.ndarray) -> tuple[np.ndarray, float]:
-    """Places (n, 2) turned or mirrored, scaled and moved as a whole so that `rows` of them come near `known_places`.
+def align(positions: np.ndarray, rows: np.ndarray, known_positions: np.ndarray) -> tuple[np.ndarray, float]:
+    """Positions (n, 2) rotated or reflected, scaled and translated so that their `rows` match `known_positions` (m, 2).
 
-    Orthogonal Procrustes (Schönemann 1966) on the centred places. The scale makes the rows as wide as the known places
-    are: the one of least squares would shrink a map a little at each imperfect fit, night after night.
+    Orthogonal Procrustes (Schönemann 1966) on the centred positions. The scale equalises the norms of both sets; the
+    least-squares scale would shrink a map a little with every imperfect fit.
 
-    Returns the new places, float64, and the residual: the root of the sum of squared distances between these rows and
-    the known places, as a share of the known places' own around their middle. 0: the same picture; two unrelated ones
-    have about √2. Raises InputError when the known places are all one.
+    Returns the new positions, float64, and the residual: the root of the sum of squared distances between the aligned
+    and the known positions, divided by that of the known positions to their mean. 0 for the same picture, about √2 for
+    two unrelated ones. Raises InputError when all known positions are equal.
     """
-    here, there = places[rows].astype(np.float64), known_places.astype(np.float64)
-    middle, goal = here.mean(axis=0), there.mean(axis=0)
-    here, there = here - middle, there - goal
-    width, known_width = float(np.linalg.norm(here)), float(np.linalg.norm(there))
-    if known_width < 1e-9:
-        raise InputError("the previous map has all items in one place: there is nothing to align with")
-    left, _, right = np.linalg.svd(here.T @ there)
-    turn = left @ right * (known_width / max(width, 1e-12))
-    residual = float(np.linalg.norm(here @ turn - there) / known_width)
-    return (places - middle) @ turn + goal, residual
+    moving, target = positions[rows].astype(np.float64), known_positions.astype(np.float64)
+    centre, target_centre = moving.mean(axis=0), target.mean(axis=0)
+    moving, target = moving - centre, target - target_centre
+    width, target_width = float(np.linalg.norm(moving)), float(np.linalg.norm(target))
+    if target_width < 1e-9:
+        raise InputError("the previous map has all items at the same position and cannot be aligned with")
+    left, _, right = np.linalg.svd(moving.T @ target)
+    rotation = left @ right * (target_width / max(width, 1e-12))
+    residual = float(np.linalg.norm(moving @ rotation - target) / target_width)
+    return (positions - centre) @ rotation + target_centre, residual
 
 
 def land(item_map: ItemMap, space: EmbeddingSpace, vectors: np.ndarray) -> np.ndarray:
-    """Places (n, 2) float32 for vectors (n, d) of the same space, without moving anything else.
+    """Positions (n, 2) float32 of vectors (n, d) of the same space on an existing map (out-of-sample placement).
 
-    PCA and axes are linear in the directions, so their own projection is recovered exactly by least squares. The others
-    have no formula: a newcomer comes to the place with the least sum of distances to the nearest items by cosine
-    (geometric median), each counting with a power of its cosine. Unlike their mean it keeps to the group where most of
-    them are, if one lies elsewhere. A vector of length 0 has no place: NaN, as on the map.
+    The maps by pca and axes are linear in the directions, so least squares recovers their projection exactly. The other
+    methods have no projection: a vector is placed at the weighted geometric median of its nearest items by cosine, with
+    a power of the cosine as weight. Unlike the mean, the median stays within the group of most of them when one is
+    elsewhere. A zero vector has no position (NaN).
     """
-    newcomers, placed = space.directions(vectors), item_map.is_placed
-    known, places = space.item_directions[placed], item_map.coordinates[placed]
+    directions, placed = space.directions(vectors), item_map.is_placed
+    known, positions = space.item_directions[placed], item_map.coordinates[placed]
     if item_map.method in ("pca", "axes"):
-        projection = np.linalg.lstsq(_with_ones(known), places.astype(np.float64), rcond=None)[0]
-        landed = _with_ones(newcomers) @ projection
+        projection = np.linalg.lstsq(_with_ones(known), positions.astype(np.float64), rcond=None)[0]
+        landed = _with_ones(directions) @ projection
     else:
-        landed = _pulled(newcomers, known, places)
-    landed[~newcomers.any(axis=1)] = np.nan
-    return landed.astype(np.float32)
+        landed = _median_position(directions, known, positions)
+    landed[~directions.any(axis=1)] = np.nan
+    found: np.ndarray = landed.astype(np.float32)
+    return found
 
 
 def _measured(item_map: ItemMap, space: EmbeddingSpace) -> dict[str, float]:
     placed = item_map.is_placed
-    directions, places = space.item_directions[placed], item_map.coordinates[placed]
+    directions, positions = space.item_directions[placed], item_map.coordinates[placed]
     rows = sample_rows(len(directions))
     if item_map.method in ("pca", "axes"):
         landed = land(item_map, space, space.item_factors[placed][rows])
     else:
-        landed = _pulled(directions[rows], directions, places, itself=rows)
-    return fidelity(directions, places) | landing(directions, places, rows, landed)
+        landed = _median_position(directions[rows], directions, positions, own_rows=rows)
+    return fidelity(directions, positions) | landing(directions, positions, rows, landed)
 
 
-def _pulled(
-    newcomers: np.ndarray, known: np.ndarray, places: np.ndarray, itself: np.ndarray | None = None
+def _median_position(
+    queries: np.ndarray, known: np.ndarray, positions: np.ndarray, own_rows: np.ndarray | None = None
 ) -> np.ndarray:
-    """Weighted geometric median of the places of each newcomer's nearest, (m, 2) float64, by Weiszfeld's steps.
+    """Weighted geometric median of the positions of the nearest `known` directions of each query direction, (m, 2)
+    float64, by Weiszfeld's algorithm.
 
-    itself  (m,) row of `known` that each newcomer is, which must not pull it
+    own_rows  (m,) row of `known` that is the query itself and is excluded
     """
     exclude = None
     k = min(LANDING_NEIGHBOURS, len(known))
-    if itself is not None:
+    if own_rows is not None:
         exclude = sp.csr_matrix(
-            (np.ones(len(itself)), (np.arange(len(itself)), itself)), shape=(len(itself), len(known))
+            (np.ones(len(own_rows)), (np.arange(len(own_rows)), own_rows)), shape=(len(own_rows), len(known))
         )
         k = min(k, len(known) - 1)
-    nearest, cosines = top_k(lambda rows: newcomers[rows] @ known.T, len(newcomers), len(known), k, exclude=exclude)
-    there = places[nearest].astype(np.float64)
+    nearest, cosines = top_k(lambda rows: queries[rows] @ known.T, len(queries), len(known), k, exclude=exclude)
+    points = positions[nearest].astype(np.float64)
     weight = np.maximum(cosines.astype(np.float64), 0) ** LANDING_POWER
-    weight[weight.sum(axis=1) == 0] = 1  # like nothing here: the middle of what is least unlike
-    pull = weight
+    weight[weight.sum(axis=1) == 0] = 1  # no positive cosine: the unweighted median
+    current = weight
     for _ in range(50):
-        middle = (pull[:, :, None] * there).sum(axis=1) / np.maximum(pull.sum(axis=1), 1e-12)[:, None]
-        pull = weight / np.maximum(np.linalg.norm(there - middle[:, None], axis=2), 1e-6)
-    return middle
+        median = (current[:, :, None] * points).sum(axis=1) / np.maximum(current.sum(axis=1), 1e-12)[:, None]
+        current = weight / np.maximum(np.linalg.norm(points - median[:, None], axis=2), 1e-6)
+    found: np.ndarray = median
+    return found
 
 
-def _known_places(item_ids: np.ndarray, previous: ItemMap | None) -> tuple[np.ndarray, np.ndarray]:
-    """Rows of those of the items that `previous` places, and their places there."""
+def _known_positions(item_ids: np.ndarray, previous: ItemMap | None) -> tuple[np.ndarray, np.ndarray]:
+    """Rows of the items that have a position on `previous`, and these positions."""
     if previous is None:
         return np.empty(0, dtype=np.int64), np.empty((0, 2))
-    there = index_of(previous.item_ids[previous.is_placed]).get_indexer(index_of(item_ids))
-    rows = np.flatnonzero(there >= 0)
+    found = index_of(previous.item_ids[previous.is_placed]).get_indexer(index_of(item_ids))
+    rows = np.flatnonzero(found >= 0)
     if len(rows) < 3:
-        raise InputError(f"a map is aligned by at least three items that are on the previous one too, not {len(rows)}")
-    return rows, previous.coordinates[previous.is_placed][there[rows]].astype(np.float64)
+        raise InputError(f"alignment needs at least three items that are also on the previous map, not {len(rows)}")
+    return rows, previous.coordinates[previous.is_placed][found[rows]].astype(np.float64)
 
 
-def _start(directions: np.ndarray, known: np.ndarray, known_places: np.ndarray) -> np.ndarray:
-    """Known places for the `known` rows, for the others where they would land among these, (n, 2) float64."""
-    places = np.empty((len(directions), 2))
+def _start(directions: np.ndarray, known: np.ndarray, known_positions: np.ndarray) -> np.ndarray:
+    """Known positions for the `known` rows, and for the others their out-of-sample positions, (n, 2) float64."""
+    positions = np.empty((len(directions), 2))
     new = np.ones(len(directions), dtype=bool)
     new[known] = False
-    places[known] = known_places
-    places[new] = _pulled(directions[new], directions[known], known_places)
-    return places
+    positions[known] = known_positions
+    positions[new] = _median_position(directions[new], directions[known], known_positions)
+    return positions
 
 
 def _both(axes: tuple[Axis, Axis] | None, space: EmbeddingSpace) -> tuple[Axis, Axis]:
     if axes is None or len(axes) != 2 or axes[0].name == axes[1].name:
-        raise InputError("a map of axes needs two different axes, the first for across, the second for up")
+        raise InputError("a map along axes needs two different axes, the first horizontal, the second vertical")
     for axis in axes:
         if len(axis.direction) != space.n_factors:
-            raise InputError(f"{axis.name!r} is of another model: make the axes anew with recsys axes")
+            raise InputError(f"axis {axis.name!r} belongs to another model; run recsys axes again")
     return axes
 
 
@@ -210,28 +212,30 @@ def _both(axes: tuple[Axis, Axis] | None, space: EmbeddingSpace) -> tuple[Axis, 
 
 
 def _pca(directions: np.ndarray) -> np.ndarray:
-    with np.errstate(invalid="ignore"):  # a space in which all directions are one has no spread to share out
-        return PCA(2, svd_solver="full").fit_transform(_two_wide(directions))
+    with np.errstate(invalid="ignore"):  # explained variance is 0 / 0 when all directions are equal
+        positions: np.ndarray = PCA(2, svd_solver="full").fit_transform(_at_least_2d(directions))
+        return positions
 
 
-def _spread(places: np.ndarray, seed: int) -> np.ndarray:
-    """A start (n, 2) float64: centred, as wide as 1 across, never twice the same place, which no force could part."""
-    places = places - places.mean(axis=0)
-    jitter = np.random.default_rng(seed).normal(scale=1e-2, size=places.shape)
-    return places / max(float(places[:, 0].std()), 1e-12) + jitter
+def _spread(positions: np.ndarray, seed: int) -> np.ndarray:
+    """Initial positions (n, 2) float64: centred, standard deviation 1 horizontally, and with noise, because equal
+    positions would never separate."""
+    positions = positions - positions.mean(axis=0)
+    jitter = np.random.default_rng(seed).normal(scale=1e-2, size=positions.shape)
+    return positions / max(float(positions[:, 0].std()), 1e-12) + jitter
 
 
 def _neighbours(directions: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
-    """Exact rows int64 and cosine distances float64 of the k nearest of each, itself left out, both (n, k).
+    """Rows (int64) and cosine distances (float64) of the k nearest of each direction, without itself, both (n, k).
 
-    The libraries' own search is approximate for many items, and not the same on every machine.
+    Exact; the search of the libraries is approximate for many items and differs between machines.
     """
     n = len(directions)
     nearest, cosines = top_k(lambda rows: directions[rows] @ directions.T, n, n, k, exclude=sp.eye_array(n).tocsr())
     return nearest.astype(np.int64), np.maximum(1 - cosines.astype(np.float64), 0)
 
 
-def _tsne(directions: np.ndarray, start: np.ndarray, seed: int, is_true: bool) -> np.ndarray:
+def _tsne(directions: np.ndarray, start: np.ndarray, seed: int, is_faithful: bool) -> np.ndarray:
     from openTSNE import TSNE
     from openTSNE.affinity import PerplexityBasedNN
     from openTSNE.nearest_neighbors import PrecomputedNeighbors
@@ -240,13 +244,13 @@ def _tsne(directions: np.ndarray, start: np.ndarray, seed: int, is_true: bool) -
     perplexity = min(30.0, (n - 1) / 3)
     nearest = PrecomputedNeighbors(*_neighbours(directions, min(n - 1, int(3 * perplexity))))
     affinities = PerplexityBasedNN(perplexity=perplexity, knn_index=nearest, n_jobs=1)
-    # Small, as Kobak & Berens 2019 advise: only then do the forces of the space outweigh those of the start.
+    # A small initialisation (Kobak & Berens 2019), so that the layout is not dominated by it.
     layout = TSNE(perplexity=perplexity, n_jobs=1, random_state=seed).prepare_initial(
         affinities=affinities, initialization=1e-4 * start
     )
-    if is_true:
-        # As wide as finished layouts are (0.7 √n, measured for 400 to 3,700 items): the forces are near balance, and
-        # there is no need of early exaggeration, which would tear up what people know.
+    if is_faithful:
+        # As wide as finished layouts are (0.7 √n, measured for 400 to 3,700 items), so that the forces are nearly
+        # balanced. Early exaggeration would destroy the earlier map.
         layout *= 0.7 * np.sqrt(n / (layout**2).sum(axis=1).mean())
         layout.optimize(250, momentum=0.8, inplace=True)
     else:
@@ -255,7 +259,7 @@ def _tsne(directions: np.ndarray, start: np.ndarray, seed: int, is_true: bool) -
     return np.array(layout)
 
 
-def _umap(directions: np.ndarray, start: np.ndarray, seed: int, is_true: bool) -> np.ndarray:
+def _umap(directions: np.ndarray, start: np.ndarray, seed: int, is_faithful: bool) -> np.ndarray:
     try:
         from umap import UMAP
     except ImportError:
@@ -267,28 +271,30 @@ def _umap(directions: np.ndarray, start: np.ndarray, seed: int, is_true: bool) -
     layout = UMAP(
         metric="cosine",
         n_neighbors=k,
-        min_dist=0.0,  # keeps more neighbours than the usual 0.1
+        min_dist=0.0,  # preserves more neighbours than the default 0.1
         init=start.astype(np.float32),
         random_state=seed,
         n_jobs=1,
         precomputed_knn=found,
-        **({"learning_rate": 0.1, "n_epochs": 200} if is_true else {}),  # settle, don't stir
+        **({"learning_rate": 0.1, "n_epochs": 200} if is_faithful else {}),  # refine only
     )
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "precomputed_knn", UserWarning)  # it could not land newcomers: we do
-        return layout.fit_transform(_two_wide(directions))
+        warnings.filterwarnings("ignore", "precomputed_knn", UserWarning)  # it warns that it cannot transform new data
+        positions: np.ndarray = layout.fit_transform(_at_least_2d(directions))
+        return positions
 
 
-def _pacmap(directions: np.ndarray, start: np.ndarray, seed: int, is_true: bool) -> np.ndarray:
+def _pacmap(directions: np.ndarray, start: np.ndarray, seed: int, is_faithful: bool) -> np.ndarray:
     try:
         import pacmap
     except ImportError:
         raise SettingError("the pacmap map needs pacmap: pip install 'recsys-atlas[maps]'") from None
     log = logging.getLogger("pacmap")
     level = log.level
-    log.setLevel(logging.ERROR)  # it warns that a seed was set
+    log.setLevel(logging.ERROR)  # it warns about the fixed seed
     try:
-        return pacmap.PaCMAP(random_state=seed).fit_transform(_two_wide(directions), init=start)
+        positions: np.ndarray = pacmap.PaCMAP(random_state=seed).fit_transform(_at_least_2d(directions), init=start)
+        return positions
     finally:
         log.setLevel(level)
 
@@ -298,12 +304,12 @@ LAYOUTS: dict[str, Callable[[np.ndarray, np.ndarray, int, bool], np.ndarray]] = 
     "umap": _umap,
     "pacmap": _pacmap,
 }
-"""(directions, start, seed, whether the start is nearly true) → places (n, 2): methods that move items step by step."""
+"""Iterative methods: (directions, start, seed, whether the start is a faithful map) → positions (n, 2)."""
 
 
 @contextmanager
 def _one_thread() -> Iterator[None]:
-    """On several threads the order of adding up forces would change the last bits, and the layouts magnify them."""
+    """Several threads would change the order of sums and with it the last bits, which the layouts amplify."""
     n_threads = numba.get_num_threads()
     numba.set_num_threads(1)
     try:
@@ -317,6 +323,6 @@ def _with_ones(directions: np.ndarray) -> np.ndarray:
     return np.hstack([directions.astype(np.float64), np.ones((len(directions), 1))])
 
 
-def _two_wide(directions: np.ndarray) -> np.ndarray:
-    """A space of one dimension still has a plane: the second is flat."""
+def _at_least_2d(directions: np.ndarray) -> np.ndarray:
+    """Directions with a second column of zeros in a space of one dimension."""
     return directions if directions.shape[1] > 1 else np.hstack([directions, np.zeros_like(directions)])

@@ -240,7 +240,8 @@ def built_in_axes(space: EmbeddingSpace, attributes: Attributes, seed: int = 42)
 
 def _features(directions: np.ndarray) -> np.ndarray:
     """Directions times √d: coordinates with mean square 1 in any dimension. A rotation does not change a fit."""
-    return directions.astype(np.float64) * np.sqrt(directions.shape[1])
+    result: np.ndarray = directions.astype(np.float64) * np.sqrt(directions.shape[1])
+    return result
 
 
 def _fit(features: np.ndarray, answer: np.ndarray, is_quantity: bool) -> np.ndarray:

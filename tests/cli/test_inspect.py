@@ -269,7 +269,7 @@ WRONG = {
     "steer: too far": ("recommend --model model --data data --user 1 --steer old=4", "from -3 to 3, not 4"),
     "steer: unknown axis": (
         'recommend --model model --data data --user 1 --steer "axis 65=1"',
-        "'axis 65' is no axis and no end of one",
+        "'axis 65' is not an axis or an end of one",
     ),
     "steer: not in this space": (
         "recommend --model model --data data --user 1 --steer Fantasy=1",

@@ -106,7 +106,7 @@ def test_items_in_one_place_do_not_pass_for_a_map() -> None:
 def test_what_cannot_be_judged_is_said() -> None:
     with pytest.raises(InputError, match="at least three items"):
         fidelity(circle(2), circle(2))
-    with pytest.raises(InputError, match="all of them finite"):
+    with pytest.raises(InputError, match="finite coordinates of at least three items"):
         fidelity(circle(4), np.full((4, 2), np.nan))
-    with pytest.raises(InputError, match=r"here are 4 items and places of shape \(5, 2\)"):
+    with pytest.raises(InputError, match=r"not 4 items with coordinates of shape \(5, 2\)"):
         landing(circle(4), circle(5), np.arange(2), circle(2))

@@ -143,7 +143,7 @@ def test_a_map_of_axes_needs_two_of_this_space() -> None:
         make_map(space, "axes")
     with pytest.raises(InputError, match="needs two different axes"):
         make_map(space, "axes", axes=(x, x))
-    with pytest.raises(InputError, match="'calm ↔ wild' is of another model"):
+    with pytest.raises(InputError, match="'calm ↔ wild' belongs to another model"):
         make_map(other, "axes", axes=(x, y))
 
 
@@ -212,10 +212,10 @@ def test_what_cannot_be_aligned_is_said() -> None:
     space, _ = clusters()
     before = make_map(space, "pca")
     strangers = EmbeddingSpace(space.item_factors, space.item_ids + 118, space.user_factors, space.user_ids)
-    with pytest.raises(InputError, match="at least three items that are on the previous one too, not 2"):
+    with pytest.raises(InputError, match="at least three items that are also on the previous map, not 2"):
         make_map(strangers, "pca", previous=before)
     one_place = ItemMap("pca", space.item_ids, np.ones((120, 2)), 1)
-    with pytest.raises(InputError, match="all items in one place"):
+    with pytest.raises(InputError, match="all items at the same position"):
         make_map(space, "pca", previous=one_place)
 
 
@@ -235,23 +235,23 @@ def test_what_cannot_be_drawn_is_said() -> None:
 @pytest.mark.parametrize(("method", "library"), [("umap", "umap-learn"), ("pacmap", "pacmap")])
 def test_a_method_that_is_not_installed_says_how_to_get_it(method, library: str, monkeypatch) -> None:
     monkeypatch.setitem(sys.modules, library.removesuffix("-learn"), None)
-    with pytest.raises(SettingError, match=rf"the {method} map needs {library}: pip install 'recsys\[maps\]'"):
+    with pytest.raises(SettingError, match=rf"the {method} map needs {library}: pip install 'recsys-atlas\[maps\]'"):
         make_map(clusters()[0], method)
 
 
 def test_parts_of_a_map_must_fit_together() -> None:
     ids, places = [1, 2], np.zeros((2, 2))
     for wrong, words in (
-        ({"method": "globe"}, "there is no map method 'globe'"),
-        ({"coordinates": np.zeros((3, 2))}, "two coordinates for each of its 2 items"),
-        ({"coordinates": np.full((2, 2), np.inf)}, "not infinite"),
-        ({"axes": ("a", "b")}, "a pca map has no axes"),
-        ({"method": "axes"}, "needs the names of two, not None"),
-        ({"method": "axes", "axes": ("a",)}, "needs the names of two"),
-        ({"method": "axes", "axes": ("a", 3)}, "needs the names of two"),
-        ({"fidelity": {"beauty": 1.0}}, "cannot have beauty 1.0"),
-        ({"fidelity": {"continuity": np.nan}}, "cannot have continuity nan"),
-        ({"fidelity": [1.0]}, "has a name for each number"),
+        ({"method": "globe"}, "unknown map method 'globe'"),
+        ({"coordinates": np.zeros((3, 2))}, "two finite coordinates for each of its 2 items"),
+        ({"coordinates": np.full((2, 2), np.inf)}, "two finite coordinates"),
+        ({"axes": ("a", "b")}, "a pca map has no axis titles"),
+        ({"method": "axes"}, "needs two axis titles, not None"),
+        ({"method": "axes", "axes": ("a",)}, "needs two axis titles"),
+        ({"method": "axes", "axes": ("a", 3)}, "needs two axis titles"),
+        ({"fidelity": {"beauty": 1.0}}, "invalid map fidelity beauty 1.0"),
+        ({"fidelity": {"continuity": np.nan}}, "invalid map fidelity continuity nan"),
+        ({"fidelity": [1.0]}, "must be a mapping of names to numbers"),
     ):
         with pytest.raises(InputError, match=words):
             ItemMap(**({"method": "pca", "item_ids": ids, "coordinates": places, "seed": 1} | wrong))

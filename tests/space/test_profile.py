@@ -11,14 +11,14 @@ import pytest
 from recsys.space.axis import Axis
 from recsys.space.probes import ask, question_of
 from recsys.space.profile import (
-    along,
+    examples_along,
+    examples_on_plane,
     genre_positions,
-    in_blocks,
-    places_of,
+    item_positions,
+    ordered_by_similarity,
     positions_along,
     share_below,
     share_of_variance,
-    spread_over,
 )
 from recsys.space.rotation import rotate
 
@@ -61,7 +61,7 @@ def test_the_shares_of_all_axes_of_a_rotation_add_up_to_one(ml100k_model) -> Non
 def test_a_movie_lies_where_its_vector_says_the_farthest_out_first(ml100k_model, horror, child, chance) -> None:
     row = ml100k_model.catalog.row_of("Psycho (1960)")
     positions, known = positions_along(ml100k_model.space, [child, chance, horror]), ml100k_model.attributes.well_known
-    table = places_of(positions, known, row)
+    table = item_positions(positions, known, row)
     assert set(table["axis"]) == {0, 1, 2}
     assert (table["position"].abs().diff().dropna() <= 0).all()
     found = table.set_index("axis").loc[2]
@@ -76,8 +76,8 @@ def test_a_movie_without_a_vector_lies_nowhere(ml100k_model, horror) -> None:
     factors[7] = 0
     unknown = replace(ml100k_model, fitted=replace(ml100k_model.space, item_factors=factors))
     everything = np.ones(len(factors), dtype=bool)
-    assert places_of(positions_along(unknown.space, [horror]), everything, 7).empty
-    assert len(places_of(positions_along(ml100k_model.space, [horror]), everything, 7)) == 1
+    assert item_positions(positions_along(unknown.space, [horror]), everything, 7).empty
+    assert len(item_positions(positions_along(ml100k_model.space, [horror]), everything, 7)) == 1
 
 
 def test_genres_lie_where_their_movies_do_and_a_random_axis_parts_them_less(ml100k_model, horror, chance) -> None:
@@ -98,14 +98,14 @@ def test_like_rows_and_columns_become_neighbours() -> None:
     blocks = np.kron(np.array([[2.0, 0.1], [-0.1, -3.0]]), np.ones((4, 3)))
     mixed = np.random.default_rng(3)
     rows, columns = mixed.permutation(8), mixed.permutation(6)
-    ordered = in_blocks(pd.DataFrame(blocks[rows][:, columns], index=rows, columns=columns))
+    ordered = ordered_by_similarity(pd.DataFrame(blocks[rows][:, columns], index=rows, columns=columns))
     assert (np.diff(np.array(ordered.index) // 4) != 0).sum() == 1
     assert (np.diff(np.array(ordered.columns) // 3) != 0).sum() == 1
     assert (np.diff(rows // 4) != 0).sum() > 1, "the control was in blocks before"
 
 
 def test_a_line_of_well_known_movies_in_order_with_room_between(ml100k_model, child) -> None:
-    rows = along(ml100k_model.space, ml100k_model.attributes, child, 7)
+    rows = examples_along(ml100k_model.space, ml100k_model.attributes, child, 7)
     positions = child.positions(ml100k_model.space)[rows]
     assert 5 <= len(rows) <= 7
     assert (np.diff(positions) >= 4 / 7 / 2 - 1e-6).all()
@@ -113,7 +113,7 @@ def test_a_line_of_well_known_movies_in_order_with_room_between(ml100k_model, ch
 
 
 def test_a_plane_of_well_known_movies_that_keep_their_distance(ml100k_model, child, horror) -> None:
-    rows = spread_over(ml100k_model.space, ml100k_model.attributes, child, horror, (3, 4), (1.5, 0.4))
+    rows = examples_on_plane(ml100k_model.space, ml100k_model.attributes, child, horror, (3, 4), (1.5, 0.4))
     places = np.column_stack([axis.positions(ml100k_model.space)[rows] for axis in (child, horror)])
     assert 6 <= len(rows) <= 12
     for at in range(len(rows)):

@@ -142,9 +142,9 @@ def test_a_map_of_axes_comes_back_with_their_names(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("wrong", "words"),
     [
-        ({"method": "axes"}, "needs the names of two"),
-        ({"method": "globe"}, "there is no map method 'globe'"),
-        ({"fidelity": [1]}, "has a name for each number"),
+        ({"method": "axes"}, "needs two axis titles"),
+        ({"method": "globe"}, "unknown map method 'globe'"),
+        ({"fidelity": [1]}, "must be a mapping of names to numbers"),
         ({"fidelity": {"continuity": None}}, "NoneType"),
         ({"axes": 5}, "not iterable"),
         ({"seed": "x"}, "invalid literal"),

@@ -26,7 +26,7 @@ from recsys.errors import UnknownId
 from recsys.evaluation.report import mean_ratings
 from recsys.plots.dimensions import Strip, lift_bars, position_strips, signed
 from recsys.recommend.topn import similar_side_by_side
-from recsys.space.profile import places_of, positions_along, share_below
+from recsys.space.profile import item_positions, positions_along, share_below
 
 URL = "movie"
 ASKED = "movie"
@@ -296,7 +296,7 @@ def _positions(loaded: Loaded, row: int) -> None:
         return
     positions = positions_along(loaded.model.space, axes)
     label, known = str(loaded.model.catalog.labels[row]), loaded.model.n_ratings >= WELL_KNOWN
-    table = places_of(positions, known, row)
+    table = item_positions(positions, known, row)
     strips, lines = [], []
     for at, position, share in table.itertuples(index=False):
         axis, below = axes[at], _floor(share)

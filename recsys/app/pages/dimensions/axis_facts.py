@@ -20,7 +20,7 @@ from recsys.app.session import Loaded
 from recsys.space.axis import Axis
 from recsys.space.item_map import ItemMap
 from recsys.space.layout import make_map
-from recsys.space.profile import along, genre_positions, share_of_variance, spread_over
+from recsys.space.profile import examples_along, examples_on_plane, genre_positions, share_of_variance
 
 N_ENDS = 5
 """Movies shown at each end of an axis."""
@@ -52,14 +52,14 @@ def genre_table(
 
 @st.cache_resource(show_spinner=False, max_entries=32)
 def movies_along(version: tuple[str, int], directions: bytes, _loaded: Loaded, _axis: Axis) -> np.ndarray:
-    """As `along`; kept likewise."""
-    return along(_loaded.model.space, _loaded.model.attributes, _axis)
+    """As `examples_along`; kept likewise."""
+    return examples_along(_loaded.model.space, _loaded.model.attributes, _axis)
 
 
 @st.cache_resource(show_spinner=False, max_entries=32)
 def movies_over(version: tuple[str, int], directions: bytes, _loaded: Loaded, _axes: tuple[Axis, Axis]) -> np.ndarray:
-    """As `spread_over`; kept likewise."""
-    return spread_over(_loaded.model.space, _loaded.model.attributes, *_axes)
+    """As `examples_on_plane`; kept likewise."""
+    return examples_on_plane(_loaded.model.space, _loaded.model.attributes, *_axes)
 
 
 def directions_of(axes: Sequence[Axis]) -> bytes:
@@ -88,7 +88,7 @@ def plane_map(loaded: Loaded, x: Axis, y: Axis) -> ItemMap:
 @st.cache_resource(show_spinner=False, max_entries=32)
 def _made(version: tuple[str, int], directions: bytes, _loaded: Loaded, _axes: tuple[Axis, Axis]) -> ItemMap:
     """Positions along two axes; kept for all sessions, by model and directions."""
-    return make_map(_loaded.model.space, "axes", axes=_axes, judged=False)
+    return make_map(_loaded.model.space, "axes", axes=_axes, measured=False)
 
 
 def explain_missing_axes(loaded: Loaded) -> bool:
