@@ -21,8 +21,8 @@ LAYOUT: dict[str, tuple[str, ...]] = {
         "genre_affinity", "dataset",
     ),
     "ingest": (
-        "values", "datasets", "download", "validation", "layout", "blocks", "tables", "ratings", "items", "users",
-        "exports", "prepare", "sources",
+        "values", "datasets", "download", "validation", "layout", "blocks", "tables", "ratings", "items", "vectors",
+        "users", "exports", "prepare", "sources",
     ),
     "space": (
         "embedding", "evidence", "axis", "item_map", "item_clusters", "rotation", "auc", "naming", "probes",
@@ -30,9 +30,9 @@ LAYOUT: dict[str, tuple[str, ...]] = {
     ),
     "models": (
         "user_batch", "fitted", "settings", "learner", "model", "least_squares", "simd", "ials_solver", "ials", "als",
-        "bpr", "ease", "itemknn", "popular",
+        "bpr", "ease", "itemknn", "popular", "imported",
     ),
-    "recommend": ("topn", "reasons", "steer", "rerank", "compare"),
+    "recommend": ("topn", "reasons", "steer", "queries", "rerank", "compare"),
     "evaluation": (
         "serialization", "ranking", "evaluate", "tune", "vectors", "retrieval", "linear_probes", "clusters", "shape",
         "divergence", "baselines", "analogies", "stability", "report", "significance",
@@ -40,8 +40,8 @@ LAYOUT: dict[str, tuple[str, ...]] = {
     "plots": ("escape", "colours", "dimensions", "quality", "overlap", "data", "map", "picture", "report"),
     "store": ("files", "parts", "catalog", "prepared", "models", "maps", "axes", "clusters", "measurements"),
     "workflows": (
-        "common", "prepare", "train", "evaluate", "recommend", "similar", "inspect", "demo", "batch_files",
-        "batch_jobs",
+        "common", "prepare", "train", "evaluate", "recommend", "similar", "inspect", "import_vectors", "demo",
+        "batch_files", "batch_jobs",
     ),
     "cli": (
         "facts", "options", "console", "tables", "app", "data", "train", "evaluate", "recommend", "inspect", "main",
@@ -54,6 +54,24 @@ LAYOUT: dict[str, tuple[str, ...]] = {
 """Packages, lowest first, and their modules, lowest first: an import goes to what comes before, never after."""
 UPWARD: dict[str, tuple[str, ...]] = {
     "recsys.dataset.dataset": ("recsys.ingest.sources",),  # `Dataset.from_frame` reads as ingest does
+    "recsys.space.embedding": (  # methods for notebooks
+        "recsys.space.axis",
+        "recsys.space.clustering",
+        "recsys.space.discovery",
+        "recsys.space.item_clusters",
+        "recsys.space.item_map",
+        "recsys.space.layout",
+        "recsys.space.probes",
+        "recsys.space.rotation",
+        "recsys.evaluation.report",
+    ),
+    "recsys.space.item_map": ("recsys.space.item_clusters", "recsys.plots.picture"),  # `ItemMap.plot`
+    "recsys.models.model": (  # methods for notebooks
+        "recsys.recommend.queries",
+        "recsys.recommend.steer",
+        "recsys.evaluation.stability",
+        "recsys.store.models",
+    ),
     "recsys.models.learner": ("recsys.models.model",),  # `fit` returns a Model, and a Model holds its learner
 }
 """Modules that may import what is above them, inside a function or for type checking only; values are prefixes."""

@@ -1,4 +1,4 @@
-"""Commands that get data: fetch and prepare."""
+"""Commands that get data: fetch, prepare and import-vectors."""
 
 from __future__ import annotations
 
@@ -71,3 +71,30 @@ def prepare(
             notify=screen.notify,
         )
     show(done, as_json, tables.show_prepared)
+
+
+def import_vectors(
+    vectors: Annotated[
+        Path,
+        typer.Argument(help="Parquet or CSV with item_id, and factors or numeric columns; or word2vec text."),
+    ],
+    items: Annotated[Path, typer.Option(help="Table of items: item_id, title, year, genres, tags.")],
+    out: OutFolder,
+    users: Annotated[
+        Path | None,
+        typer.Option(help="User vectors in the same form. Default: a user is the weighted mean of what they rated."),
+    ] = None,
+    data: Annotated[
+        Path | None, typer.Option(help="Folder written by `recsys prepare`: how often each movie was rated.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Make a model folder of vectors from another program.
+
+    map, axes, clusters, similar, report and the app work on it, and so does recommend.
+    """
+    from recsys.cli import tables
+    from recsys.cli.console import show
+    from recsys.workflows.import_vectors import import_vectors
+
+    show(import_vectors(vectors, items, out, users=users, data=data), as_json, tables.show_imported)

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from recsys.cli import facts
-from recsys.cli.options import AsJson, DataFolder, Examples, ModelFolder, check_choice, parse_dimensions
+from recsys.cli.options import AsJson, Examples, ModelFolder, check_choice, parse_dimensions
 from recsys.errors import InputError
 
 ROTATIONS = facts.choices("space.rotation", "Method")
@@ -20,10 +20,15 @@ DIMENSIONS = ",".join(map(str, facts.constant("evaluation.report", "DIMENSIONS")
 N_SEEDS: int = facts.constant("evaluation.report", "N_SEEDS")
 N_REFITS: int = facts.constant("evaluation.stability", "N_REFITS")
 
+RefitData = Annotated[
+    Path | None,
+    typer.Option("--data", help="Folder written by `recsys prepare`: the training data. Not for imported vectors."),
+]
+
 
 def axes(
     model: ModelFolder,
-    data: DataFolder,
+    data: RefitData = None,
     ask: Annotated[
         list[str] | None,
         typer.Option(
@@ -140,7 +145,7 @@ def map_(
 
 def report(
     model: ModelFolder,
-    data: DataFolder,
+    data: RefitData = None,
     out: Annotated[
         Path | None,
         typer.Option(help="Page to write (.html); the numbers go next to it (.json). Default: in the model's folder."),

@@ -17,7 +17,7 @@ import typer
 from recsys import __version__
 from recsys.cli.app import app as serve_app
 from recsys.cli.app import demo
-from recsys.cli.data import fetch, prepare
+from recsys.cli.data import fetch, import_vectors, prepare
 from recsys.cli.evaluate import evaluate, tune
 from recsys.cli.inspect import axes, clusters, map_, report
 from recsys.cli.recommend import analogy, recommend, similar
@@ -37,6 +37,7 @@ app = typer.Typer(
 for command in (demo, fetch, prepare, train, evaluate, tune, recommend, similar, analogy, axes, clusters, report):
     app.command()(command)
 app.command("map")(map_)
+app.command("import-vectors")(import_vectors)
 app.command("app")(serve_app)
 
 

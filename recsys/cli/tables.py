@@ -16,6 +16,7 @@ from recsys.space.evidence import DiscoveryEvidence, ProbeEvidence
 from recsys.workflows.common import rows_of_table
 from recsys.workflows.demo import DemoResult
 from recsys.workflows.evaluate import TunedSettings
+from recsys.workflows.import_vectors import ImportedVectors
 from recsys.workflows.inspect import AxisWithMovies, ClusteredItems, MappedItems, MeasuredSpace, NamedAxes
 from recsys.workflows.prepare import Fetched, Prepared
 from recsys.workflows.recommend import Recommended, RecommendedBatch
@@ -57,6 +58,18 @@ def show_prepared(done: Prepared) -> None:
     ):
         if report[key]:
             print_line(f"{count(report[key], 'item')} {words}")
+
+
+def show_imported(done: ImportedVectors) -> None:
+    """What was imported, and what was left out."""
+    users = count(done.n_users, "user") if done.n_users else "no user vectors: a user is the mean of what they rated"
+    print_pairs({"vectors": f"{count(done.n_items, 'item')} × {done.n_factors}", "users": users, "out": done.out})
+    if done.rejected_file is not None:
+        print_line(f"{count(done.n_rejected, 'row')} could not be used: see {done.rejected_file}")
+    if done.n_untitled:
+        print_line(f"{count(done.n_untitled, 'item')} without a row in the item table, titled by their id")
+    if done.n_not_embedded:
+        print_line(f"{count(done.n_not_embedded, 'item')} of the item table without a vector, left out")
 
 
 def show_trained(done: Trained) -> None:
@@ -216,6 +229,8 @@ def show_axes(done: NamedAxes, top: int) -> None:
             escape(", ".join(names)),
         )
     print_table(shown)
+    if not done.is_verifiable:
+        print_line("Imported vectors cannot be refitted, so stability is unknown and no discovered axis is named.")
     if done.asked:
         asked = table("Asked for", "low end", "high end", "in this space", "evidence on held-out movies")
         for found in done.asked:
@@ -292,6 +307,7 @@ def show_report(done: MeasuredSpace) -> None:
         shown.add_row(escape(name), *cells, style="bold" if name == report.model else None)
     print_table(shown)
     print_line("In brackets: the representation is built from the answer.")
-    curve = ", ".join(f"{row.n_factors}: {row.ndcg:.3f}" for row in report.dimensions)
-    print_line(f"nDCG@10 by dimensions: {curve}")
+    if report.dimensions:
+        curve = ", ".join(f"{row.n_factors}: {row.ndcg:.3f}" for row in report.dimensions)
+        print_line(f"nDCG@10 by dimensions: {curve}")
     print_line(f"page: {done.page}\nnumbers: {done.numbers}")

@@ -71,6 +71,16 @@ def items_from_frame(frame: pd.DataFrame) -> Catalog:
     return _catalog(_named_columns(arrow_table(frame, known, "items"), "items"))
 
 
+def with_ids_like(catalog: Catalog, ids: np.ndarray) -> Catalog:
+    """The catalog with its ids in the type of `ids`; of text ids, only those that are whole numbers become integers."""
+    items = catalog.items
+    if ids.dtype == object:
+        return Catalog(items.assign(item_id=catalog.item_ids.astype(str).astype(object)))
+    whole = items["item_id"].astype("str").str.fullmatch(r"[+-]?\d{1,18}").to_numpy(dtype=bool)
+    kept = items[whole].assign(item_id=items["item_id"][whole].astype(np.int64))
+    return Catalog(kept.drop_duplicates("item_id"))
+
+
 def _catalog(table: pd.DataFrame, tags_of: dict[str, tuple[str, ...]] | None = None) -> Catalog:
     """A catalog from the columns item_id, title, year, genres and tags; `tags_of` replaces tags by item id."""
     table = table[table["item_id"].notna() & (table["item_id"].astype("str").str.strip() != "")]

@@ -20,6 +20,7 @@ from recsys.dataset.dataset import Dataset
 from recsys.dataset.interactions import NO_TIME, Interactions
 from recsys.errors import InputError
 from recsys.ingest.blocks import Block
+from recsys.ingest.items import with_ids_like
 from recsys.ingest.validation import REJECTED, Validation
 
 EXACT_DUPLICATE = "exact duplicate of an earlier row"
@@ -99,7 +100,7 @@ def prepare_blocks(
         described = read_catalog()
         n_described = len(described)
         if described.item_ids.dtype != interactions.item_ids.dtype:
-            described = _with_ids_like(described, interactions.item_ids)
+            described = with_ids_like(described, interactions.item_ids)
         catalog = described.take(interactions.item_ids)
         n_unrated = int((interactions.item_index.get_indexer(described.index) < 0).sum())
         n_untitled = int((described.index.get_indexer(interactions.item_index) < 0).sum())
@@ -302,13 +303,3 @@ def _used_only(ids: np.ndarray, codes: np.ndarray) -> tuple[np.ndarray, np.ndarr
     if used.all():
         return ids, codes
     return ids[used], (np.cumsum(used, dtype=np.int32) - 1)[codes]
-
-
-def _with_ids_like(catalog: Catalog, ids: np.ndarray) -> Catalog:
-    """The catalog with its ids in the type of `ids`; of text ids, only those that are whole numbers become integers."""
-    items = catalog.items
-    if ids.dtype == object:
-        return Catalog(items.assign(item_id=catalog.item_ids.astype(str).astype(object)))
-    whole = items["item_id"].astype("str").str.fullmatch(r"[+-]?\d{1,18}").to_numpy(dtype=bool)
-    kept = items[whole].assign(item_id=items["item_id"][whole].astype(np.int64))
-    return Catalog(kept.drop_duplicates("item_id"))

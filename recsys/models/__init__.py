@@ -5,6 +5,7 @@ from recsys.models.bpr import BPR
 from recsys.models.ease import EASE
 from recsys.models.fitted import Contributions, Fitted, ItemScores, ItemWeights, Vectors
 from recsys.models.ials import IALS
+from recsys.models.imported import Imported
 from recsys.models.itemknn import ItemKNN
 from recsys.models.learner import Learner, VectorLearner
 from recsys.models.model import Model
@@ -14,6 +15,9 @@ from recsys.models.user_batch import COLD, FOLDED_IN, STORED, UserBatch
 
 DEFAULT_MODEL = "ials"
 MODELS: dict[str, type[Learner]] = {learner.name: learner for learner in (IALS, ALS, BPR, EASE, ItemKNN, Popular)}
+"""The models that can be trained."""
+LEARNERS: dict[str, type[Learner]] = MODELS | {Imported.name: Imported}
+"""The models that a folder may hold."""
 
 __all__ = [
     "ALS",
@@ -23,10 +27,12 @@ __all__ = [
     "EASE",
     "FOLDED_IN",
     "IALS",
+    "LEARNERS",
     "MODELS",
     "STORED",
     "Contributions",
     "Fitted",
+    "Imported",
     "ItemKNN",
     "ItemScores",
     "ItemWeights",

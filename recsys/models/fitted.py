@@ -143,17 +143,23 @@ class Vectors(Fitted):
         return Contributions(weights.indices, self.learner.contributions(self.space, weights, item_rows))
 
     def to_tables(self) -> dict[str, pa.Table]:
-        """user_factors and item_factors: an id and its vector as fixed_size_list<float32>[d] per row."""
+        """user_factors (if there are users) and item_factors: an id and its vector as fixed_size_list<float32>[d]."""
         space = self.space
-        return {
-            "user_factors": _factors_table("user_id", space.user_ids, space.user_factors),
-            "item_factors": _factors_table("item_id", space.item_ids, space.item_factors),
-        }
+        tables = {"item_factors": _factors_table("item_id", space.item_ids, space.item_factors)}
+        if space.has_users:
+            tables = {"user_factors": _factors_table("user_id", space.user_ids, space.user_factors), **tables}
+        return tables
 
     @classmethod
     def from_tables(cls, tables: Mapping[str, pa.Table], *, item_ids: np.ndarray, has_bias: bool, learner: Any) -> Self:
-        """Read both tables of factors."""
-        users, items = tables["user_factors"], tables["item_factors"]
+        """Read both tables of factors. Only vectors of another program may lack users."""
+        items = tables["item_factors"]
+        if "user_factors" not in tables:
+            if learner.needs_users:
+                raise InputError("user_factors.parquet is missing")
+            space = EmbeddingSpace(_factors(items, "item_factors"), items["item_id"].to_numpy())
+            return cls(space, learner)
+        users = tables["user_factors"]
         space = EmbeddingSpace(
             user_factors=_factors(users, "user_factors"),
             item_factors=_factors(items, "item_factors"),

@@ -118,7 +118,12 @@ class Learner(ABC):
 
 
 class VectorLearner(Learner):
-    """A learner that finds user and item vectors. Subclasses return `Vectors(space, self)` from `_learn`."""
+    """A learner that finds user and item vectors. Subclasses return `Vectors(space, self)` from `_learn`.
+
+    needs_users  whether its models always have user vectors
+    """
+
+    needs_users: ClassVar[bool] = True
 
     @abstractmethod
     def fold_in(self, space: EmbeddingSpace, weights: sp.csr_matrix) -> np.ndarray:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import scipy.sparse as sp
@@ -18,7 +19,14 @@ from recsys.dataset.weighting import FittedWeighting
 from recsys.errors import InputError, Unsupported
 from recsys.models.fitted import Fitted, Vectors
 from recsys.models.learner import Learner
-from recsys.space.embedding import EmbeddingSpace
+from recsys.space.axis import Axes
+from recsys.space.embedding import EmbeddingSpace, Metric
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from recsys.recommend.steer import Steered
+    from recsys.space.rotation import Method
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,9 +81,16 @@ class Model:
         return self._vectors.space.with_attributes(lambda: self.attributes)
 
     @cached_property
+    def built_in_axes(self) -> Axes:
+        """The built-in axes (children's ↔ adult, …); computed on first access. Raises Unsupported without vectors."""
+        from recsys.space.probes import built_in_axes
+
+        return Axes("", (), built_in_axes(self.space, self.attributes), 0)
+
+    @cached_property
     def attributes(self) -> Attributes:
         """What is known about the items besides their vectors; computed on first access."""
-        return Attributes.of(self.catalog, self.n_ratings)
+        return Attributes.of(self.catalog, self.n_ratings if self.n_ratings.any() else None)
 
     def fold_in(self, ratings: sp.csr_matrix) -> np.ndarray:
         """Vectors of users who were not in training: (n, d) float32.
@@ -106,6 +121,121 @@ class Model:
             raise InputError(f"ratings of {ratings.shape[0]} users do not fit the {space.n_users} users of the model")
         transposed = EmbeddingSpace(space.user_factors, space.user_ids, space.item_factors, space.item_ids)
         return self._vectors.learner.fold_in(transposed, self.weighting.apply(ratings).T.tocsr())
+
+    # --- for notebooks: titles or ids in, tables with titles out; the work is done by the modules named here ---
+
+    def recommend(
+        self,
+        user: Any = None,
+        ratings: Mapping[Any, float] | None = None,
+        k: int = 10,
+        *,
+        genres: Sequence[str] = (),
+        years: tuple[int | None, int | None] | None = None,
+        exclude_seen: bool = True,
+        steer: Mapping[str, float] | None = None,
+        explain: bool = False,
+        axes: Axes | None = None,
+    ) -> pd.DataFrame:
+        """The k best items for a user: columns rank (1 = best), item_id, title, score.
+
+        user          id of a user of the training data; a sequence of ids adds the column user_id
+        ratings       instead: what a new user rated, title or item id → rating
+        genres        only items with one of these genres
+        years         only items of these years, (first, last), both included; None leaves an end open
+        exclude_seen  leave out what the user has rated
+        steer         move one user along axes: name of an axis or of its end → amount, −3 … 3. Adds the columns taste
+                      (the score before), rank_before and one "gain: AXIS" per axis
+        explain       for one user: adds the column reasons, up to three (title, share of the score) of rated items
+        axes          discovered axes to steer along by name; the built-in ones are always known
+
+        The score is defined in the docstring of the learner. Users without usable ratings get the most popular items.
+        Fewer rows are returned when there are fewer candidates.
+
+        Raises InputError unless exactly one of `user` and `ratings` is given, or when the ratings of a known user are
+        not at hand (load the model with its dataset); UnknownId or AmbiguousTitle for a user, title, genre or axis.
+        """
+        from recsys.recommend.queries import recommend_for
+
+        return recommend_for(
+            self,
+            user,
+            ratings,
+            k,
+            genres=genres,
+            years=years,
+            exclude_seen=exclude_seen,
+            steer=steer,
+            with_reasons=explain,
+            axes=axes,
+        )
+
+    def similar(self, item: Any, k: int = 10, metric: Metric = "cosine") -> pd.DataFrame:
+        """The k items most similar to one: columns rank, item_id, title, similarity. See `EmbeddingSpace.similar`.
+
+        Raises Unsupported for a model without vectors.
+        """
+        return self.space.similar(item, k, metric)
+
+    def explain(
+        self, item: Any, user: Any = None, ratings: Mapping[Any, float] | None = None, top: int | None = None
+    ) -> pd.DataFrame:
+        """The score of one item for one user, split over the items they rated: columns item_id, title, share.
+
+        item            a title or an id
+        user, ratings   as for `recommend`
+        top             only the largest positive shares; None: all, so that they add up to the score (for `bpr`, up to
+                        a remainder that belongs to no rated item)
+
+        The table is empty for a model that does not use a user's ratings. Raises as `recommend` does.
+        """
+        from recsys.recommend.queries import explain_for
+
+        return explain_for(self, item, user, ratings, top)
+
+    def steer(
+        self,
+        axes_by_name: Mapping[str, float],
+        user: Any = None,
+        ratings: Mapping[Any, float] | None = None,
+        k: int = 10,
+        *,
+        exclude_seen: bool = True,
+        axes: Axes | None = None,
+    ) -> Steered:
+        """Move one user along axes and say what changed: the new list, what dropped out, and what it cost.
+
+        axes_by_name  name of an axis or of its end → amount, −3 … 3; at 1 the shift is as long as the user's vector
+
+        Other parameters and errors as for `recommend`; also Unsupported for a model without vectors.
+        """
+        from recsys.recommend.queries import steer_for
+
+        return steer_for(self, axes_by_name, user, ratings, k, exclude_seen=exclude_seen, axes=axes)
+
+    def axes(self, method: Method = "varimax", *, n_refits: int = 5, seed: int = 42) -> Axes:
+        """Discover the axes of the space and name those that are verified and stable; test the built-in axes.
+
+        n_refits  models trained on bootstrapped users, to measure which axes are stable: this many times the training
+                  time. With 0 every axis stays "unnamed"
+
+        Raises Unsupported for a model without vectors, InputError for one that was loaded without its dataset.
+        """
+        from recsys.evaluation.stability import discover_axes
+
+        if self.dataset is None:
+            raise InputError("stability is measured by refitting: load the model with load_model(folder, dataset=data)")
+        found = discover_axes(self, self.dataset.interactions, method, n_refits=n_refits, seed=seed)
+        return dataclasses.replace(found, asked=self.built_in_axes.asked)
+
+    def save(self, folder: str | Path) -> None:
+        """Write the model to a folder of Parquet files and a manifest; `recsys.load_model` reads it.
+
+        A folder that holds a model is replaced. Raises InputError for a folder with other files in it.
+        """
+        from recsys.store.models import save_model
+
+        save_model(Path(folder).expanduser(), self)
 
     def with_data_path(self, path: Path) -> Model:
         """The same model with the folder of its training data recorded in `data`.

@@ -62,7 +62,8 @@ def recommend(
     allowed       (n_items,) bool: the candidates for every user, such as the movies of a genre
 
     Users with fewer than k candidates get fewer rows. Cold users get the most popular items, scored by their share of
-    all ratings. The docstring of each learner says what its scores mean. Raises InputError for k below 1.
+    all ratings, or nothing where rating counts are unknown. The docstring of each learner says what its scores mean.
+    Raises InputError for k below 1.
     """
     if k < 1:
         raise InputError(f"the number of recommendations must be at least 1, not {k}")
@@ -76,6 +77,8 @@ def recommend(
         n_threads=n_threads,
     )
     found = columns != NONE
+    if not model.n_ratings.any():  # popularity is unknown, so there is nothing to recommend to cold users
+        found &= (batch.origin != COLD)[:, None]
     return pd.DataFrame(
         {
             "user_id": np.repeat(batch.user_ids, found.sum(axis=1)),

@@ -7,18 +7,29 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 import pandas as pd
 import scipy.sparse as sp
 
 from recsys.dataset.attributes import FEWEST_WELL_KNOWN, Attributes
+from recsys.dataset.catalog import Catalog
 from recsys.dataset.interactions import as_ids, index_of, rows_of
 from recsys.errors import InputError, SettingError, Unsupported
+from recsys.ingest.items import items_from_frame, with_ids_like
+from recsys.ingest.vectors import vectors_from_frame
 from recsys.topk import NONE, top_k
+
+if TYPE_CHECKING:
+    from recsys.evaluation.report import EmbeddingReport
+    from recsys.space.axis import Axes, Axis
+    from recsys.space.clustering import Choice
+    from recsys.space.item_clusters import ItemClusters
+    from recsys.space.item_map import ItemMap, MapMethod
+    from recsys.space.rotation import Method
 
 Metric = Literal["cosine", "dot", "euclidean"]
 
@@ -36,8 +47,17 @@ class EmbeddingSpace:
                   popularity, not content.
     attributes    what is known about the items besides their vectors, rows in the order of `item_ids`; None if unknown
 
+    The arithmetic needs the vectors only. `axes`, `ask`, `clusters`, `similar` and `report` also need `attributes`.
+
     Raises InputError when shapes do not match, a factor is not finite, an id appears twice, or `attributes` describe
     other items.
+
+    >>> import pandas as pd
+    >>> vectors = pd.DataFrame({"item_id": [1, 2, 3], "x": [1.0, 0.9, 0.0], "y": [0.0, 0.1, 1.0]})
+    >>> items = pd.DataFrame({"item_id": [1, 2, 3], "title": ["Alien (1979)", "Aliens (1986)", "Babe (1995)"]})
+    >>> space = EmbeddingSpace.from_frame(vectors, items)
+    >>> space.similar("Alien", k=1)["title"].tolist()
+    ['Aliens (1986)']
     """
 
     item_factors: np.ndarray
@@ -74,6 +94,34 @@ class EmbeddingSpace:
         ):  # fmt: skip
             object.__setattr__(self, name, value)
 
+    @classmethod
+    def from_frame(
+        cls, vectors: pd.DataFrame, items: pd.DataFrame | None = None, *, users: pd.DataFrame | None = None
+    ) -> EmbeddingSpace:
+        """A space made of anyone's vectors.
+
+        vectors  one row per item: a column item_id (or an index of ids) and either one numeric column per dimension or
+                 a column `factors` of lists
+        items    table of items: item_id, and where present title, year, genres, tags; needed to name and test axes.
+                 Items without a row are titled by their id
+        users    vectors of users in the same form, with a column user_id
+
+        Rows without an id, with values that are not finite numbers, or that repeat an id are left out. Raises
+        InputError when no row is usable, columns are missing, or users and items differ in the number of dimensions.
+        """
+        of_items = vectors_from_frame(vectors, "item")
+        described = Catalog.of(of_items.ids)
+        if items is not None:
+            described = with_ids_like(items_from_frame(items), of_items.ids).take(of_items.ids)
+        of_users = None if users is None else vectors_from_frame(users, "user")
+        space = cls(
+            of_items.vectors,
+            of_items.ids,
+            None if of_users is None else of_users.vectors,
+            None if of_users is None else of_users.ids,
+        )
+        return space.with_attributes(lambda: Attributes.of(described))
+
     @cached_property
     def attributes(self) -> Attributes | None:
         """What is known about the items besides their vectors, rows in the order of `item_ids`; None if unknown."""
@@ -89,10 +137,12 @@ class EmbeddingSpace:
 
     @property
     def n_users(self) -> int:
+        """Number of users with a vector."""
         return len(self.user_ids)
 
     @property
     def n_items(self) -> int:
+        """Number of items."""
         return len(self.item_ids)
 
     @property
@@ -208,6 +258,92 @@ class EmbeddingSpace:
         columns, found = top_k(lambda _: cosines, 1, self.n_items, max(1, min(k, self.n_items)), allowed=allowed)
         is_item = columns[0] != NONE
         return self.item_ids[columns[0][is_item]], found[0][is_item]
+
+    # --- for notebooks: titles or ids in, results with names out; the work is done by the modules named here ---
+
+    def similar(self, item: Any, k: int = 10, metric: Metric = "cosine") -> pd.DataFrame:
+        """The k items most similar to one: columns rank (1 = most similar), item_id, title, similarity.
+
+        item    a title as a person spells it, or an original id
+        metric  "cosine", "dot" or "euclidean", see `similarity`
+
+        Raises UnknownId or AmbiguousTitle for the item, SettingError for an unknown metric.
+        """
+        known = self._described()
+        ids, similarities = self.neighbours([known.catalog.id_of(item, known.n_ratings)], k, metric)
+        titles = known.catalog.label_of(ids[0]) if ids.size else []
+        return pd.DataFrame(
+            {"rank": range(1, len(titles) + 1), "item_id": ids[0], "title": titles, "similarity": similarities[0]}
+        )
+
+    def axes(self, method: Method = "varimax", *, seed: int = 42) -> Axes:
+        """Rotate the space so that each item lies on few axes, and test the built-in axes (children's ↔ adult, …).
+
+        method  "varimax", "quartimax", "ica", "nmf" or "none", see `recsys.space.rotation`
+        seed    of the rotation and of the folds
+
+        Discovered axes stay "unnamed" here: a verified name needs stability under refits, which vectors alone cannot
+        show. `Model.axes` refits. The names that held-out items confirm are listed in the evidence. Raises InputError
+        for fewer than 50 well-known items, or when the items do not span more than one direction.
+        """
+        from recsys.space.discovery import discover
+        from recsys.space.probes import built_in_axes
+
+        known = self._described()
+        found = discover(self, known, method, seed=seed)
+        return replace(found, asked=built_in_axes(self, known, seed))
+
+    def ask(self, question: str, *, seed: int = 42) -> Axis:
+        """The axis that answers a question, and whether held-out items confirm it (`is_valid`, `evidence`).
+
+        question  a genre, tag, decade or titles: "Horror", "Comedy <-> Western", "Dumbo, Aladdin <-> Heat, GoodFellas"
+
+        Raises UnknownId for a part that is neither, InputError for fewer than two items at an end.
+        """
+        from recsys.space.probes import ask, question_of
+
+        known = self._described()
+        return ask(self, known, question_of(question, known), seed)
+
+    def map(self, method: MapMethod = "tsne", *, axes: tuple[Axis, Axis] | None = None, seed: int = 42) -> ItemMap:
+        """A 2D map of the items with its measured fidelity; `map(…).plot()` draws it.
+
+        method  "tsne", "pca", "umap" or "pacmap" (the last two need `pip install 'recsys-atlas[maps]'`)
+        axes    the horizontal and vertical axis of a map along two axes; `method` is then "axes"
+
+        Raises InputError for fewer than three items with a vector, SettingError for an unknown method.
+        """
+        from recsys.space.layout import make_map
+
+        made = make_map(self, "axes" if axes else method, seed, axes=axes)
+        return replace(made, attributes=self.attributes)
+
+    def clusters(self, method: Choice = "auto", *, seed: int = 42) -> ItemClusters:
+        """Clusters of the items; named only where the name is verified. See `recsys.space.clustering.find_clusters`.
+
+        method  "kmeans", "hdbscan", or "auto" to choose by silhouette and stability
+
+        Raises InputError for fewer than 50 well-known items, or when no two clusters are found.
+        """
+        from recsys.space.clustering import find_clusters
+
+        return find_clusters(self, self._described(), method, seed=seed)
+
+    def report(self, *, name: str = "vectors", seed: int = 42) -> EmbeddingReport:
+        """Measure the space (retrieval, probes, clusters, analogies, shape) next to baselines that need no training.
+
+        name  of the space, its row in the report
+
+        Raises InputError for fewer than 50 well-known items. See `recsys.evaluation.report.space_report`.
+        """
+        from recsys.evaluation.report import space_report
+
+        return space_report(self, self._described(), name=name, seed=seed)
+
+    def _described(self) -> Attributes:
+        if self.attributes is None:
+            raise Unsupported("nothing is known about the items of this space; build it with EmbeddingSpace.from_frame")
+        return self.attributes
 
 
 def well_known_items(space: EmbeddingSpace, attributes: Attributes) -> np.ndarray:

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 import pandas as pd
 
+from recsys.dataset.attributes import Attributes
 from recsys.dataset.interactions import as_ids
-from recsys.errors import InputError
+from recsys.errors import InputError, Unsupported
+
+if TYPE_CHECKING:
+    from recsys.space.item_clusters import ItemClusters
 
 MapMethod = Literal["pca", "tsne", "umap", "pacmap", "axes"]
 
@@ -40,6 +44,7 @@ class ItemMap:
     seed         of the layout
     axes         titles of the horizontal and the vertical axis; only for method "axes"
     fidelity     measures of the map by the names in `FIDELITY`; only those that were computed
+    attributes   what is known about the items, for `plot`; None for a map read from disk
 
     Raises InputError when the parts do not match.
     """
@@ -50,6 +55,7 @@ class ItemMap:
     seed: int
     axes: tuple[str, str] | None = None
     fidelity: Mapping[str, float] = field(default_factory=dict)
+    attributes: Attributes | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "item_ids", as_ids(self.item_ids))
@@ -74,6 +80,19 @@ class ItemMap:
             if name not in FIDELITY or not np.isfinite(value):
                 raise InputError(f"invalid map fidelity {name} {value}: use {', '.join(FIDELITY)}, finite")
         object.__setattr__(self, "fidelity", fidelity)
+
+    def plot(self, clusters: ItemClusters | None = None) -> Any:
+        """A Plotly figure: a dot per item, larger with more ratings, with titles on hover.
+
+        clusters  their verified names label the map
+
+        Raises Unsupported for a map without `attributes`, such as one read from disk.
+        """
+        from recsys.plots.picture import picture
+
+        if self.attributes is None:
+            raise Unsupported("this map does not know its titles; draw a map made by EmbeddingSpace.map")
+        return picture(self, self.attributes.catalog, self.attributes.n_ratings, clusters)
 
     @property
     def is_placed(self) -> np.ndarray:

@@ -14,9 +14,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from recsys import __version__
+from recsys.dataset.dataset import Dataset
 from recsys.dataset.weighting import FittedWeighting, Weighting
 from recsys.errors import InputError
-from recsys.models import MODELS, Fitted, ItemScores, ItemWeights, Learner, Model, Vectors, with_settings
+from recsys.models import LEARNERS, Fitted, ItemScores, ItemWeights, Learner, Model, Vectors, with_settings
 from recsys.store.catalog import ITEMS, catalog_of, catalog_table
 from recsys.store.files import FORMAT_VERSION, dump_json, is_safe_name, new_folder, read_json, reading
 
@@ -66,14 +67,19 @@ def save_model(folder: Path, model: Model) -> dict[str, Any]:
     return manifest
 
 
-def load_model(folder: Path) -> Model:
+def load_model(folder: str | Path, *, dataset: Dataset | None = None) -> Model:
     """Read a model folder.
+
+    dataset  the data it was trained on: `recommend(user=…)` then knows what users have rated, and `axes` can refit
 
     Raises InputError, naming the command to run, when the folder is missing, damaged or of another format version.
     """
+    folder = Path(folder).expanduser()
     manifest = read_manifest(folder)
+    if dataset is not None and manifest.get("data_fingerprint") not in (None, dataset.interactions.fingerprint):
+        raise InputError(f"{folder}: was trained on other data than the dataset given with it")
     with reading(folder, "recsys train"):
-        learner = with_settings(MODELS[manifest["model"]], manifest["hyperparameters"])
+        learner = with_settings(LEARNERS[manifest["model"]], manifest["hyperparameters"])
         table = pq.read_table(folder / ITEMS)
         catalog = catalog_of(table)
         fitted = _read_fitted(folder, learner, catalog.item_ids, bool(manifest["has_bias"]))
@@ -86,13 +92,15 @@ def load_model(folder: Path) -> Model:
         data = {**manifest["data"], "fingerprint": manifest["data_fingerprint"]}
         if "path" in data:
             data["path"] = str((folder / data["path"]).resolve())
-        return Model(learner, fitted, weighting, catalog, table["n_ratings"].to_numpy(), data, manifest["metrics"])
+        n_ratings, metrics = table["n_ratings"].to_numpy(), manifest["metrics"]
+        return Model(learner, fitted, weighting, catalog, n_ratings, data, metrics, dataset)
 
 
 def _read_fitted(folder: Path, learner: Learner, item_ids: np.ndarray, has_bias: bool) -> Fitted:
     for name, kind in KINDS.items():
         if (folder / name).is_file():
-            tables = {part: pq.read_table(folder / f"{part}.parquet") for part in kind.TABLES}
+            files = {part: folder / f"{part}.parquet" for part in kind.TABLES}
+            tables = {part: pq.read_table(file) for part, file in files.items() if file.exists()}
             return kind.from_tables(tables, item_ids=item_ids, has_bias=has_bias, learner=learner)
     raise InputError(f"none of {', '.join(KINDS)} is there")
 
@@ -107,8 +115,8 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         raise InputError(
             f"{folder}: has format version {found!r}, but this version of recsys reads {FORMAT_VERSION}; train it again"
         )
-    if manifest.get("model") not in MODELS:
-        raise InputError(f"{folder}: unknown model {manifest.get('model')!r}; known models: {', '.join(MODELS)}")
+    if manifest.get("model") not in LEARNERS:
+        raise InputError(f"{folder}: unknown model {manifest.get('model')!r}; known models: {', '.join(LEARNERS)}")
     return manifest
 
 

@@ -54,6 +54,20 @@ def load_trained(model_folder: Path, data: Path) -> tuple[Model, Dataset]:
     return model, stored
 
 
+def load_for_refits(model_folder: Path, data: Path | None) -> tuple[Model, Dataset | None]:
+    """A model and its training data, to train it again; None for imported vectors, which cannot be trained.
+
+    Raises InputError where a trainable model comes without its data, or with other data.
+    """
+    if data is not None:
+        model, stored = load_trained(model_folder, data)
+        return model, stored if model.learner.name in MODELS else None
+    model = store.load_model(model_folder)
+    if model.learner.name in MODELS:
+        raise InputError(f"{model_folder}: name the folder of its training data with --data, to train it again")
+    return model, None
+
+
 def check_data(model: Model, model_folder: Path, stored: Dataset, data: Path) -> None:
     """Raise InputError unless the data are those the model was trained on."""
     expected = model.data.get("fingerprint")

@@ -10,7 +10,7 @@ from typing import Any
 
 from recsys import store
 from recsys.errors import InputError
-from recsys.evaluation.report import DIMENSIONS, N_SEEDS, EmbeddingReport, embedding_report
+from recsys.evaluation.report import DIMENSIONS, N_SEEDS, EmbeddingReport, embedding_report, space_report
 from recsys.evaluation.stability import N_REFITS, discover_axes
 from recsys.ingest.values import read_values
 from recsys.models import Model
@@ -20,13 +20,14 @@ from recsys.recommend.steer import axis_called
 from recsys.space.axis import UNNAMED, Axes, Axis
 from recsys.space.clustering import Choice as ClusterChoice
 from recsys.space.clustering import find_clusters
+from recsys.space.discovery import discover
 from recsys.space.item_clusters import NO_CLUSTER, ItemClusters
 from recsys.space.item_map import DEFAULT_MAP, ItemMap, MapMethod
 from recsys.space.layout import make_map
 from recsys.space.probes import ask, built_in_axes, graded_question, question_of
 from recsys.space.rotation import DEFAULT_METHOD, Method
 from recsys.threads import n_cores
-from recsys.workflows.common import StartProgress, check_output_file, load_trained, no_progress
+from recsys.workflows.common import StartProgress, check_output_file, load_for_refits, no_progress
 
 
 @dataclass(frozen=True)
@@ -52,13 +53,17 @@ class AxisWithMovies:
 
 @dataclass(frozen=True)
 class NamedAxes:
-    """The axes of the model in the folder `model`, stored in `out`: the discovered ones, then those asked for."""
+    """The axes of the model in the folder `model`, stored in `out`: the discovered ones, then those asked for.
+
+    is_verifiable  whether the model could be refitted to measure stability; if not, no discovered axis is named
+    """
 
     model: Path
     method: Method
     discovered: tuple[AxisWithMovies, ...]
     asked: tuple[AxisWithMovies, ...]
     out: Path
+    is_verifiable: bool = True
 
     @property
     def n_named(self) -> int:
@@ -159,7 +164,7 @@ class MeasuredSpace:
 
 def axes(
     model_folder: Path,
-    data: Path,
+    data: Path | None = None,
     *,
     method: Method = DEFAULT_METHOD,
     questions: Sequence[str] = (),
@@ -171,10 +176,12 @@ def axes(
 ) -> NamedAxes:
     """Find, name and verify the axes of a model, answer questions, and store all axes with the model.
 
+    data       what the model was trained on, for the refits that measure stability. Imported vectors cannot be
+               refitted: they take none, and their discovered axes stay "unnamed"
     questions  text for `question_of`, in addition to the built-in questions
     graded     tables (CSV) with the columns item_id and value; the quantity is named after its file
     """
-    model, stored = load_trained(model_folder, data)
+    model, stored = load_for_refits(model_folder, data)
     asked = [question_of(text, model.attributes) for text in questions]
     asked += [
         graded_question(f"low {path.stem}", f"high {path.stem}", read_values(path, model.item_ids)) for path in graded
@@ -184,8 +191,11 @@ def axes(
         *built_in_axes(model.space, model.attributes, seed),
         *(ask(model.space, model.attributes, question, seed) for question in asked),
     ]
-    progress = start_progress("training on other users")
-    found = discover_axes(model, stored.interactions, method, n_refits=n_refits, seed=seed, progress=progress)
+    if stored is None:
+        found = discover(model.space, model.attributes, method, seed=seed)
+    else:
+        progress = start_progress("training on other users")
+        found = discover_axes(model, stored.interactions, method, n_refits=n_refits, seed=seed, progress=progress)
     found = dataclasses.replace(found, asked=tuple({axis.name: axis for axis in answers}.values()))
     path = store.save_axes(model_folder, found)
     return NamedAxes(
@@ -194,6 +204,7 @@ def axes(
         tuple(_with_movies(axis, model, n_examples) for axis in found.discovered),
         tuple(_with_movies(axis, model, n_examples) for axis in found.asked),
         path,
+        is_verifiable=stored is not None,
     )
 
 
@@ -262,7 +273,7 @@ def clusters(
 
 def report_embedding(
     model_folder: Path,
-    data: Path,
+    data: Path | None = None,
     *,
     out: Path | None = None,
     dimensions: Sequence[int] = DIMENSIONS,
@@ -272,14 +283,15 @@ def report_embedding(
 ) -> MeasuredSpace:
     """Measure a model's space against baselines; write a page (HTML) and, next to it, the numbers (JSON).
 
-    Without `out` both are stored with the model, as report.html and report.json.
+    Without `out` both are stored with the model, as report.html and report.json. Imported vectors take no `data`: what
+    needs retraining is left out of their report.
     """
     page = model_folder / store.REPORT_PAGE if out is None else out
     numbers = page.with_suffix(".json")
     if page.suffix != ".html":
         raise InputError(f"{page}: the page is HTML; name a file that ends in .html")
     check_output_file(page)
-    model, stored = load_trained(model_folder, data)
+    model, stored = load_for_refits(model_folder, data)
     # Read what may be broken before the long computation.
     axes_found = store.load_axes(model_folder)
     valid = [axis for axis in axes_found.all if axis.is_valid] if axes_found is not None else []
@@ -290,15 +302,19 @@ def report_embedding(
         item_map = store.load_map(model_folder, DEFAULT_MAP)
         shown = picture(item_map, model.catalog, model.n_ratings, store.load_clusters(model_folder))
         note = " ".join(_map_notes(item_map))
-    found = embedding_report(
-        model,
-        stored.interactions,
-        dimensions=dimensions,
-        n_seeds=n_seeds,
-        n_threads=n_cores(),
-        seed=seed,
-        progress=start_progress("measuring the space"),
-    )
+    progress = start_progress("measuring the space")
+    if stored is None:
+        found = space_report(model.space, model.attributes, name=model.learner.name, seed=seed, progress=progress)
+    else:
+        found = embedding_report(
+            model,
+            stored.interactions,
+            dimensions=dimensions,
+            n_seeds=n_seeds,
+            n_threads=n_cores(),
+            seed=seed,
+            progress=progress,
+        )
     found = dataclasses.replace(found, fingerprint=store.fingerprint_of(model_folder))
     store.write_json(numbers, found.to_json())
     store.write_text(page, report_page(found, axes=named, map_figure=shown, map_note=note))

@@ -177,5 +177,5 @@ def _measure_space(loaded: Loaded) -> None:
         )
     )
     if st.button(say("Measure the embedding now"), key="measure-space", type="primary", icon=":material/speed:"):
-        run(lambda start: inspect_workflow.report_embedding(loaded.folder, loaded.data_folder, start_progress=start), 1)  # type: ignore[arg-type]
+        run(lambda start: inspect_workflow.report_embedding(loaded.folder, loaded.data_folder, start_progress=start), 1)
     command("recsys", "report", "--model", str(loaded.folder), "--data", str(loaded.data_folder))

@@ -1,0 +1,180 @@
+"""Read vectors that another program made: one row per item (or user), an id and d numbers.
+
+Three layouts are recognized, in Parquet, CSV, TSV and DataFrames:
+
+    item_id, factors          `factors` holds lists of d numbers (what a model folder contains)
+    item_id, <d columns>      one numeric column per dimension, in order
+    "n d", then "id v1 … vd"  word2vec text format (.txt, .vec), as gensim's `save_word2vec_format` writes it
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from recsys.dataset.interactions import as_ids
+from recsys.errors import InputError
+from recsys.ingest.validation import REJECTED
+
+Kind = Literal["item", "user"]
+
+ID_COLUMNS: dict[Kind, tuple[str, ...]] = {
+    "item": ("item_id", "itemid", "item", "movie_id", "movieid", "id"),
+    "user": ("user_id", "userid", "user", "id"),
+}
+"""Column names of ids, without regard to case, by preference."""
+VECTOR_COLUMN = "factors"
+MAX_DIMENSIONS = 4096
+
+
+@dataclass(frozen=True, eq=False)
+class VectorTable:
+    """Vectors with their ids, and the rows that could not be used.
+
+    ids       (n,) int64 or str objects, unique
+    vectors   (n, d) float32, finite
+    rejected  table (file, line, reason, text): rows without an id, with a value that is not a finite number, or with
+              an id that an earlier row has. `line` is the line of a text file, the row (from 1) of other sources
+    """
+
+    ids: np.ndarray
+    vectors: np.ndarray
+    rejected: pa.Table
+
+
+def read_vectors(path: Path, kind: Kind = "item") -> VectorTable:
+    """The vectors in a Parquet, CSV, TSV or word2vec text file.
+
+    Raises InputError when the file cannot be read, has no id column or no vectors, or when no row can be used.
+    """
+    suffix = path.suffix.lower()
+    try:
+        if suffix == ".parquet":
+            table = pq.read_table(path)
+            if len(set(table.column_names)) < len(table.column_names):
+                raise InputError(f"{path}: column names must be unique, not {', '.join(table.column_names)}")
+            return vectors_from_frame(table.to_pandas(), kind, source=path.name, where=str(path))
+        if suffix in (".txt", ".vec"):
+            return _read_word2vec(path)
+        separator = "\t" if suffix == ".tsv" else ","
+        frame = pd.read_csv(path, sep=separator, dtype=str, keep_default_na=False, encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError, ValueError, pa.ArrowException) as error:
+        raise InputError(f"{path}: cannot be read: {str(error).splitlines()[0]}") from None
+    return vectors_from_frame(frame, kind, source=path.name, where=str(path), line_of=lambda row: row + 2)
+
+
+def vectors_from_frame(
+    frame: pd.DataFrame,
+    kind: Kind = "item",
+    *,
+    source: str = "DataFrame",
+    where: str = "vectors",
+    line_of: Callable[[int], int] = lambda row: row + 1,
+) -> VectorTable:
+    """The vectors in a DataFrame: ids in a column named like `ID_COLUMNS` (else in a named or non-default index).
+
+    source   name of the file, for the table of rejected rows
+    where    what error messages call the source
+    line_of  line number of a row number
+
+    Raises InputError as `read_vectors` does.
+    """
+    names = [str(name) for name in frame.columns]
+    if len(set(names)) < len(names):
+        raise InputError(f"{where}: column names must be unique, not {', '.join(names)}")
+    by_name = {name.lower(): name for name in names}
+    column = next((by_name[name] for name in ID_COLUMNS[kind] if name in by_name), None)
+    frame = frame.set_axis(names, axis=1)
+    if column is None and isinstance(frame.index, pd.RangeIndex):
+        raise InputError(
+            f"{where}: no column of {kind} ids; name one of the columns {ID_COLUMNS[kind][0]} "
+            f"(the columns are {', '.join(names[:8])})"
+        )
+    ids = pd.Series(frame.index if column is None else frame[column]).reset_index(drop=True)
+    values = frame if column is None else frame.drop(columns=column)
+    if VECTOR_COLUMN in values.columns:
+        vectors = _stacked(values[VECTOR_COLUMN], where)
+    else:
+        if values.shape[1] == 0:
+            raise InputError(f"{where}: no vectors; the only column is {column}")
+        vectors = np.column_stack(
+            [pd.to_numeric(values[name], errors="coerce").to_numpy(np.float64, na_value=np.nan) for name in values]
+        )
+    return _checked(ids, vectors, source, where, line_of)
+
+
+def _stacked(column: pd.Series, where: str) -> np.ndarray:
+    """A column of lists as a matrix, (n, d) float64; a list of another length than most becomes NaN."""
+    lists = [np.asarray(value, dtype=object).ravel() if np.ndim(value) else np.empty(0, object) for value in column]
+    lengths = np.array([len(values) for values in lists])
+    if not lengths.any():
+        raise InputError(f"{where}: column {VECTOR_COLUMN} holds no lists of numbers")
+    d = int(np.bincount(lengths[lengths > 0]).argmax())
+    vectors = np.full((len(lists), d), np.nan)
+    for row, values in enumerate(lists):
+        if len(values) == d:
+            vectors[row] = pd.to_numeric(pd.Series(values), errors="coerce")
+    return vectors
+
+
+def _read_word2vec(path: Path) -> VectorTable:
+    """word2vec text: the number of vectors and of dimensions, then an id and its numbers per line."""
+    with path.open(encoding="utf-8") as file:
+        head = file.readline().split()
+        if len(head) != 2 or not all(part.isdecimal() for part in head):
+            raise InputError(
+                f"{path}: line 1: expected the number of vectors and of dimensions, as word2vec writes them"
+            )
+        d = int(head[1])
+        if not 1 <= d <= MAX_DIMENSIONS:
+            raise InputError(f"{path}: line 1: {d} dimensions are outside 1 … {MAX_DIMENSIONS}")
+        ids: list[str] = []
+        rows: list[list[float]] = []
+        for line in file:
+            parts = line.rstrip("\n").rstrip(" ").rsplit(" ", d)
+            ids.append(parts[0])
+            try:
+                rows.append([float(part) for part in parts[1:]] if len(parts) == d + 1 else [np.nan] * d)
+            except ValueError:
+                rows.append([np.nan] * d)
+    if len(rows) < int(head[0]):
+        raise InputError(f"{path}: line 1 announces {int(head[0]):,} vectors, but there are {len(rows):,}")
+    return _checked(pd.Series(ids), np.array(rows).reshape(len(rows), d), path.name, str(path), lambda row: row + 2)
+
+
+def _checked(
+    ids: pd.Series, vectors: np.ndarray, source: str, where: str, line_of: Callable[[int], int]
+) -> VectorTable:
+    if vectors.shape[1] > MAX_DIMENSIONS:
+        raise InputError(f"{where}: {vectors.shape[1]:,} dimensions are more than {MAX_DIMENSIONS:,}")
+    text = ids.astype("str").str.strip()
+    has_id = (ids.notna() & (text != "")).to_numpy(dtype=bool)
+    with np.errstate(over="ignore"):
+        single = vectors.astype(np.float32)
+    is_finite = np.isfinite(single).all(axis=1)
+    usable = has_id & is_finite
+    repeated = np.zeros(len(ids), dtype=bool)
+    repeated[usable] = text[usable].duplicated().to_numpy()
+    reasons = np.select(
+        [~has_id, ~is_finite, repeated],
+        ["id is missing", "a value is not a finite number", "id repeats an earlier row"],
+        "",
+    )
+    bad = np.flatnonzero(~usable | repeated)
+    rejected = pa.table(
+        [[source] * len(bad), [line_of(int(row)) for row in bad], reasons[bad].tolist(), text[bad].tolist()],
+        schema=REJECTED,
+    )
+    kept = usable & ~repeated
+    if not kept.any():
+        first = f"; line {line_of(int(bad[0]))}: {reasons[bad[0]]}" if len(bad) else ""
+        raise InputError(f"{where}: none of the {len(ids):,} rows can be used{first}")
+    whole = text[kept].str.fullmatch(r"-?\d{1,18}").to_numpy(dtype=bool).all()
+    return VectorTable(text[kept].to_numpy(np.int64) if whole else as_ids(text[kept].tolist()), single[kept], rejected)
