@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from threading import Thread
+from typing import Any
 
 import numpy as np
+import pandas as pd
 import streamlit as st
 
 from recsys import store
@@ -68,6 +71,11 @@ class Loaded:
             return None
         with st.spinner(say("Reading the ratings …"), show_time=True):
             return _read_interactions(str(self.data_folder), _stamp(self.data_folder))
+
+    def known_rows(self, items: Sequence[Any]) -> list[tuple[Any, int]]:
+        """(id, row) of those of the item ids that the model has, in their order."""
+        found = self.model.catalog.index.get_indexer(pd.Index(list(items), dtype=object if not len(items) else None))
+        return [(item, int(row)) for item, row in zip(items, found, strict=True) if row >= 0]
 
     @cached_property
     def item_facts(self) -> Blob:

@@ -81,6 +81,10 @@ class Axis:
         ends = f"{self.low}{BETWEEN}{self.high}"
         return ends if self.name == ends else f"{self.name}: {ends}"
 
+    def cosine(self, other: Axis) -> float:
+        """Cosine of the angle between two axes: 0 at right angles, ±1 along the same line."""
+        return float(self.direction @ other.direction)
+
     def flipped(self) -> Axis:
         """The same line seen from its other end: what was low is high."""
         name = f"{self.high}{BETWEEN}{self.low}" if self.name == f"{self.low}{BETWEEN}{self.high}" else self.name

@@ -20,6 +20,7 @@ from recsys.space.probes import (
     built_in_questions,
     graded_question,
     question_of,
+    question_of_items,
     share_in_order,
     spearman_interval,
 )
@@ -149,6 +150,14 @@ def test_a_few_movies_drawn_by_lot_are_not_believed(ml100k_model: Model) -> None
             )
         believed[size] = np.mean(found)
     assert believed[2] == 0 and believed[3] <= 0.15 and believed[5] <= 0.2, believed
+
+
+def test_a_question_of_items_has_one_end_for_each_list_and_counts_them_all() -> None:
+    question = question_of_items("cosy", "scary", [3, 0], [1], 5)
+    np.testing.assert_array_equal(question.answer, [0, 1, np.nan, 0, np.nan])
+    assert (question.name, question.chosen, question.is_quantity) == ("cosy ↔ scary", True, False)
+    with pytest.raises(InputError, match="both ends"):
+        question_of_items("cosy", "scary", [3, 0], [1, 3], 5)
 
 
 def test_the_share_in_order_is_the_auc_for_two_classes_and_whole_where_all_is_right() -> None:
