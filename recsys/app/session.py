@@ -24,7 +24,7 @@ from recsys.errors import InputError, RecsysError
 from recsys.ingest.datasets import data_root
 from recsys.models import Model
 from recsys.plots.colours import Colouring, by_cluster, by_decade, by_genre
-from recsys.plots.map import cluster_middles
+from recsys.plots.map import cluster_label_positions
 from recsys.space.axis import Axes, Axis
 from recsys.space.item_clusters import ItemClusters
 from recsys.space.item_map import ItemMap
@@ -109,7 +109,7 @@ class Loaded:
         return {
             method: [
                 (self.clusters.names[number], float(x), float(y))
-                for number, (x, y) in sorted(cluster_middles(item_map, self.clusters).items())
+                for number, (x, y) in sorted(cluster_label_positions(item_map, self.clusters).items())
             ]
             for method, item_map in self.maps.items()
         }

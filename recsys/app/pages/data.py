@@ -322,7 +322,7 @@ def _density(portrait: DatasetStatistics) -> None:
         density_map(
             density, across=say("movies, most rated first"), up=say("users, most active first"),
             legend=say("share of rated pairs"),
-            told=say("users near rank {users}<br>movies near rank {items}<br>{share} rated"),
+            hover_text=say("users near rank {users}<br>movies near rank {items}<br>{share} rated"),
         ),
         key="density-chart",
         alt=say("Share of rated pairs, users by activity and movies by popularity"),
