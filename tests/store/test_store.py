@@ -131,8 +131,8 @@ def test_maps_survive_a_round_trip(tmp_path: Path) -> None:
 
 
 def test_a_map_of_axes_keeps_their_names(tmp_path: Path) -> None:
-    places = np.array([[-2.5, 0], [np.nan, np.nan]])
-    made = ItemMap("axes", [1, 2], places, 5, ("calm ↔ wild", "axis 3"), {"continuity": 0.75})
+    coordinates = np.array([[-2.5, 0], [np.nan, np.nan]])
+    made = ItemMap("axes", [1, 2], coordinates, 5, ("calm ↔ wild", "axis 3"), {"continuity": 0.75})
     assert store.save_map(tmp_path, made) == tmp_path / "map-axes.parquet"
     back = store.load_map(tmp_path, "axes")
     assert (back.axes, back.fidelity) == (("calm ↔ wild", "axis 3"), {"continuity": 0.75})
