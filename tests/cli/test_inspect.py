@@ -19,6 +19,8 @@ from recsys.errors import InputError
 from recsys.models import Model
 from tests.cli.run import complaint, recsys
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def movielens(ml100k: Dataset, ml100k_model: Model, tmp_path_factory) -> Path:

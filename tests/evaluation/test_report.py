@@ -40,6 +40,8 @@ from recsys.evaluation.serialization import from_json
 from recsys.models import IALS, Model, Popular
 from recsys.space.embedding import EmbeddingSpace
 
+pytestmark = pytest.mark.slow
+
 SEED = 42
 GENRES, TITLES, WORDS = "genres (one-hot)", "titles (bag of words)", "titles, genres, tags (TF-IDF)"
 RAW, COMPONENTS, RANDOM = "ratings (raw rows)", "ratings (PCA)", "random"

@@ -83,6 +83,7 @@ def test_stored_zeros_and_negative_weights_are_not_likes() -> None:
     assert LEARNER.fold_in(plain, noisy[3]).tobytes() == LEARNER.fold_in(plain, LIKES[3]).tobytes()
 
 
+@pytest.mark.slow
 def test_it_ranks_the_whole_catalog_far_better_than_popularity(ml100k: Dataset) -> None:
     split = hold_out(ml100k.interactions, "random", part="validation")
     found = {

@@ -120,6 +120,7 @@ def quality(learner: object, ml100k: Dataset, split: HoldOut) -> float:
     return rank_quality(learner.fit(Dataset(split.train, ml100k.catalog)), split, auc=False)["ndcg@10"]  # type: ignore[arg-type]
 
 
+@pytest.mark.slow
 def test_quality_does_not_drop_as_factors_are_added(ml100k: Dataset, split: HoldOut) -> None:
     ours = [quality(IALS(n_factors=d), ml100k, split) for d in (2, 16, 64, 192)]
     assert ours[0] < ours[1] < ours[2]

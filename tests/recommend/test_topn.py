@@ -98,6 +98,7 @@ def test_similar_items(model: Model) -> None:
         similar(pop, "m4")
 
 
+@pytest.mark.slow
 def test_neighbours_share_genres_far_beyond_chance_on_movielens_100k(ml100k) -> None:
     counts = np.bincount(ml100k.interactions.matrix.indices, minlength=1682)
     known = np.flatnonzero(counts >= 100)

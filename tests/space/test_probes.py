@@ -134,6 +134,7 @@ def test_two_handfuls_of_movies(ml100k_model: Model, attributes: Attributes) -> 
     assert axis.positions(ml100k_model.space)[lion] < -1
 
 
+@pytest.mark.slow
 def test_a_few_movies_drawn_by_lot_are_not_believed(ml100k_model: Model) -> None:
     """Groups that mean nothing: of three against three a quarter order each other right by luck."""
     rng = np.random.default_rng(0)
