@@ -8,7 +8,6 @@ from dataclasses import replace
 
 from recsys.app.i18n.translate import is_chinese, named, say
 from recsys.app.session import Loaded, own_axes
-from recsys.dataset.attributes import well_known
 from recsys.errors import InputError
 from recsys.space.axis import UNNAMED, Axis
 from recsys.space.probes import KNOWN
@@ -42,7 +41,7 @@ def _after_a_word(name: str) -> str:
 def too_few_known(loaded: Loaded) -> str | None:
     """Why a model can have no axes and no report: too few movies with enough ratings; None if it can."""
     try:
-        well_known(loaded.model.n_ratings)
+        _ = loaded.model.attributes.well_known
     except InputError as error:
         return str(error)
     return None
