@@ -50,6 +50,8 @@ def test_the_long_tail_agrees_with_pandas(statistics: DatasetStatistics, rows: p
     expected = ((counts.cumsum() < 80_000).sum() + 1) / len(counts)
     assert smallest_share(statistics.of_items, 0.8) == pytest.approx(expected)
     assert expected < 0.4  # there is a long tail
+    assert 0.8 <= statistics.share_of_top(expected) < 0.801
+    assert (statistics.share_of_top(0), statistics.share_of_top(1)) == (0, 1)
     assert smallest_share(np.full(10, 7), 0.8) == 0.8  # the control: uniform counts
     assert smallest_share(np.zeros(3), 0.8) == 0.0
 
@@ -72,6 +74,8 @@ def test_values_genres_and_years_agree_with_pandas(
     years = ml100k.catalog.items["year"].dropna().value_counts()
     counted = statistics.years.set_index("year")["movies"]
     assert counted[counted > 0].to_dict() == years.to_dict()
+    assert statistics.median_year == ml100k.catalog.items["year"].dropna().quantile(0.5, interpolation="lower")
+    assert statistics.most_common_rating["value"] == rows["rating"].mode()[0]
 
 
 def test_ratings_by_week_and_by_month_agree_with_pandas(
@@ -86,6 +90,8 @@ def test_ratings_by_week_and_by_month_agree_with_pandas(
         return {str(start.date()): int(n) for start, n in by.items()}
 
     assert statistics.step == "week" and counted(statistics.periods) == expected("W-SUN")  # Monday to Sunday
+    start, n = statistics.peak_period
+    assert {str(start.date()): n}.items() <= expected("W-SUN").items() and n == max(expected("W-SUN").values())
     assert [str(day) for day in statistics.span] == [str(rows["time"].min().date()), str(rows["time"].max().date())]
     monkeypatch.setattr("recsys.dataset.statistics.MONTHLY_FROM", 30)
     monthly = dataset_statistics(ml100k.interactions, ml100k.catalog)
@@ -100,6 +106,7 @@ def test_ratings_without_times_are_counted_and_left_out() -> None:
     assert some.untimed == 1 and int(some.periods["ratings"].sum()) == 2
     assert dataset_statistics(small([int(NO_TIME)] * 3), catalog).periods is None
     assert none.genres.empty and none.years.empty
+    assert none.median_year is None and none.peak_period is None
 
 
 def test_the_density_of_cells_agrees_with_the_sorted_matrix(ml100k: Dataset, statistics: DatasetStatistics) -> None:
