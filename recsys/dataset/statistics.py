@@ -88,7 +88,8 @@ class DatasetStatistics:
     @property
     def most_common_rating(self) -> pd.Series:
         """The row of `values` with the most ratings; the lowest of several. Needs a rating."""
-        return self.values.loc[self.values["ratings"] == self.values["ratings"].max()].iloc[0]
+        row: pd.Series = self.values.loc[self.values["ratings"] == self.values["ratings"].max()].iloc[0]
+        return row
 
     @property
     def peak_period(self) -> tuple[pd.Timestamp, int] | None:
