@@ -359,6 +359,17 @@ def test_without_questions_seeds_and_dimensions_their_parts_are_left_out(report:
     assert list(read.figures()) == FIGURES[:2]
 
 
+def test_a_report_of_vectors_alone_has_a_page(report: Report) -> None:
+    """Without ratings there are no ratings to name, and neither baselines nor charts that are made of them."""
+    del report["data"]["n_ratings"], report["representations"]["ratings (PCA)"]
+    report |= {"confidence": None, "dimensions": [], "hyperparameters": {}}
+    read = Read(page_of(report))
+    text = " ".join(read.text.split())
+    assert "an unknown number of ratings; evaluated on the 1,939 movies." in text
+    assert list(read.figures()) == FIGURES[:2]
+    assert [trace["name"] for trace in read.figures()["figure-genres"][0]] == ["ials", "random"]
+
+
 # --- text from outside ------------------------------------------------------------------------------------------
 
 
