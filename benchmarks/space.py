@@ -85,8 +85,10 @@ def axes() -> list[str]:
             found = discover_axes(model, interactions, method)
             stable = sum(axis.evidence.is_stable for axis in found.discovered[:FIRST])
             named = sum(axis.is_valid for axis in found.discovered[:FIRST])
-            deals = [np.random.default_rng(seed).permutation(len(along)) for seed in range(10)]
-            shuffled = [sum(ends != ([], []) for ends in name_ends(along[deal], attributes, known)) for deal in deals]
+            shuffles = [np.random.default_rng(seed).permutation(len(along)) for seed in range(10)]
+            shuffled = [
+                sum(ends != ([], []) for ends in name_ends(along[rows], attributes, known)) for rows in shuffles
+            ]
             lines.append(
                 f"| {name} | {method} | {best:.3f} | {other_half:.3f} | {stable} | {named} "
                 f"| {np.mean(shuffled):.1f} of {along.shape[1]} |"

@@ -1,4 +1,4 @@
-"""The top-k kernel against plain NumPy, and the promises about filtered items."""
+"""The top-k kernel agrees with plain NumPy and never returns excluded items."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from recsys.topk import NONE, top_k
 
 
 def plain_top_k(scores: np.ndarray, k: int, exclude: sp.csr_matrix | None, allowed: np.ndarray | None):
-    """The same by sorting everything: best first, ties to the lower column, nothing that is filtered."""
+    """The reference: sort all candidates, best first, ties to the lower column."""
     columns = np.full((len(scores), k), NONE, dtype=np.int32)
     best = np.full((len(scores), k), -np.inf, dtype=np.float32)
     for row, values in enumerate(scores):
@@ -31,7 +31,7 @@ def plain_top_k(scores: np.ndarray, k: int, exclude: sp.csr_matrix | None, allow
 
 
 @pytest.mark.parametrize("seed", range(30))
-def test_it_equals_sorting_everything(seed: int, monkeypatch) -> None:
+def test_it_agrees_with_sorting_everything(seed: int, monkeypatch) -> None:
     rng = np.random.default_rng(seed)
     n_rows, n_columns, k = rng.integers(1, 40), rng.integers(1, 60), int(rng.integers(1, 70))
     scores = rng.integers(-4, 4, size=(n_rows, n_columns)).astype(np.float32)  # few values: many ties
@@ -48,7 +48,7 @@ def test_it_equals_sorting_everything(seed: int, monkeypatch) -> None:
     np.testing.assert_array_equal(found[1], expected[1])
 
 
-def test_filtered_columns_never_fill_up_a_short_row() -> None:
+def test_short_rows_are_padded_not_filled_with_excluded_columns() -> None:
     scores = np.array([[5.0, 4.0, 3.0]], dtype=np.float32)
     seen = sp.csr_matrix(np.array([[1.0, 0.0, 1.0]]))
     columns, best = top_k(lambda rows: scores[rows], 1, 3, 3, exclude=seen)
@@ -56,19 +56,19 @@ def test_filtered_columns_never_fill_up_a_short_row() -> None:
     assert best.tolist() == [[4.0, -np.inf, -np.inf]]
 
 
-def test_an_excluded_zero_is_excluded_too() -> None:
+def test_a_stored_zero_excludes_too() -> None:
     seen = sp.csr_matrix((np.zeros(1, dtype=np.float32), np.array([0]), np.array([0, 1])), shape=(1, 2))
     columns, _ = top_k(lambda rows: np.array([[2.0, 1.0]], dtype=np.float32), 1, 2, 2, exclude=seen)
     assert columns.tolist() == [[1, NONE]]
 
 
-def test_unsorted_exclusions_are_honoured() -> None:
+def test_unsorted_exclusions_work() -> None:
     seen = sp.csr_matrix((np.ones(2), np.array([3, 0]), np.array([0, 2])), shape=(1, 4))
     columns, _ = top_k(lambda rows: np.array([[4.0, 3, 2, 1]], dtype=np.float32), 1, 4, 4, exclude=seen)
     assert columns.tolist() == [[1, 2, NONE, NONE]]
 
 
-def test_many_threads_may_call_it_at_once() -> None:
+def test_calls_from_many_threads_agree() -> None:
     rng = np.random.default_rng(0)
     users, items = rng.normal(size=(300, 8)).astype("f4"), rng.normal(size=(500, 8)).astype("f4")
 
@@ -79,7 +79,7 @@ def test_many_threads_may_call_it_at_once() -> None:
         assert len(set(pool.map(run, range(32)))) == 1
 
 
-def test_wrong_shapes_are_refused() -> None:
+def test_invalid_arguments_are_refused() -> None:
     with pytest.raises(ValueError, match="k must be at least 1"):
         top_k(lambda rows: np.zeros((1, 2), "f4"), 1, 2, 0)
     with pytest.raises(ValueError, match="exclude has shape"):

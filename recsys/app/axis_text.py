@@ -1,4 +1,4 @@
-"""What the pages say of axes: the names of both ends, whether the space knows them, and how that was found out."""
+"""Axes in words: the names of both ends, the evidence for an axis, and why an axis was not found."""
 
 from __future__ import annotations
 
@@ -8,14 +8,13 @@ from dataclasses import replace
 
 from recsys.app.i18n.translate import is_chinese, named, say
 from recsys.app.session import Loaded, own_axes
-from recsys.dataset.attributes import well_known
 from recsys.errors import InputError
 from recsys.space.axis import UNNAMED, Axis
 from recsys.space.evidence import MIN_ORDER, DiscoveryEvidence, ProbeEvidence
 
 
 def named_axes(loaded: Loaded) -> list[Axis]:
-    """The axes that mean something: asked for and known, one's own, discovered and named."""
+    """Axes with a verified meaning: found for a question, kept in this session, or discovered and named."""
     stored = loaded.axes.all if loaded.axes is not None else ()
     names = {axis.name for axis in stored}
     own = (axis for axis in own_axes(loaded) if axis.name not in names)
@@ -23,41 +22,39 @@ def named_axes(loaded: Loaded) -> list[Axis]:
 
 
 def ends_of(axis: Axis) -> tuple[str, str]:
-    """What the low and the high end are called, in the reader's language; an end without a name by the other one."""
+    """Names of the low and the high end in the user's language; an unnamed end is "not" the other one."""
     if axis.low == axis.high == UNNAMED:
         return say("low end"), say("high end")
-    if axis.low == UNNAMED:
-        return say("no {name}", name=_after_a_word(axis.high)), named(axis.high)
-    if axis.high == UNNAMED:
-        return named(axis.low), say("no {name}", name=_after_a_word(axis.low))
-    if axis.low == f"not {axis.high}":
+    if axis.low in (UNNAMED, f"not {axis.high}"):
         return say("not {name}", name=_after_a_word(axis.high)), named(axis.high)
+    if axis.high == UNNAMED:
+        return named(axis.low), say("not {name}", name=_after_a_word(axis.low))
     return named(axis.low), named(axis.high)
 
 
 def _after_a_word(name: str) -> str:
-    """A name as it follows a word: Chinese parts its characters from digits and Latin letters by a space."""
+    """A name after another word: Chinese puts a space between its characters and digits or Latin letters."""
     words = named(name)
     return f" {words}" if is_chinese() and words[:1].isascii() else words
 
 
 def too_few_known(loaded: Loaded) -> str | None:
-    """Why a model has no axes and no report to be made: too few movies with ratings enough; None where it has."""
+    """Why a model can have no axes and no report: too few movies with enough ratings; None if it can."""
     try:
-        well_known(loaded.model.n_ratings)
+        _ = loaded.model.attributes.well_known
     except InputError as error:
         return str(error)
     return None
 
 
 def spoken(axis: Axis) -> Axis:
-    """The same axis, its ends called as `ends_of` calls them: for pictures, which take the names from the axis."""
+    """The axis with the names of `ends_of`, for charts, which take the names from the axis."""
     low, high = ends_of(axis)
     return replace(axis, low=low, high=high)
 
 
 def title_of(axis: Axis) -> str:
-    """An axis in one line, unlike any other: "children's ↔ adult", "axis 2: less Action ↔ Action"."""
+    """A unique title: "children's ↔ adult", "axis 2: not Action ↔ Action"."""
     low, high = ends_of(axis)
     number = number_of(axis)
     if axis.low == axis.high == UNNAMED and number is not None:
@@ -66,13 +63,13 @@ def title_of(axis: Axis) -> str:
 
 
 def number_of(axis: Axis) -> int | None:
-    """The number of a discovered axis."""
+    """The number of a discovered axis; None for others."""
     found = re.fullmatch(r"axis (\d+)", axis.name)
     return int(found[1]) if found else None
 
 
 def evidence_in_short(axis: Axis) -> str:
-    """How far an axis holds, in a few words."""
+    """The strongest evidence for an axis, in a few words."""
     evidence = axis.evidence
     if isinstance(evidence, ProbeEvidence):
         values = {"value": evidence.value, "low": evidence.low, "high": evidence.high}
@@ -88,7 +85,7 @@ def evidence_in_short(axis: Axis) -> str:
 
 
 def evidence_of(axis: Axis) -> str:
-    """Whether the space knows an axis, in sentences, with what simpler answers reach beside it."""
+    """The evidence for an axis in sentences, with the controls next to it."""
     evidence = axis.evidence
     if isinstance(evidence, ProbeEvidence):
         return _evidence_of_question(evidence, *ends_of(axis))
@@ -135,18 +132,18 @@ def _evidence_of_question(evidence: ProbeEvidence, low: str, high: str) -> str:
 
 
 def joined(*sentences: str) -> str:
-    """Sentences one after the other; Chinese sets no space between them."""
+    """Non-empty sentences joined; Chinese has no space between sentences."""
     return ("" if is_chinese() else " ").join(sentence for sentence in sentences if sentence)
 
 
 def listed(parts: Sequence[str]) -> str:
-    """Parts of a sentence as one of its own."""
+    """Parts enumerated as one sentence."""
     text = enumerated(parts)
     return text[:1].upper() + text[1:] + ("。" if is_chinese() else ".")
 
 
 def enumerated(parts: Sequence[str]) -> str:
-    """Parts one after the other, with the comma of the language."""
+    """Parts separated by the comma of the language."""
     return say(", ").join(parts)
 
 
@@ -172,7 +169,7 @@ def _evidence_of_discovery(evidence: DiscoveryEvidence, is_named: bool) -> str:
 
 
 def why_not(axis: Axis) -> str:
-    """Why an axis that was asked for is not in this space."""
+    """Why no axis was found for a question."""
     evidence = axis.evidence
     if not isinstance(evidence, ProbeEvidence):
         return ""

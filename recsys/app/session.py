@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from threading import Thread
+from typing import Any
 
 import numpy as np
+import pandas as pd
 import streamlit as st
 
 from recsys import store
@@ -21,7 +24,7 @@ from recsys.errors import InputError, RecsysError
 from recsys.ingest.datasets import data_root
 from recsys.models import Model
 from recsys.plots.colours import Colouring, by_cluster, by_decade, by_genre
-from recsys.plots.map import cluster_middles
+from recsys.plots.map import cluster_label_positions
 from recsys.space.axis import Axes, Axis
 from recsys.space.item_clusters import ItemClusters
 from recsys.space.item_map import ItemMap
@@ -69,6 +72,11 @@ class Loaded:
         with st.spinner(say("Reading the ratings …"), show_time=True):
             return _read_interactions(str(self.data_folder), _stamp(self.data_folder))
 
+    def known_rows(self, items: Sequence[Any]) -> list[tuple[Any, int]]:
+        """(id, row) of those of the item ids that the model has, in their order."""
+        found = self.model.catalog.index.get_indexer(pd.Index(list(items), dtype=object if not len(items) else None))
+        return [(item, int(row)) for item, row in zip(items, found, strict=True) if row >= 0]
+
     @cached_property
     def item_facts(self) -> Blob:
         """What a browser knows of every item, as JSON: titles, rating counts, genres as places in a list of sets."""
@@ -101,7 +109,7 @@ class Loaded:
         return {
             method: [
                 (self.clusters.names[number], float(x), float(y))
-                for number, (x, y) in sorted(cluster_middles(item_map, self.clusters).items())
+                for number, (x, y) in sorted(cluster_label_positions(item_map, self.clusters).items())
             ]
             for method, item_map in self.maps.items()
         }

@@ -4,24 +4,26 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.markup import escape
 
 from recsys.cli.console import count, print_line, print_pairs, print_table, table
-from recsys.evaluation.evaluate import Evaluation
-from recsys.recommend.reasons import Reason
 from recsys.space.axis import UNNAMED
 from recsys.space.evidence import DiscoveryEvidence, ProbeEvidence
 from recsys.workflows.common import rows_of_table
-from recsys.workflows.demo import DemoResult
-from recsys.workflows.evaluate import TunedSettings
-from recsys.workflows.import_vectors import ImportedVectors
-from recsys.workflows.inspect import AxisWithMovies, ClusteredItems, MappedItems, MeasuredSpace, NamedAxes
-from recsys.workflows.prepare import Fetched, Prepared
-from recsys.workflows.recommend import Recommended, RecommendedBatch
-from recsys.workflows.similar import Analogy, SimilarItems
-from recsys.workflows.train import Trained
+
+if TYPE_CHECKING:  # each command imports only its own workflow
+    from recsys.evaluation.evaluate import Evaluation
+    from recsys.recommend.reasons import Reason
+    from recsys.workflows.demo import DemoResult
+    from recsys.workflows.evaluate import TunedSettings
+    from recsys.workflows.import_vectors import ImportedVectors
+    from recsys.workflows.inspect import AxisWithMovies, ClusteredItems, MappedItems, MeasuredSpace, NamedAxes
+    from recsys.workflows.prepare import Fetched, Prepared
+    from recsys.workflows.recommend import Recommended, RecommendedBatch
+    from recsys.workflows.similar import Analogy, SimilarItems
+    from recsys.workflows.train import Trained
 
 TOP_AXES = 10
 """Discovered axes that the demo prints."""

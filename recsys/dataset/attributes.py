@@ -155,13 +155,3 @@ class Attributes:
         kept = np.flatnonzero(chosen)
         names, kinds = tuple(self.names[at] for at in kept), tuple(self.kinds[at] for at in kept)
         return Attributes(self.catalog, self.n_ratings, self.has_ratings, names, kinds, self.carries[:, kept])
-
-
-def well_known(n_ratings: np.ndarray, fewest: int = WELL_KNOWN) -> np.ndarray:
-    """As `Attributes.well_known`, from rating counts alone."""
-    known = np.asarray(n_ratings) >= fewest
-    if known.sum() < FEWEST_WELL_KNOWN:
-        raise InputError(
-            f"only {known.sum()} items have {fewest} ratings or more; at least {FEWEST_WELL_KNOWN} are needed"
-        )
-    return known

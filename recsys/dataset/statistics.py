@@ -85,6 +85,31 @@ class DatasetStatistics:
         """Share of movies with fewer than `FEW_RATINGS` ratings."""
         return float((self.of_items < FEW_RATINGS).mean()) if len(self.of_items) else 0.0
 
+    @property
+    def most_common_rating(self) -> pd.Series:
+        """The row of `values` with the most ratings; the lowest of several. Needs a rating."""
+        row: pd.Series = self.values.loc[self.values["ratings"] == self.values["ratings"].max()].iloc[0]
+        return row
+
+    @property
+    def peak_period(self) -> tuple[pd.Timestamp, int] | None:
+        """Start and number of ratings of the period with the most ratings; None without times."""
+        if self.periods is None:
+            return None
+        peak = self.periods.iloc[int(self.periods["ratings"].argmax())]
+        return peak["start"], int(peak["ratings"])
+
+    @property
+    def median_year(self) -> int | None:
+        """Median release year of the movies, the lower of two; None without release years."""
+        if self.years.empty:
+            return None
+        return int(self.years["year"][self.years["movies"].cumsum() * 2 >= self.years["movies"].sum()].iloc[0])
+
+    def share_of_top(self, share: float) -> float:
+        """The share of all ratings that the most rated movies have, given their share of all movies, 0 … 1."""
+        return float(self.of_items[: round(share * len(self.of_items))].sum() / max(self.n_ratings, 1))
+
 
 def dataset_statistics(interactions: Interactions, catalog: Catalog) -> DatasetStatistics:
     """The statistics of ratings and of a catalog that lists the same items in the same order."""

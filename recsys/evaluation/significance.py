@@ -51,6 +51,11 @@ def lowest_quality_groups(groups: Sequence[ActivityGroup]) -> slice:
     return slice(first, last + 1)
 
 
+def mean_over_users(groups: Sequence[ActivityGroup]) -> float:
+    """Mean of several activity groups together: each group counts by its number of users."""
+    return sum(group.mean * group.users for group in groups) / sum(group.users for group in groups)
+
+
 def gain_by_group(ours: Sequence[ActivityGroup], theirs: Sequence[ActivityGroup]) -> pd.Series:
     """Difference of the means, ours − theirs, for each of the same activity groups."""
     return pd.Series([mine.mean - other.mean for mine, other in zip(ours, theirs, strict=True)], dtype=float)

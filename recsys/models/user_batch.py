@@ -1,4 +1,4 @@
-"""UserBatch: users to recommend to, with what a model knows of each."""
+"""UserBatch: users to recommend to, with their ratings and vectors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the dots of a map are coloured by: genre, cluster, decade or an axis. Arrays in, colours out."""
+"""Colours of the dots of a map, by genre, cluster, decade or axis. Arrays in, colours out."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ from recsys.space.axis import Axis
 from recsys.space.embedding import EmbeddingSpace
 from recsys.space.item_clusters import NO_CLUSTER, ItemClusters
 
-# Okabe & Ito 2008: eight colours that people with any colour vision can tell apart.
+# Okabe & Ito 2008: colours that people with any colour vision can distinguish.
 COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#c9b700")
 OTHER_COLOUR = "#999999"
 CIVIDIS = ("#00306f", "#3f4d6b", "#666970", "#8a8678", "#b4a66c", "#dfc95b", "#fee838")
-"""Nuñez, Anderton & Renslow 2018: in order for eyes of any colour vision, and in grey."""
+"""Nuñez, Anderton & Renslow 2018: perceptually ordered for any colour vision, and in greyscale."""
 DIVERGING = ("#b35806", "#e08214", "#f0b060", "#b9b9c4", "#998ec3", "#7355a4", "#542788")
-"""Orange to purple after Brewer's PuOr, its middle darkened so that it shows on white and on black."""
-FARTHEST = 2.0
-"""Standard deviations along an axis from which on a colour is as strong as it gets."""
+"""Orange to purple after Brewer's PuOr, with a darker middle that is visible on white and on black."""
+SATURATED = 2.0
+"""Standard deviations along an axis at which the colour scale ends."""
 
 
 @dataclass(frozen=True, eq=False)
 class Colouring:
     """A colour for each item.
 
-    codes    (n_items,) uint8: places in `palette`
-    palette  hexadecimal colours; the first is for items of which nothing is known
-    legend   name and colour of each kind; empty for a ramp, and where names stand on the map itself
-    ends     what the first and the last colour of a ramp mean, or None
+    codes    (n_items,) uint8: indices into `palette`
+    palette  hexadecimal colours; the first is for items without a value
+    legend   name and colour of each category; empty for a colour scale, and where the map itself shows the names
+    ends     the meaning of the first and the last colour of a scale, or None
     """
 
     codes: np.ndarray
@@ -42,8 +42,8 @@ class Colouring:
 def genre_groups(catalog: Catalog) -> tuple[np.ndarray, list[str]]:
     """A colour group for each item, (n_items,) int, and the groups' names.
 
-    The most frequent genres have a colour each; an item takes the rarest of its own among these, which says most
-    about it. The last group is everything else.
+    The most frequent genres have a colour each; an item with several of them gets the rarest, which is the most
+    informative. The last group is "other".
     """
     names = list(catalog.genre_names[: len(COLOURS)])
     place = {name: at for at, name in enumerate(names)}
@@ -52,12 +52,12 @@ def genre_groups(catalog: Catalog) -> tuple[np.ndarray, list[str]]:
 
 
 def group_colour(group: int, names: Sequence[str]) -> str:
-    """The colour of a group of `genre_groups`; the last group, everything else, is grey."""
+    """The colour of a group of `genre_groups`; the last group, "other", is grey."""
     return OTHER_COLOUR if group == len(names) - 1 else COLOURS[group]
 
 
 def by_genre(catalog: Catalog) -> Colouring:
-    """One of the seven most frequent genres each, the rarest of an item's own; everything else is grey."""
+    """Colours for the seven most frequent genres; an item gets the rarest of its own; all other items are grey."""
     groups, names = genre_groups(catalog)
     last = len(names) - 1
     legend = [(name, COLOURS[at]) for at, name in enumerate(names[:-1])] + [(names[-1], OTHER_COLOUR)]
@@ -66,15 +66,15 @@ def by_genre(catalog: Catalog) -> Colouring:
 
 
 def by_cluster(clusters: ItemClusters) -> Colouring:
-    """Clusters that point in like directions get different colours; what each is called stands on the map.
+    """Similar clusters get different colours; the map itself shows their names.
 
-    Greedy: the greatest cluster first, each takes the colour whose nearest bearer is farthest from it.
+    Greedy: from the largest cluster down, each takes the colour whose most similar cluster so far is least similar.
     """
-    likeness = clusters.centres @ clusters.centres.T
+    similarity = clusters.centres @ clusters.centres.T
     chosen = np.zeros(clusters.n_clusters, dtype=np.int64)
     for number in range(clusters.n_clusters):
         nearest = [
-            max((likeness[number, other] for other in range(number) if chosen[other] == colour), default=-2.0)
+            max((similarity[number, other] for other in range(number) if chosen[other] == colour), default=-2.0)
             for colour in range(len(COLOURS))
         ]
         chosen[number] = int(np.argmin(nearest))
@@ -83,7 +83,7 @@ def by_cluster(clusters: ItemClusters) -> Colouring:
 
 
 def by_decade(catalog: Catalog) -> Colouring:
-    """The year of release in six steps that hold about as many items each; grey where it is unknown."""
+    """The year of release in up to seven steps of whole decades; grey where it is unknown."""
     years = catalog.years
     known = ~np.isnan(years)
     if not known.any():
@@ -105,10 +105,10 @@ def by_decade(catalog: Catalog) -> Colouring:
 
 
 def by_axis(axis: Axis, space: EmbeddingSpace) -> Colouring:
-    """Where each item lies along an axis, in seven steps up to two standard deviations; grey without a vector."""
+    """The position of each item along an axis, in seven steps up to ±2 standard deviations; grey without a vector."""
     positions = axis.positions(space)
     known = ~np.isnan(positions)
-    share = (np.clip(np.where(known, positions, 0), -FARTHEST, FARTHEST) + FARTHEST) / (2 * FARTHEST)
+    share = (np.clip(np.where(known, positions, 0), -SATURATED, SATURATED) + SATURATED) / (2 * SATURATED)
     steps = np.minimum((share * len(DIVERGING)).astype(np.int64), len(DIVERGING) - 1)
     codes = np.where(known, steps + 1, 0).astype(np.uint8)
     return Colouring(codes, (OTHER_COLOUR, *DIVERGING), ends=(axis.low, axis.high))

@@ -1,4 +1,4 @@
-"""Charts of the data: counted values in, Plotly figures out. Words come from outside, in any language."""
+"""Charts of a dataset: counts in, Plotly figures out. The caller provides translated texts."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ import plotly.graph_objects as go
 from recsys.dataset.statistics import Density
 from recsys.plots.colours import COLOURS
 from recsys.plots.escape import hover
-from recsys.plots.quality import QUARTERS, dressed
+from recsys.plots.quality import QUARTERS, styled
 
 BAR, MARK = COLOURS[0], COLOURS[5]
-MOST_POINTS = 400
-"""Of a curve: enough to be smooth, few enough to be sent with every rerun."""
+MAX_POINTS = 400
+"""Points of a curve: enough to look smooth, few enough to be sent with every rerun."""
 
 
 def long_tail(of_items: np.ndarray, marked: tuple[float, float], *, across: str, up: str, note: str) -> go.Figure:
-    """Cumulative share of the ratings against the share of the movies, most rated first.
+    """Cumulative share of the ratings by share of the movies, most rated first.
 
-    of_items  (n_items,) ratings of each movie, most first
-    marked    a point of the curve to mark (share of movies, share of ratings), said in words by `note`
+    of_items  (n_items,) number of ratings of each movie, in descending order
+    marked    point of the curve to mark (share of movies, share of ratings), labelled with `note`
     """
     reached = np.concatenate([[0], np.cumsum(of_items)]) / max(int(of_items.sum()), 1)
-    at = np.unique(np.geomspace(1, len(reached), MOST_POINTS).astype(np.int64)) - 1
+    at = np.unique(np.geomspace(1, len(reached), MAX_POINTS).astype(np.int64)) - 1
     movies = at / max(len(of_items), 1)
     figure = go.Figure()
     figure.add_scatter(
@@ -45,11 +45,11 @@ def long_tail(of_items: np.ndarray, marked: tuple[float, float], *, across: str,
     )
     figure.update_xaxes(title=across, tickformat=".0%", tickvals=QUARTERS, range=[0, 1.001], showgrid=False)
     figure.update_yaxes(title=up, tickformat=".0%", range=[0, 1.02])
-    return dressed(figure, 340)
+    return styled(figure, 340)
 
 
 def users_histogram(of_users: np.ndarray, *, across: str, up: str) -> go.Figure:
-    """How many users gave how many ratings, in steps each twice as wide as the one before."""
+    """Number of users by number of ratings, in bins that double in width."""
     most = int(of_users.max()) if len(of_users) else 1
     edges = [1, 2, 3, 5, 10]
     while edges[-1] <= most:
@@ -62,7 +62,7 @@ def users_histogram(of_users: np.ndarray, *, across: str, up: str) -> go.Figure:
 
 
 def ratings_over_time(periods: pd.DataFrame, *, across: str, up: str, shown_as: str) -> go.Figure:
-    """Ratings a period, as an area. `shown_as` is the d3 format of a period in the tooltip, such as %B %Y."""
+    """Ratings per period, as an area. `shown_as` is the d3 format of a period in the tooltip, such as %B %Y."""
     figure = go.Figure()
     figure.add_scatter(
         x=periods["start"], y=periods["ratings"], mode="lines", line={"color": BAR, "width": 2, "shape": "hvh"},
@@ -71,17 +71,17 @@ def ratings_over_time(periods: pd.DataFrame, *, across: str, up: str, shown_as: 
     )  # fmt: skip
     figure.update_xaxes(title=across, tickformat="%Y-%m", showgrid=False)
     figure.update_yaxes(title=up, rangemode="tozero")
-    return dressed(figure, 300)
+    return styled(figure, 300)
 
 
 def rating_bars(values: pd.DataFrame, *, across: str, up: str) -> go.Figure:
-    """How often each rating was given."""
+    """Number of ratings by value."""
     return _bars([f"{value:g}" for value in values["value"].round(2)], values["ratings"].to_numpy(), across, up, 280)
 
 
 def genre_bars(genres: pd.DataFrame, names: list[str], *, across: str, mean: str) -> go.Figure:
-    """Ratings of each genre, most on top; `names` are the genres in the reader's language, `mean` says what the number
-    at the end of a bar is."""
+    """Ratings per genre, most on top; `names` are the translated genres, `mean` is the name of the number at the end of
+    a bar."""
     shares = genres["ratings"]
     figure = go.Figure()
     figure.add_bar(
@@ -91,12 +91,12 @@ def genre_bars(genres: pd.DataFrame, names: list[str], *, across: str, mean: str
         hovertemplate="%{y}: %{x:,} · %{customdata[0]:,} · " + hover(mean) + " %{customdata[1]:.2f}<extra></extra>",
     )  # fmt: skip
     figure.update_xaxes(title=across, range=[0, 1.18 * float(shares.max() or 1)])
-    figure = dressed(figure, 90 + 24 * len(genres))
+    figure = styled(figure, 90 + 24 * len(genres))
     return figure.update_yaxes(autorange="reversed", showgrid=False, ticks="", dtick=1)
 
 
 def year_bars(years: pd.DataFrame, *, across: str, up: str) -> go.Figure:
-    """Movies by year of release."""
+    """Number of movies by year of release."""
     figure = go.Figure()
     figure.add_bar(
         x=years["year"], y=years["movies"], marker_color=BAR, showlegend=False,
@@ -104,24 +104,24 @@ def year_bars(years: pd.DataFrame, *, across: str, up: str) -> go.Figure:
     )  # fmt: skip
     figure.update_xaxes(title=across, showgrid=False, tickformat="d")
     figure.update_yaxes(title=up)
-    return dressed(figure, 280).update_layout(bargap=0.15)
+    return styled(figure, 280).update_layout(bargap=0.15)
 
 
-def density_map(density: Density, *, across: str, up: str, legend: str, told: str) -> go.Figure:
-    """The matrix in cells, coloured by the logarithm of how full they are; empty cells are left clear.
+def density_map(density: Density, *, across: str, up: str, legend: str, hover_text: str) -> go.Figure:
+    """The rating matrix in cells, coloured by the logarithm of their density; empty cells are transparent.
 
-    told  what the tooltip says of a cell, with {users} and {items}, the middle of its places, and {share}
+    hover_text  tooltip of a cell, with {users} and {items}, the middle of its ranks, and {share}
     """
     with np.errstate(divide="ignore"):
         shade = np.where(density.share > 0, np.log10(density.share), np.nan)
-    words = told.format(users="%{y:,.0f}", items="%{x:,.0f}", share="%{customdata:.2~p}")
+    text = hover_text.format(users="%{y:,.0f}", items="%{x:,.0f}", share="%{customdata:.2~p}")
     lowest = min(int(np.floor(np.nanmin(shade))), -1) if density.share.any() else -1
     ticks = list(range(lowest, 1))
     figure = go.Figure()
     figure.add_heatmap(
         z=shade, x=_middles(density.items), y=_middles(density.users),
         colorscale="Cividis", zmin=lowest, zmax=0, customdata=density.share,
-        hovertemplate=f"{words}<extra></extra>",
+        hovertemplate=f"{text}<extra></extra>",
         colorbar={
             "title": {"text": legend, "side": "top"}, "tickvals": ticks,
             "ticktext": [_percent(10.0**tick) for tick in ticks],
@@ -130,12 +130,12 @@ def density_map(density: Density, *, across: str, up: str, legend: str, told: st
     )  # fmt: skip
     figure.update_xaxes(title=across, showgrid=False)
     figure.update_yaxes(title=up, showgrid=False, autorange="reversed")
-    figure = dressed(figure, 600).update_layout(margin={"t": 70})
+    figure = styled(figure, 600).update_layout(margin={"t": 70})
     return figure.update_xaxes(title_standoff=32)
 
 
 def _middles(edges: np.ndarray) -> np.ndarray:
-    """Where a cell stands: the middle of its places, counted from 1."""
+    """The middle rank of each cell, counted from 1."""
     return (edges[1:] + edges[:-1] + 1) / 2
 
 
@@ -148,4 +148,4 @@ def _bars(names: list[str], counts: np.ndarray, across: str, up: str, height: in
     figure.add_bar(x=names, y=counts, marker_color=BAR, showlegend=False, hovertemplate="%{x}: %{y:,}<extra></extra>")
     figure.update_xaxes(title=across, type="category", showgrid=False)
     figure.update_yaxes(title=up)
-    return dressed(figure, height).update_layout(bargap=0.12)
+    return styled(figure, height).update_layout(bargap=0.12)

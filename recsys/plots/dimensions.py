@@ -1,5 +1,7 @@
-"""Pictures of axes: where one movie lies on each, genres × axes, a line and a plane of movies. Arrays and words in,
-Plotly figures out; words come from outside, in any language."""
+"""Charts of axes: positions of one movie, genres × axes, movies on a line and on a plane.
+
+Arrays in, Plotly figures out. The caller provides translated texts.
+"""
 
 from __future__ import annotations
 
@@ -15,23 +17,23 @@ from recsys.plots.escape import hover
 
 MARK, DOT, QUIET = COLOURS[5], COLOURS[0], "rgba(128,128,128,.35)"
 SMALL = "#858585"
-"""Grey letters that are read on white and on near-black alike."""
+"""A grey for small text, readable on white and on near-black."""
 WIDEST = 3.5
-"""Standard deviations that a strip shows; what lies farther out stands at its end."""
+"""Standard deviations that a strip shows; values beyond are drawn at its end."""
 STRIP_HEIGHT, CELL_HEIGHT = 82, 27
-MOST_LETTERS = 26
+MAX_CHARACTERS = 26
 BANDWIDTH = 0.2
 
 
 @dataclass(frozen=True, eq=False)
 class Strip:
-    """One axis, and where a movie lies on it.
+    """An axis and the position of one movie on it.
 
-    low, high  what the ends are called
-    note       how far the name holds, in a few words
-    position   of the movie, in standard deviations
-    values     (n,) of the movies it is held against; NaN are left out
-    said       what is said when the movie is pointed at
+    low, high   names of the ends
+    note        short evidence for the names
+    position    of the movie, in standard deviations
+    values      (n,) positions of the movies to compare with; NaN are left out
+    hover_text  shown when the pointer is over the movie
     """
 
     low: str
@@ -39,17 +41,17 @@ class Strip:
     note: str
     position: float
     values: np.ndarray
-    said: str
+    hover_text: str
 
 
 def position_strips(strips: Sequence[Strip]) -> go.Figure:
-    """One row an axis: all movies as a quiet hill, one movie as a diamond with its value beside it."""
+    """One row per axis: the density of all movies in grey, and one movie as a diamond with its value."""
     figure = go.Figure()
     grid = np.linspace(-WIDEST, WIDEST, 141)
     for at, strip in enumerate(strips):
         base = -float(at)
         figure.add_scatter(
-            x=[*grid, *grid[::-1]], y=[*(base + 0.4 * hill(strip.values, grid)), *np.full(len(grid), base)],
+            x=[*grid, *grid[::-1]], y=[*(base + 0.4 * density(strip.values, grid)), *np.full(len(grid), base)],
             mode="lines", fill="toself", fillcolor=QUIET, line={"width": 0}, hoverinfo="skip", showlegend=False,
         )  # fmt: skip
         figure.add_scatter(
@@ -62,7 +64,7 @@ def position_strips(strips: Sequence[Strip]) -> go.Figure:
             text=[f"<b>{signed(strip.position)}</b>"], textposition="middle left" if place > 2 else "middle right",
             textfont={"size": 13}, cliponaxis=False,
             marker={"symbol": "diamond", "size": 13, "color": MARK, "line": {"width": 1.5, "color": "#ffffff"}},
-            hovertext=hover(strip.said), hovertemplate="%{hovertext}<extra></extra>",
+            hovertext=hover(strip.hover_text), hovertemplate="%{hovertext}<extra></extra>",
         )  # fmt: skip
         for words, x, side, y, size in (
             (strip.low, 0, "left", base + 0.55, 14),
@@ -70,7 +72,7 @@ def position_strips(strips: Sequence[Strip]) -> go.Figure:
             (strip.note, 0, "left", base - 0.16, 12),
         ):
             small = {"color": SMALL} if size == 12 else {}
-            most = MOST_LETTERS if size == 14 else 80
+            most = MAX_CHARACTERS if size == 14 else 80
             figure.add_annotation(
                 x=x, xref="paper", xanchor=side, y=y, yanchor="middle", showarrow=False, font={"size": size} | small,
                 text=hover(_shortened(words, most)),
@@ -78,13 +80,13 @@ def position_strips(strips: Sequence[Strip]) -> go.Figure:
     figure.add_vline(x=0, line={"color": QUIET, "width": 1, "dash": "dot"})
     figure.update_xaxes(range=[-WIDEST - 0.1, WIDEST + 0.1], visible=False, fixedrange=True)
     figure.update_yaxes(range=[-len(strips) + 0.68, 0.78], visible=False, fixedrange=True)
-    return _dressed(figure, max(1, len(strips)) * STRIP_HEIGHT + 6)
+    return _styled(figure, max(1, len(strips)) * STRIP_HEIGHT + 6)
 
 
-def hill(values: np.ndarray, grid: np.ndarray) -> np.ndarray:
-    """How dense values (n,) lie along an even grid (m,): (m,) float64 with 1 at the top, 0 of none.
+def density(values: np.ndarray, grid: np.ndarray) -> np.ndarray:
+    """Density of values (n,) on an even grid (m,): (m,) float64 with maximum 1, all 0 without values.
 
-    A histogram smoothed by a normal curve of width `BANDWIDTH`; what lies outside counts at the end.
+    A histogram smoothed with a Gaussian kernel of width `BANDWIDTH`; values outside the grid count at its ends.
     """
     known = np.clip(values[~np.isnan(values)], grid[0], grid[-1])
     if not len(known):
@@ -99,11 +101,11 @@ def hill(values: np.ndarray, grid: np.ndarray) -> np.ndarray:
 
 
 def heat_map(
-    values: np.ndarray, rows: Sequence[str], columns: Sequence[str], said: Sequence[Sequence[str]]
+    values: np.ndarray, rows: Sequence[str], columns: Sequence[str], hover_texts: Sequence[Sequence[str]]
 ) -> go.Figure:
-    """A table of values (rows, columns) as colours, orange below zero and purple above, the values written in.
+    """A table of values (rows, columns) as colours with the values as text, orange below zero and purple above.
 
-    said  of each cell, when it is pointed at
+    hover_texts  of each cell
     """
     reach = float(np.nanmax(np.abs(values))) if np.isfinite(values).any() else 1.0
     scale = [(at / (len(DIVERGING) - 1), colour) for at, colour in enumerate(DIVERGING)]
@@ -112,7 +114,7 @@ def heat_map(
             z=values, x=[str(at) for at in range(len(columns))], y=[str(at) for at in range(len(rows))],
             zmin=-reach, zmax=reach, zmid=0, colorscale=scale, xgap=1, ygap=1,
             text=[[signed(value) if np.isfinite(value) else "" for value in row] for row in values],
-            texttemplate="%{text}", customdata=[[hover(words) for words in row] for row in said],
+            texttemplate="%{text}", customdata=[[hover(text) for text in row] for row in hover_texts],
             hovertemplate="%{customdata}<extra></extra>",
             colorbar={"orientation": "h", "y": 0, "yanchor": "top", "thickness": 10, "len": 0.6, "ypad": 12},
         )
@@ -125,17 +127,17 @@ def heat_map(
         autorange="reversed", tickvals=[str(at) for at in range(len(rows))], fixedrange=True, showgrid=False,
         ticktext=[hover(name) for name in rows], ticks="", showline=False, zeroline=False,
     )  # fmt: skip
-    return _dressed(figure, CELL_HEIGHT * len(rows) + 230)
+    return _styled(figure, CELL_HEIGHT * len(rows) + 230)
 
 
-def lift_bars(names: Sequence[str], lifts: np.ndarray, said: Sequence[str]) -> go.Figure:
-    """How many times as much of each thing as is usual, (n,) above 0: bars from 1, to the right for more, the first on
-    top. On a logarithmic scale, so that twice and half are as long."""
+def lift_bars(names: Sequence[str], lifts: np.ndarray, hover_texts: Sequence[str]) -> go.Figure:
+    """Lift of each name, (n,) above 0: bars from 1, to the right for more, the first on top. The scale is logarithmic,
+    so that double and half have bars of the same length."""
     long = np.log2(lifts)
     figure = go.Figure(
         go.Bar(
             x=long, y=[str(at) for at in range(len(names))], orientation="h", text=[f"{lift:.2f}×" for lift in lifts],
-            textposition="outside", cliponaxis=False, hovertext=[hover(words) for words in said],
+            textposition="outside", cliponaxis=False, hovertext=[hover(text) for text in hover_texts],
             hovertemplate="%{hovertext}<extra></extra>",
             marker={"color": [COLOURS[0] if lift >= 1 else COLOURS[1] for lift in lifts]},
         )
@@ -152,11 +154,11 @@ def lift_bars(names: Sequence[str], lifts: np.ndarray, said: Sequence[str]) -> g
         autorange="reversed", tickvals=[str(at) for at in range(len(names))], ticktext=[hover(name) for name in names],
         fixedrange=True, showgrid=False, ticks="", showline=False,
     )  # fmt: skip
-    return _dressed(figure, 60 + 26 * len(names)).update_layout(bargap=0.35)
+    return _styled(figure, 60 + 26 * len(names)).update_layout(bargap=0.35)
 
 
 def movie_line(positions: np.ndarray, labels: Sequence[str], low: str, high: str) -> go.Figure:
-    """Movies on one line, from its low end below to its high end above: places (n,) in standard deviations, titles."""
+    """Movies on a vertical line with the low end at the bottom: positions (n,) in standard deviations, and titles."""
     figure = go.Figure()
     figure.add_scatter(
         x=[0, 0], y=[-2.3, 2.3], mode="lines", line={"color": QUIET, "width": 2}, hoverinfo="skip", showlegend=False
@@ -170,11 +172,11 @@ def movie_line(positions: np.ndarray, labels: Sequence[str], low: str, high: str
         figure.add_annotation(x=0, y=y, text=f"<b>{hover(words)}</b>", showarrow=False, xanchor="left", xshift=-8)
     figure.update_xaxes(range=[-0.06, 1], visible=False, fixedrange=True)
     figure.update_yaxes(range=[-2.85, 2.85], visible=False, fixedrange=True)
-    return _dressed(figure, 430)
+    return _styled(figure, 430)
 
 
 def movie_plane(places: np.ndarray, labels: Sequence[str], across: tuple[str, str], up: tuple[str, str]) -> go.Figure:
-    """Movies on a plane of two axes: places (n, 2) in standard deviations, titles, and what the ends are called."""
+    """Movies on a plane of two axes: positions (n, 2) in standard deviations, titles, and the names of the ends."""
     figure = go.Figure()
     figure.add_scatter(
         x=places[:, 0], y=places[:, 1], mode="markers+text", text=_written(labels, 19), showlegend=False,
@@ -200,11 +202,11 @@ def movie_plane(places: np.ndarray, labels: Sequence[str], across: tuple[str, st
         figure.add_annotation(
             x=x, y=y, xref="paper", yref="paper", text=f"<b>{hover(words)}</b>", showarrow=False, xanchor=side
         )
-    return _dressed(figure, 430).update_layout(margin={"l": 10, "r": 10, "t": 30, "b": 30})
+    return _styled(figure, 430).update_layout(margin={"l": 10, "r": 10, "t": 30, "b": 30})
 
 
 def signed(value: float) -> str:
-    """A value with its sign, one digit: "+1.2", "−0.3", "0.0"."""
+    """A value with sign and one digit: "+1.2", "−0.3", "0.0"."""
     rounded = round(float(value), 1)
     return "0.0" if rounded == 0 else f"{'+' if rounded > 0 else '−'}{abs(rounded):.1f}"
 
@@ -213,10 +215,10 @@ def _written(labels: Sequence[str], most: int) -> list[str]:
     return [hover(_shortened(label, most)) for label in labels]
 
 
-def _shortened(words: str, most: int) -> str:
-    return words if len(words) <= most else words[: most - 1].rstrip(" ,") + "…"
+def _shortened(text: str, most: int) -> str:
+    return text if len(text) <= most else text[: most - 1].rstrip(" ,") + "…"
 
 
-def _dressed(figure: go.Figure, height: int) -> go.Figure:
+def _styled(figure: go.Figure, height: int) -> go.Figure:
     clear: dict[str, Any] = {"paper_bgcolor": "rgba(0,0,0,0)", "plot_bgcolor": "rgba(0,0,0,0)"}
     return figure.update_layout(height=height, margin={"l": 4, "r": 4, "t": 4, "b": 4}, dragmode=False, **clear)

@@ -1,15 +1,15 @@
-"""Words from outside, made safe for pages and Plotly labels, both of which read HTML: titles are data."""
+"""Escapes text from outside, such as titles, for HTML pages and for Plotly labels, which are rendered as HTML too."""
 
 from __future__ import annotations
 
 import html
 
 
-def hover(words: str) -> str:
-    """Words for a Plotly label, which reads some HTML: on one line, letter by letter."""
-    return html.escape(" ".join(words.split()), quote=False)
+def hover(text: str) -> str:
+    """Text for a Plotly label: HTML characters escaped, white space collapsed to one line."""
+    return html.escape(" ".join(text.split()), quote=False)
 
 
-def cell(words: object) -> str:
-    """Words for an HTML page, inside an element or a quoted attribute."""
-    return html.escape(" ".join(str(words).split()))
+def cell(text: object) -> str:
+    """Text for an HTML page, inside an element or a quoted attribute."""
+    return html.escape(" ".join(str(text).split()))

@@ -8,7 +8,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from recsys.plots.colours import COLOURS
-from recsys.plots.quality import dressed
+from recsys.plots.quality import styled
 
 
 def overlap_histogram(
@@ -36,4 +36,4 @@ def overlap_histogram(
     figure.update_layout(bargap=0.15, showlegend=False)
     figure.update_xaxes(title=across, dtick=1, showgrid=False)
     figure.update_yaxes(title=up, nticks=4, rangemode="tozero")
-    return dressed(figure, 280).update_layout(margin={"t": 24})
+    return styled(figure, 280).update_layout(margin={"t": 24})

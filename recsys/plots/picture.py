@@ -1,7 +1,6 @@
-"""One call from a map to a picture worth looking at: every movie a dot, the best known with their titles, clusters
-named.
+"""A map as a figure to share outside the app: every movie a dot, titles of the most rated ones, named clusters.
 
-Arrays in, a Plotly figure or an HTML page out; for people who share a map, outside the app.
+Arrays in, a Plotly figure or an HTML page out.
 """
 
 from __future__ import annotations
@@ -15,19 +14,19 @@ from plotly.offline import get_plotlyjs
 
 from recsys.dataset.catalog import Catalog
 from recsys.plots.escape import cell, hover
-from recsys.plots.map import cluster_middles, dots, short
+from recsys.plots.map import cluster_label_positions, dots, short
 from recsys.space.axis import BETWEEN
 from recsys.space.item_clusters import ItemClusters
 from recsys.space.item_map import ItemMap
 
 INK = "#2b2b2b"
 WIDTH, HEIGHT = 1200, 780
-"""The size in pixels for which labels are placed; a narrower screen scrolls."""
+"""Size in pixels for which labels are placed; narrower screens scroll."""
 LETTER, LINE = 6.3, 16
-"""Pixels that a letter and a line of a label take."""
-MOST_TITLES = 70
+"""Width of a character and height of a line of a label, in pixels."""
+MAX_TITLES = 70
 OUTSIDE = 0.005
-"""Of the dots, so many on either side of a plane of axes may lie outside the frame; people can zoom out."""
+"""Share of the dots on either side of a plane of axes that may be outside the frame; zooming out shows them."""
 
 
 def picture(
@@ -36,11 +35,13 @@ def picture(
     popularity: np.ndarray,
     clusters: ItemClusters | None = None,
     *,
-    most_titles: int = MOST_TITLES,
+    max_titles: int = MAX_TITLES,
 ) -> go.Figure:
-    """The map as a figure: dots coloured by genre, their size by popularity (n_items,), titles where there is room.
+    """The map as a figure: dots coloured by genre and sized by popularity, with as many titles as fit.
 
-    A map along two axes says at its edges what each end is called; any other map carries the names of the clusters.
+    popularity  (n_items,) number of ratings
+
+    A map along two axes shows the names of their ends at its edges; any other map shows the names of the clusters.
     """
     places, placed = item_map.coordinates, np.flatnonzero(item_map.is_placed)
     ranges = _ranges(places[placed], item_map.method == "axes")
@@ -51,7 +52,7 @@ def picture(
         taken += _cluster_names(figure, item_map, clusters, ranges)
     elif item_map.axes is not None:
         taken += _end_names(figure, item_map.axes)
-    _titles(figure, places, placed, catalog, popularity, ranges, taken, most_titles)
+    _titles(figure, places, placed, catalog, popularity, ranges, taken, max_titles)
     axis = {"visible": item_map.method == "axes", "showgrid": False, "showticklabels": False}
     figure.update_layout(
         width=WIDTH,
@@ -70,7 +71,7 @@ def picture(
 
 
 def picture_page(figure: go.Figure, title: str, notes: Sequence[str] = ()) -> str:
-    """The figure as one HTML page that opens without a network."""
+    """The figure as one HTML page that works offline."""
     config = {"displaylogo": False, "scrollZoom": True}
     inside = figure.to_html(full_html=False, include_plotlyjs=False, div_id="picture", config=config)
     lines = "".join(f"<p>{cell(note)}</p>" for note in notes)
@@ -88,7 +89,7 @@ def picture_page(figure: go.Figure, title: str, notes: Sequence[str] = ()) -> st
 
 
 def _ranges(places: np.ndarray, along_axes: bool) -> list[list[float]]:
-    """Left and right, bottom and top of the frame, with a margin; of a plane of axes without the farthest few."""
+    """Left and right, bottom and top of the frame, with a margin; a plane of axes excludes the outermost dots."""
     share = OUTSIDE if along_axes else 0.0
     low, high = np.quantile(places, [share, 1 - share], axis=0) if len(places) else (np.zeros(2), np.ones(2))
     margin = 0.07 * np.maximum(high - low, 1e-6)
@@ -98,14 +99,14 @@ def _ranges(places: np.ndarray, along_axes: bool) -> list[list[float]]:
 def _cluster_names(
     figure: go.Figure, item_map: ItemMap, clusters: ItemClusters, ranges: list[list[float]]
 ) -> list[tuple[float, float, float, float]]:
-    """Names where most of their clusters are, none over another; returns the boxes they take."""
+    """Add the names of the clusters without overlap; returns their boxes."""
     boxes: list[tuple[float, float, float, float]] = []
-    for number, place in cluster_middles(item_map, clusters).items():
+    for number, place in cluster_label_positions(item_map, clusters).items():
         name = short(clusters.names[number])
         x, y = _pixels(place[None], ranges)[0]
         half = 0.5 * len(name) * 1.35 * LETTER
         middle = float(np.clip(x, half, WIDTH - half))
-        for steps in (0, -1, 1, -2, 2):  # a name that would cover another moves up or down; the smaller one gives way
+        for steps in (0, -1, 1, -2, 2):  # overlapping names move up or down; the smaller cluster gives way
             at = y + steps * 2 * LINE
             box = (middle - half, at - LINE, middle + half, at + LINE)
             if not any(_overlap(box, other) for other in boxes):
@@ -119,7 +120,7 @@ def _cluster_names(
 
 
 def _end_names(figure: go.Figure, axes: tuple[str, str]) -> list[tuple[float, float, float, float]]:
-    """What each end of the two axes is called, at the edges of the frame."""
+    """Add the names of the ends of both axes at the edges of the frame; returns their boxes."""
     (left, _, right), (bottom, _, top) = (re.sub(r"^axis \d+: ", "", name).partition(BETWEEN) for name in axes)
     boxes = []
     for words, x, y, at, anchor in (
@@ -149,7 +150,7 @@ def _titles(
     taken: list[tuple[float, float, float, float]],
     most: int,
 ) -> None:
-    """Titles beside dots, as many as find room, none over another: the best known of every part of the frame first."""
+    """Add titles next to dots without overlap, as many as fit, the most rated of every part of the frame first."""
     pixels = _pixels(places, ranges)
     sides: dict[str, list[int]] = {"middle right": [], "middle left": []}
     titles = [str(title) for title in catalog.items["title"]]
@@ -170,7 +171,7 @@ def _titles(
                 shown += 1
                 break
     for side, rows in sides.items():
-        gap = "\u2002"  # the text begins at the middle of the dot
+        gap = "\u2002"  # text starts at the centre of the dot
         shown_words = [gap + hover(words[row]) if side == "middle right" else hover(words[row]) + gap for row in rows]
         figure.add_trace(
             go.Scatter(
@@ -182,18 +183,18 @@ def _titles(
 
 
 def _by_cell(placed: np.ndarray, pixels: np.ndarray, popularity: np.ndarray) -> np.ndarray:
-    """Rows in the order in which they are offered a title: the best known of each cell of a grid, then the second, …"""
+    """Rows in the order in which titles are tried: the most rated of each grid cell, then the second of each, …"""
     order = placed[np.argsort(-popularity[placed], kind="stable")]
     cells = (pixels[order] // (WIDTH / 8, HEIGHT / 8)).astype(int)
     seen: dict[tuple[int, int], int] = {}
-    turns = np.empty(len(order), dtype=int)
+    rounds = np.empty(len(order), dtype=int)
     for at, (across, down) in enumerate(cells.tolist()):
-        turns[at] = seen[across, down] = seen.get((across, down), -1) + 1
-    return order[np.argsort(turns, kind="stable")]
+        rounds[at] = seen[across, down] = seen.get((across, down), -1) + 1
+    return order[np.argsort(rounds, kind="stable")]
 
 
 def _pixels(places: np.ndarray, ranges: list[list[float]]) -> np.ndarray:
-    """Places in the frame as pixels from its upper left corner, (n, 2)."""
+    """Positions in pixels from the upper left corner of the frame, (n, 2)."""
     (left, right), (bottom, top) = ranges
     across = (places[:, 0] - left) / (right - left) * WIDTH
     down = (top - places[:, 1]) / (top - bottom) * HEIGHT

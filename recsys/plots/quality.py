@@ -1,4 +1,4 @@
-"""Charts of how good a model is: measured values in, Plotly figures out. Words come from outside, in any language."""
+"""Charts of recommendation quality: measured values in, Plotly figures out. The caller provides translated texts."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ PART_PATTERNS = ("", "/", ".")
 
 @dataclass(frozen=True)
 class Dot:
-    """A measured value with its interval, None where it has none; `ours` stands out."""
+    """A measured value with its interval, None if it has none; `ours` is highlighted."""
 
     label: str
     mean: float
@@ -36,7 +36,7 @@ class Dot:
 
 
 def dots_with_intervals(dots: Sequence[Dot], title: str, digits: int = 3) -> go.Figure:
-    """One row a model, the best on top: a dot, its 95 % interval as a line, its value beside it."""
+    """One row per model, the best on top: a dot, its 95 % interval as a line, and its value as text."""
     figure = go.Figure()
     ordered = sorted(dots, key=lambda dot: dot.mean)
     for dot in ordered:
@@ -57,16 +57,17 @@ def dots_with_intervals(dots: Sequence[Dot], title: str, digits: int = 3) -> go.
         )
     most = max((dot.mean if dot.high is None else dot.high for dot in dots), default=1.0)
     figure.update_xaxes(title=title, range=[0, 1.15 * most or 1.0])
-    return dressed(figure, 90 + 38 * len(dots)).update_yaxes(showgrid=False, tickfont={"size": 14}, ticks="")
+    return styled(figure, 90 + 38 * len(dots)).update_yaxes(showgrid=False, tickfont={"size": 14}, ticks="")
 
 
 def lines_by_activity(
     groups: Mapping[str, Sequence[ActivityGroup]], ours: str, *, across: str, up: str, spread: str = "{a}–{b}"
 ) -> go.Figure:
-    """Quality of each model by how many ratings are known of a user, with 95 % intervals.
+    """Quality of each model by number of known ratings per user, with 95 % intervals.
 
     groups  label → its activity groups; the same groups for all
-    spread  how a group is called: its fewest and most known ratings
+    ours    the label to highlight
+    spread  format of a group's name: its fewest and most known ratings
     """
     figure = go.Figure()
     names = [
@@ -76,10 +77,11 @@ def lines_by_activity(
     for at, (label, rows) in enumerate(groups.items()):
         look = at % len(SYMBOLS)
         colour = OURS if label == ours else (OTHER_COLOUR, *COLOURS[1:])[(at - 1) % len(COLOURS)]
-        aside = 0.07 * (at - (len(groups) - 1) / 2)  # so that intervals do not cover each other
+        offset = 0.07 * (at - (len(groups) - 1) / 2)  # so that intervals do not cover each other
         means = [group.mean for group in rows]
         figure.add_scatter(
-            x=[place + aside for place in range(len(rows))], y=means, mode="lines+markers", name=_bold(label, ours),
+            x=[position + offset for position in range(len(rows))], y=means, mode="lines+markers",
+            name=_bold(label, ours),
             line={"color": colour, "dash": DASHES[look], "width": 3 if label == ours else 2},
             marker={"symbol": SYMBOLS[look], "size": 10, "line": {"width": 2, "color": colour}},
             error_y={
@@ -91,11 +93,11 @@ def lines_by_activity(
         )  # fmt: skip
     figure.update_xaxes(title=across, tickvals=list(range(len(names))), ticktext=names, showgrid=False)
     figure.update_yaxes(title=up, rangemode="tozero")
-    return dressed(figure, 380)
+    return styled(figure, 380)
 
 
 def bars_by_popularity(shares: Mapping[str, Sequence[float]], parts: Sequence[str], ours: str, up: str) -> go.Figure:
-    """One bar a row, split into the parts of the catalogue; `shares` of each row add up to 1, the first row on top."""
+    """One bar per label, split into parts of the catalogue; the shares of each add up to 1, the first label on top."""
     figure = go.Figure()
     labels = [_bold(label, ours) for label in shares]
     for at, part in enumerate(parts):
@@ -112,7 +114,7 @@ def bars_by_popularity(shares: Mapping[str, Sequence[float]], parts: Sequence[st
         )  # fmt: skip
     figure.update_layout(barmode="stack", bargap=0.3)
     figure.update_xaxes(title=up, range=[0, 1.001], tickvals=QUARTERS, tickformat=".0%", showgrid=False)
-    figure = dressed(figure, 130 + 38 * len(shares))
+    figure = styled(figure, 130 + 38 * len(shares))
     return figure.update_yaxes(autorange="reversed", showgrid=False, tickfont={"size": 14}, ticks="")
 
 
@@ -124,7 +126,7 @@ def dimension_curve(
     up: str = "nDCG@10",
     here: str = "this model",
 ) -> go.Figure:
-    """Quality against the number of dimensions, with 95 % intervals.
+    """Quality by number of dimensions, with 95 % intervals.
 
     rows    in ascending order of the number of dimensions
     chosen  the number of dimensions of this model, marked with the label `here`
@@ -151,12 +153,11 @@ def dimension_curve(
     )  # fmt: skip
     figure.update_xaxes(title=across, type="log", tickvals=numbers, ticktext=list(map(str, numbers)), showgrid=False)
     figure.update_yaxes(title=up, rangemode="tozero")
-    return dressed(figure, 340)
+    return styled(figure, 340)
 
 
-def dressed(figure: go.Figure, height: int) -> go.Figure:
-    """What all charts of the pages have in common: clear ground, few lines, no zooming, room for a legend that is
-    there."""
+def styled(figure: go.Figure, height: int) -> go.Figure:
+    """Apply the common style of all charts: transparent background, few grid lines, no zooming, space for a legend."""
     figure.update_xaxes(gridcolor=GRID, zeroline=False, title_standoff=10, automargin=True, fixedrange=True)
     figure.update_yaxes(gridcolor=GRID, zeroline=False, title_standoff=10, automargin=True, fixedrange=True)
     figure.update_yaxes(separatethousands=True)

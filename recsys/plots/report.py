@@ -58,12 +58,14 @@ def report_page(
     map_figure  a map of the items, such as `map_picture` makes, with a note below its heading
     """
     data = report.data
+    evaluated = f"the {report.evaluated_items:,} movies"
+    if "n_ratings" in data:  # without rating counts all movies are evaluated
+        evaluated += " with at least 20 ratings"
     settings = ", ".join(f"{name}={value}" for name, value in report.hyperparameters.items())
     sections = [
         f"<h1>Embedding report: {cell(data.get('name', 'unnamed data'))}, {cell(report.model)}</h1>",
         f"<p class=soft>{_count(data, 'n_items', 'movies')}, {_count(data, 'n_users', 'users')}, "
-        f"{_count(data, 'n_ratings', 'ratings')}; evaluated on the {report.evaluated_items:,} movies with at least 20 "
-        f"ratings. {cell(settings)}</p>",
+        f"{_count(data, 'n_ratings', 'ratings')}; evaluated on {evaluated}. {cell(settings)}</p>",
         _summary(report),
         _section(
             "Comparison with representations that need no training",

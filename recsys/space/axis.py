@@ -86,6 +86,10 @@ class Axis:
         ends = f"{self.low}{BETWEEN}{self.high}"
         return ends if self.name == ends else f"{self.name}: {ends}"
 
+    def cosine(self, other: Axis) -> float:
+        """Cosine of the angle between two axes: 0 at right angles, ±1 along the same line."""
+        return float(self.direction @ other.direction)
+
     def flipped(self) -> Axis:
         """The same line in the opposite direction: low and high end exchanged."""
         name = f"{self.high}{BETWEEN}{self.low}" if self.name == f"{self.low}{BETWEEN}{self.high}" else self.name

@@ -144,6 +144,15 @@ def graded_question(low: str, high: str, values: np.ndarray) -> Question:
     return Question(low, high, np.asarray(values, dtype=np.float64), is_quantity=True)
 
 
+def question_of_items(low: str, high: str, low_rows: Sequence[int], high_rows: Sequence[int], n_items: int) -> Question:
+    """Two ends given by rows of items, of n_items in all. Raises InputError for an item at both ends."""
+    if set(low_rows) & set(high_rows):
+        raise InputError("an item is at both ends; remove it from one of them")
+    at_low, at_high = np.zeros(n_items, dtype=bool), np.zeros(n_items, dtype=bool)
+    at_low[list(low_rows)], at_high[list(high_rows)] = True, True
+    return _classes(low, high, at_low, at_high, hand_picked=True)
+
+
 def _classes(
     low: str,
     high: str,

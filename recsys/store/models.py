@@ -20,6 +20,7 @@ from recsys.errors import InputError
 from recsys.models import LEARNERS, Fitted, ItemScores, ItemWeights, Learner, Model, Vectors, with_settings
 from recsys.store.catalog import ITEMS, catalog_of, catalog_table
 from recsys.store.files import FORMAT_VERSION, dump_json, is_safe_name, new_folder, read_json, reading
+from recsys.threads import n_cores
 
 LIBRARIES = ("implicit", "numpy", "scipy", "pandas", "pyarrow", "numba", "scikit-learn")
 """Libraries whose versions the manifest records."""
@@ -57,7 +58,7 @@ def save_model(folder: Path, model: Model) -> dict[str, Any]:
         "data": data,
         "metrics": model.metrics,
         "library_versions": {"recsys": __version__} | {name: version(name) for name in LIBRARIES},
-        "n_threads": os.cpu_count(),
+        "n_threads": n_cores(),
     }
     with new_folder(folder, MANIFEST) as temporary:
         for name, table in model.fitted.to_tables().items():

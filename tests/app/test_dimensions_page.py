@@ -160,7 +160,7 @@ def test_the_movie_that_was_clicked_leads_to_its_page(made, monkeypatch) -> None
 
 
 def put(app: AppTest, end: str, items: list[int]) -> None:
-    app.session_state[f"handful-{end}-{NAME}"] = items
+    app.session_state[f"movies-{end}-{NAME}"] = items
 
 
 def test_an_axis_of_ones_own_needs_two_movies_an_end(made, monkeypatch) -> None:
@@ -177,7 +177,7 @@ def test_an_axis_of_ones_own_needs_two_movies_an_end(made, monkeypatch) -> None:
     assert "both ends" in words(app)
     app.button(key="take-high-95").click()
     run(app)
-    assert app.session_state[f"handful-high-{NAME}"] == [288]
+    assert app.session_state[f"movies-high-{NAME}"] == [288]
 
 
 def test_an_axis_of_ones_own_is_judged_kept_and_let_go(made, monkeypatch) -> None:
@@ -300,8 +300,8 @@ def test_chinese_parts_its_characters_from_digits(axes, monkeypatch) -> None:
     monkeypatch.setitem(st.session_state, KEY, SIMPLIFIED_CHINESE)
     axis = axes.asked[2]
     assert ends_of(replace(axis, low="not 1940s", high="1940s")) == ("非 1940 年代", "1940 年代")
-    assert ends_of(replace(axis, low=UNNAMED, high="1940s")) == ("无 1940 年代", "1940 年代")
-    assert ends_of(replace(axis, low=UNNAMED, high="Horror")) == ("无恐怖", "恐怖")
+    assert ends_of(replace(axis, low=UNNAMED, high="1940s")) == ("非 1940 年代", "1940 年代")
+    assert ends_of(replace(axis, low=UNNAMED, high="Horror")) == ("非恐怖", "恐怖")
 
 
 @pytest.mark.parametrize("tab", ["轴", "平面", "自定义轴", "类型", "需要多少维？"])

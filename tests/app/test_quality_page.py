@@ -239,7 +239,7 @@ def test_one_session_measures_at_a_time(root: Path) -> None:
 
     app = opened("b-popular")
     app.get("button_group")[0].set_value(["itemknn"]).run()
-    other_session = threading.Thread(target=measure.run, args=(measuring, 1))
+    other_session = threading.Thread(target=measure.run_measurement, args=(measuring, 1))
     other_session.start()
     try:
         assert started.wait(PATIENCE)

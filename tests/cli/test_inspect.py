@@ -19,6 +19,8 @@ from recsys.errors import InputError
 from recsys.models import Model
 from tests.cli.run import complaint, recsys
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def movielens(ml100k: Dataset, ml100k_model: Model, tmp_path_factory) -> Path:
@@ -34,6 +36,9 @@ def movielens(ml100k: Dataset, ml100k_model: Model, tmp_path_factory) -> Path:
 
 def test_printed_axes_are_the_stored_ones(movielens: Path) -> None:
     printed = json.loads((movielens / "axes-printed.json").read_text())
+    assert " ".join(printed) == "model method named discovered asked out"
+    assert " ".join(printed["asked"][0]) == "name low high is_valid evidence low_movies high_movies"
+    assert " ".join(printed["discovered"][0]) == "name low high is_valid evidence low_movies high_movies"
     assert [axis["name"] for axis in printed["asked"]] == [
         "children's ↔ adult",
         "art-house ↔ blockbuster",
@@ -87,7 +92,12 @@ def test_steering_moves_the_list_and_reports_the_loss(movielens: Path) -> None:
         > 5
         > [g for row in plain["recommendations"] for g in row["genres"]].count("Children's")
     )
+    assert " ".join(steered) == "user origin steered recommendations"
+    assert " ".join(steered["steered"]) == "axes left loss"
+    row = steered["recommendations"][0]
+    assert " ".join(row) == "rank title item_id score taste rank_before gain: adult ↔ children's genres"
     [move] = steered["steered"]["axes"]
+    assert " ".join(move) == "axis amount before after"
     assert move["axis"] == "adult ↔ children's" and move["amount"] == 1 and move["after"] > move["before"] + 1
     assert 0 < steered["steered"]["loss"] < 1
     titles = {row["title"] for row in steered["recommendations"]}
@@ -148,6 +158,8 @@ def test_printed_clusters_are_the_stored_ones(movielens: Path) -> None:
     done = recsys("clusters", "--model", "model", "--json", cwd=movielens)
     assert done.returncode == 0, done.stderr
     printed = json.loads(done.stdout)
+    assert " ".join(printed) == "model method silhouette clusters in_no_cluster evidence out"
+    assert " ".join(printed["clusters"][0]) == "title is_named items stability examples"
     stored = store.load_clusters(movielens / "model")
     assert stored is not None
     assert [cluster["title"] for cluster in printed["clusters"]] == [stored.title(n) for n in range(stored.n_clusters)]

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pyarrow.parquet as pq
+import pytest
 
 from tests.cli.run import complaint, recsys
 from tests.cli.samples import COLUMNS, RATINGS
@@ -109,6 +110,7 @@ def test_a_broken_model_is_reported_with_the_command_to_run(work: Path, tmp_path
     assert str(tmp_path) in line and "recsys train" in line
 
 
+@pytest.mark.slow
 def test_an_interrupted_batch_is_resumed(work: Path) -> None:
     whole = recsys("recommend", "--model", "model", "--data", "data", "-k", 4, "--out", "whole.parquet", cwd=work)
     assert whole.returncode == 0

@@ -1,11 +1,11 @@
-"""Attributes: what the catalogue and the counts say, and nothing more."""
+"""Attributes made of a catalog and rating counts."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from recsys.dataset.attributes import LITTLE_SEEN, WIDELY_SEEN, Attributes, well_known
+from recsys.dataset.attributes import LITTLE_SEEN, WIDELY_SEEN, Attributes
 from recsys.dataset.catalog import Catalog
 from recsys.errors import InputError, UnknownId
 
@@ -20,7 +20,7 @@ COUNTS = np.array([500, 30, 25, 3])
 ATTRIBUTES = Attributes.of(CATALOG, COUNTS, fewest_tagged=1)
 
 
-def test_every_kind_is_there_and_what_says_nothing_is_not() -> None:
+def test_all_kinds_are_present_and_missing_genres_are_not() -> None:
     kinds = dict(zip(ATTRIBUTES.names, ATTRIBUTES.kinds, strict=True))
     assert kinds == {
         "Comedy": "genre",
@@ -35,9 +35,9 @@ def test_every_kind_is_there_and_what_says_nothing_is_not() -> None:
     }
 
 
-def test_who_carries_what() -> None:
+def test_carriers_ignore_case_and_prefer_genres_to_tags() -> None:
     assert ATTRIBUTES.carriers(["comedy"]).tolist() == [True, False, False, True]
-    assert ATTRIBUTES.carriers(["HORROR"]).tolist() == [True, False, False, False], "a genre goes before a tag"
+    assert ATTRIBUTES.carriers(["HORROR"]).tolist() == [True, False, False, False], "the genre, not the tag"
     assert ATTRIBUTES.carriers(["1890s", "2000s"]).tolist() == [False, True, False, True]
     assert ATTRIBUTES.carriers([WIDELY_SEEN]).tolist() == [True, False, False, False]
     assert ATTRIBUTES.carriers([LITTLE_SEEN]).tolist() == [False, False, True, True]
@@ -46,22 +46,17 @@ def test_who_carries_what() -> None:
         ATTRIBUTES.carriers(["Comedy", "Noir"])
 
 
-def test_only_the_common_are_judged() -> None:
+def test_common_keeps_attributes_that_enough_items_have_and_lack() -> None:
     common = ATTRIBUTES.common(np.ones(4, dtype=bool), fewest=2)
     assert common.names == ("Comedy", LITTLE_SEEN)
     assert ATTRIBUTES.of_kind("tag").names == ("horror", "pixar")
-
-
-def test_too_few_known_items_are_refused() -> None:
-    assert well_known(np.full(60, 20)).all()
-    with pytest.raises(InputError, match="only 49"):
-        well_known(np.r_[np.full(49, 20), np.full(100, 19)])
 
 
 def test_well_known_items_are_those_with_twenty_ratings_or_more() -> None:
     counts = np.r_[np.full(50, 20), np.full(100, 19)]
     catalog = Catalog.of(range(150))
     assert Attributes.of(catalog, counts).well_known.tolist() == (counts >= 20).tolist()
+    assert Attributes.of(Catalog.of(range(60)), np.full(60, 20)).well_known.all()
     counts[0] = 19
     with pytest.raises(InputError, match="only 49 items have 20 ratings or more; at least 50 are needed"):
         _ = Attributes.of(catalog, counts).well_known
@@ -77,11 +72,11 @@ def test_without_rating_counts_no_attribute_is_of_popularity_and_every_item_coun
         _ = unrated.well_known
 
 
-def test_parts_that_do_not_fit_are_refused() -> None:
+def test_shapes_that_do_not_match_are_refused() -> None:
     with pytest.raises(InputError, match="do not fit 4 items"):
         Attributes(CATALOG, COUNTS[:3], True, (), (), np.zeros((4, 0), dtype=bool))
 
 
-def test_a_decade_goes_before_a_tag_that_somebody_wrote() -> None:
+def test_a_decade_takes_precedence_over_a_tag_of_the_same_name() -> None:
     catalog = Catalog.of(["a", "b"], ["A", "B"], [1994, 1991], [[], []], [["1990s"], []])
     assert Attributes.of(catalog, np.array([50, 60]), fewest_tagged=1).carriers(["1990s"]).tolist() == [True, True]

@@ -1,4 +1,4 @@
-"""Titles as MovieLens writes them and as people type them."""
+"""Titles as MovieLens writes them and as people type them; searching and matching them."""
 
 from __future__ import annotations
 
@@ -32,7 +32,9 @@ from recsys.errors import AmbiguousTitle, InputError, UnknownId
         ("", "", None),
     ],
 )  # fmt: skip
-def test_published_titles_are_split_and_turned(published: str, title: str, year: int | None) -> None:
+def test_published_titles_are_split_and_their_article_moved_to_the_front(
+    published: str, title: str, year: int | None
+) -> None:
     found, found_year = split_year(published)
     assert (article_first(found), found_year) == (title, year)
 
@@ -54,11 +56,11 @@ CATALOG = Catalog.of(
         ("la femme nikita", 5), ("blade runner 2049", 6), ("amelie", 7), ("  chasing   AMY ", 8),
     ],
 )  # fmt: skip
-def test_case_article_accents_and_a_missing_year_are_forgiven(typed: str, item: int) -> None:
+def test_case_article_accents_and_a_missing_year_do_not_matter(typed: str, item: int) -> None:
     assert CATALOG.id_of(typed) == item
 
 
-def test_what_fits_nothing_brings_near_titles() -> None:
+def test_an_unknown_title_raises_with_similar_titles() -> None:
     with pytest.raises(UnknownId, match=r"no movie is called 'matirx'; did you mean \"The Matrix \(1999\)\"\?"):
         CATALOG.row_of("matirx")
     with pytest.raises(UnknownId, match=r"did you mean \"Sabrina \(1954\)\" or \"Sabrina \(1995\)\""):
@@ -69,7 +71,7 @@ def test_what_fits_nothing_brings_near_titles() -> None:
         CATALOG.row_of("")
 
 
-def test_what_fits_several_names_them() -> None:
+def test_an_ambiguous_title_raises_with_the_candidates() -> None:
     with pytest.raises(
         AmbiguousTitle, match=r"matches several movies: use \"Sabrina \(1954\)\" or \"Sabrina \(1995\)\""
     ):
@@ -102,7 +104,7 @@ def test_popularity_decides_between_items_of_one_title_and_year() -> None:
     assert twins.row_of("chasing amy", np.array([5, 9, 100])) == 1
 
 
-def test_search_as_you_type_puts_the_likeliest_first() -> None:
+def test_search_as_you_type_puts_the_best_match_first() -> None:
     assert CATALOG.search("matr")[0] == 0
     assert CATALOG.search("bladrunner")[0] == 5
     assert CATALOG.search("").size == 0
@@ -111,7 +113,7 @@ def test_search_as_you_type_puts_the_likeliest_first() -> None:
     assert len(CATALOG.search("a", limit=3)) <= 3
 
 
-def test_take_reorders_and_titles_the_unknown_by_their_id() -> None:
+def test_take_reorders_and_gives_unknown_items_their_id_as_title() -> None:
     taken = CATALOG.take([6, 99, 1])
     assert taken.labels.tolist() == ["Blade Runner 2049 (2017)", "99", "The Matrix (1999)"]
     assert taken.items["genres"].tolist() == [("Sci-Fi",), (), ("Action", "Sci-Fi")]
@@ -119,18 +121,18 @@ def test_take_reorders_and_titles_the_unknown_by_their_id() -> None:
     assert Catalog.of([]).take(["x"]).labels.tolist() == ["x"]
 
 
-def test_an_id_that_stands_twice_is_refused() -> None:
+def test_duplicate_ids_and_missing_columns_are_refused() -> None:
     with pytest.raises(InputError, match="duplicate item id 1 in the catalog"):
         Catalog.of([1, 1])
     with pytest.raises(InputError, match="a catalog has the columns"):
         Catalog(CATALOG.items.drop(columns="tags"))
 
 
-def test_genres_are_listed_by_how_many_carry_them() -> None:
+def test_genres_are_ordered_by_frequency() -> None:
     assert CATALOG.genre_names == ("Romance", "Sci-Fi", "Action", "Crime")
 
 
-def test_hostile_titles_stay_data() -> None:
+def test_hostile_titles_are_plain_text() -> None:
     titles = ["<b>x</b>", "🎬 电影", "a" * 300, "فيلم", "   ", "((((", "[.*+?^${}()|"]
     catalog = Catalog.of(range(len(titles)), titles)
     assert catalog.labels.tolist() == titles
@@ -149,7 +151,7 @@ def test_every_movie_of_movielens_100k_is_found_by_its_own_label(ml100k) -> None
     assert catalog.labels[catalog.row_of("star wars")] == "Star Wars (1977)"
 
 
-def test_titles_from_elsewhere_find_their_rows() -> None:
+def test_titles_from_another_source_are_matched() -> None:
     titles = ["MATRIX, the", "se7en", "Sabrina", "Sabrina", "amelie", "La femme Nikita", "Chasing Amy (1997)", "Matirx"]
     years = [1999, 1995, 1954, 1996, 2001, None, None, 1999]
     assert CATALOG.match(titles, years).tolist() == [0, 1, 2, 3, 6, 4, 7, -1]
@@ -159,25 +161,25 @@ def test_titles_from_elsewhere_find_their_rows() -> None:
         CATALOG.match(["a", "b"], [1999])
 
 
-def test_a_title_of_a_clearly_different_year_is_no_match() -> None:
+def test_a_title_with_a_clearly_different_year_does_not_match() -> None:
     assert CATALOG.match(["The Matrix"] * 5, [1997, 1998, 1999, 2000, 2001]).tolist() == [-1, 0, 0, 0, -1]
     assert CATALOG.match(["Sabrina"], [1975]).tolist() == [-1]
 
 
-def test_between_titles_that_fit_equally_the_year_and_then_popularity_decide() -> None:
+def test_between_equal_titles_the_year_and_then_popularity_decide() -> None:
     heidi = Catalog.of([1, 2, 3, 4, 5], ["Heidi", "Heidi", "Heidi", "Nikita", "La Femme (Nikita)"],
                        [1968, 1969, 1969, 1990, 1990])  # fmt: skip
     counts = np.array([90, 5, 7, 1, 50])
     assert heidi.match(["Heidi", "heidi", "heidi"], [1968, 1969, 1970], counts).tolist() == [0, 2, 2]
     assert heidi.match(["Heidi"], [None], counts).tolist() == [0]
-    assert heidi.match(["Heidi"], [None]).tolist() == [-1]  # two different movies, and nothing to choose by
-    assert heidi.match(["Heidi"], [1969]).tolist() == [1]  # the same movie to any reader
+    assert heidi.match(["Heidi"], [None]).tolist() == [-1]  # two different movies, and no popularity to decide
+    assert heidi.match(["Heidi"], [1969]).tolist() == [1]  # same title and year: the first
     assert heidi.match(["Nikita"], [1990], counts).tolist() == [3]
     undated = Catalog.of([1, 2], ["Heidi", "Heidi"], [None, 1968])
     assert undated.match(["Heidi", "Heidi"], [1967, 1999]).tolist() == [1, 0]
 
 
-def elsewhere(title: str, rng: np.random.Generator) -> str:
+def respelled(title: str, rng: np.random.Generator) -> str:
     """The title as another site might spell it."""
     title = title.replace(" and ", " & ") if rng.random() < 0.5 else title
     if title.startswith(("The ", "A ", "An ")) and "(" not in title:
@@ -187,10 +189,10 @@ def elsewhere(title: str, rng: np.random.Generator) -> str:
     return str(rng.choice([title, title.upper(), title.lower()]))
 
 
-def test_the_titles_of_movielens_100k_are_found_however_another_site_spells_them(ml100k) -> None:
+def test_the_titles_of_movielens_100k_are_matched_in_the_spelling_of_another_site(ml100k) -> None:
     catalog, rng = ml100k.catalog, np.random.default_rng(4)
     counts = np.bincount(ml100k.interactions.matrix.indices, minlength=len(catalog))
-    titles = [elsewhere(title, rng) for title in catalog.items["title"]]
+    titles = [respelled(title, rng) for title in catalog.items["title"]]
     years = catalog.years + rng.integers(-1, 2, len(catalog))
     found = catalog.match(titles, years, counts)
     right = (found >= 0) & (catalog.items["title"].to_numpy()[found] == catalog.items["title"].to_numpy())
@@ -198,10 +200,10 @@ def test_the_titles_of_movielens_100k_are_found_however_another_site_spells_them
     assert (catalog.match(titles, catalog.years + 7, counts) >= 0).mean() < 0.02
     known = ~np.isnan(catalog.years)
     shuffled = catalog.match(np.array(titles)[known].tolist(), rng.permutation(catalog.years[known]), counts)
-    assert (shuffled >= 0).mean() < 0.4  # not fewer: two thirds of these movies are of 1993 to 1997
+    assert (shuffled >= 0).mean() < 0.4  # not lower: two thirds of these movies are from 1993 to 1997
 
 
-def test_only_movies_of_the_genres_and_years_pass() -> None:
+def test_where_selects_by_genre_and_year() -> None:
     catalog = Catalog.of([1, 2, 3, 4], ["a", "b", "c", "d"], [1950, 1999, 2000, None],
                          [("Drama",), ("Drama", "War"), ("Comedy",), ("War",)])  # fmt: skip
     assert catalog.where().tolist() == [True] * 4
@@ -225,7 +227,9 @@ def test_only_movies_of_the_genres_and_years_pass() -> None:
     [("godfahter", "The Godfather"), ("star wras", "Star Wars"), ("lion kng", "The Lion King"),
      ("park jurasic", "Jurassic Park"), ("terminater", "The Terminator")],
 )  # fmt: skip
-def test_a_slip_is_found_among_sixty_thousand_titles_without_comparing_them_all(large, typed: str, title: str) -> None:
+def test_a_misspelling_is_found_in_sixty_thousand_titles_without_comparing_them_all(
+    large, typed: str, title: str
+) -> None:
     titles, catalog = large
     assert title in [titles[row] for row in catalog.search(typed, 10)]
     searching = best_of_three(lambda: catalog.search(typed, 10))
@@ -233,7 +237,7 @@ def test_a_slip_is_found_among_sixty_thousand_titles_without_comparing_them_all(
 
 
 def best_of_three(work: Callable[[], object]) -> float:
-    """Seconds."""
+    """The shortest of three times, in seconds."""
     seconds = []
     for _ in range(3):
         started = time.perf_counter()
@@ -251,7 +255,7 @@ def large(ml100k) -> tuple[list[str], Catalog]:
     return titles, catalog
 
 
-def test_what_begins_so_comes_before_what_is_only_spelled_alike() -> None:
+def test_titles_with_the_prefix_come_before_similar_ones() -> None:
     catalog = Catalog.of(range(5), ["Heat", "Heather", "Heath", "Hear", "Dead Heat"])
     famous = np.array([1, 2, 3, 1000, 4])
     assert set(catalog.search("heat", 4, famous)) == {0, 1, 2, 4}

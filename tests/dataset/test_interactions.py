@@ -1,4 +1,4 @@
-"""The border between ids and rows."""
+"""Interactions convert between original ids and row numbers."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from recsys.errors import InputError, UnknownId
 
 
 def example() -> Interactions:
-    """Two users, three items, four ratings with times; ids that no row number could be taken for."""
+    """Two users, three items, four ratings with times; ids that cannot be mistaken for row numbers."""
     matrix = sp.csr_matrix(np.array([[5, 0, 3], [0, 2, 4]], dtype=np.float32))
     return Interactions(matrix, ["ann", "bob"], ["m7", "m3", "m9"], np.array([10, 20, 30, 40]))
 
 
-def test_ids_cross_the_border_both_ways() -> None:
+def test_ids_are_converted_to_rows_and_back() -> None:
     data = example()
     assert (data.n_users, data.n_items, data.n_ratings) == (2, 3, 4)
     assert data.user_rows(["bob", "ann"]).tolist() == [1, 0]
     assert data.item_ids[data.item_rows(["m9"])].tolist() == ["m9"]
 
 
-def test_unknown_ids_are_named_with_an_example_of_known_ones() -> None:
+def test_unknown_ids_are_listed_with_an_example_of_a_known_one() -> None:
     with pytest.raises(UnknownId, match=r"unknown user ids: 'cy', 'dee' \(ids look like 'ann'\)"):
         example().user_rows(["cy", "ann", "dee"])
     with pytest.raises(UnknownId, match=r"'x0', 'x1', 'x2', 'x3', 'x4' and 2 more"):
@@ -39,7 +39,7 @@ def test_ids_typed_on_a_command_line_are_found() -> None:
     words = Interactions(sp.identity(2), ["42", "07"], ["a", "b"])
     assert words.user_rows([42]).tolist() == [0]
     with pytest.raises(UnknownId):
-        words.user_rows([7])  # "07" is another id than "7"
+        words.user_rows([7])  # "07" and "7" are different ids
 
 
 def test_select_keeps_ratings_and_times_together() -> None:
@@ -64,7 +64,7 @@ def test_with_items_reorders_drops_and_adds_columns() -> None:
         ({"matrix": sp.csr_matrix(np.array([[np.nan, 0, 1], [0, 2, 4]]))}, "finite"),
     ],
 )
-def test_parts_that_do_not_fit_are_refused(change: dict, words: str) -> None:
+def test_shapes_and_values_that_do_not_match_are_refused(change: dict, words: str) -> None:
     data = example()
     parts = {
         "matrix": data.matrix, "user_ids": data.user_ids, "item_ids": data.item_ids, "timestamps": data.timestamps,
@@ -73,13 +73,13 @@ def test_parts_that_do_not_fit_are_refused(change: dict, words: str) -> None:
         Interactions(**parts)
 
 
-def test_repeated_pairs_cannot_carry_times() -> None:
+def test_duplicate_pairs_with_timestamps_are_refused() -> None:
     twice = sp.csr_matrix((np.ones(2), np.array([0, 0]), np.array([0, 2])), shape=(1, 1))
     with pytest.raises(InputError, match="without duplicate pairs"):
         Interactions(twice, ["a"], ["b"], np.array([1, 2]))
 
 
-def test_the_fingerprint_changes_with_everything_and_only_then() -> None:
+def test_the_fingerprint_depends_on_every_part_of_the_data() -> None:
     data = example()
     assert data.fingerprint == example().fingerprint
     others = [

@@ -1,4 +1,4 @@
-"""Hold-out protocols: nothing is lost, nothing leaks, and each hides what it says."""
+"""Hold-out protocols: parts are complete and disjoint, and each holds out what it documents."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def test_parts_do_not_overlap_and_add_up(ml100k: Dataset, protocol: Protocol, pa
     assert not truth & (train | known)
     assert truth | train | known <= everything
     np.testing.assert_array_equal(split.train.item_ids, data.item_ids)
-    if part == "test" and protocol != "time":  # in time, users who begin after the cut are not judged
+    if part == "test" and protocol != "time":  # with "time", users without ratings before the cut are not evaluated
         assert truth | train | known == everything
     if protocol == "new-users":
         assert not set(split.train.user_ids.tolist()) & set(split.known.user_ids.tolist())
@@ -39,7 +39,7 @@ def test_parts_do_not_overlap_and_add_up(ml100k: Dataset, protocol: Protocol, pa
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
-def test_validation_sees_nothing_of_the_test(ml100k: Dataset, protocol: Protocol) -> None:
+def test_validation_shares_no_rating_with_the_test(ml100k: Dataset, protocol: Protocol) -> None:
     test = hold_out(ml100k.interactions, protocol)
     validation = hold_out(ml100k.interactions, protocol, part="validation")
     hidden = pairs(test.truth, test.known.user_ids)
@@ -53,7 +53,7 @@ def test_validation_sees_nothing_of_the_test(ml100k: Dataset, protocol: Protocol
         assert not set(test.known.user_ids.tolist()) & set(validation.known.user_ids.tolist())
 
 
-def test_the_latest_rating_is_left_out(ml100k: Dataset) -> None:
+def test_leave_last_out_holds_out_the_latest_rating(ml100k: Dataset) -> None:
     data = ml100k.interactions
     split = hold_out(data, "leave-last-out")
     assert (np.diff(split.truth.indptr) == 1).all()
@@ -64,7 +64,7 @@ def test_the_latest_rating_is_left_out(ml100k: Dataset) -> None:
         assert data.timestamps[begin + hidden] == data.timestamps[begin:end].max()
 
 
-def test_time_cuts_everyone_at_one_moment(ml100k: Dataset) -> None:
+def test_time_cuts_all_users_at_one_point(ml100k: Dataset) -> None:
     data = ml100k.interactions
     split = hold_out(data, "time")
     assert split.train.timestamps is not None and data.timestamps is not None
@@ -74,7 +74,7 @@ def test_time_cuts_everyone_at_one_moment(ml100k: Dataset) -> None:
     assert split.train.matrix[np.diff(split.truth.indptr) > 0].getnnz(axis=1).min() > 0
 
 
-def test_random_hides_a_share_of_each_user_and_another_seed_others(ml100k: Dataset) -> None:
+def test_random_holds_out_a_share_of_each_user_that_depends_on_the_seed(ml100k: Dataset) -> None:
     data = ml100k.interactions
     split = hold_out(data, "random", seed=1)
     np.testing.assert_array_equal(np.diff(split.truth.indptr), np.round(HIDDEN_SHARE * np.diff(data.matrix.indptr)))
@@ -82,7 +82,7 @@ def test_random_hides_a_share_of_each_user_and_another_seed_others(ml100k: Datas
     assert (hold_out(data, "random", seed=2).truth != split.truth).nnz > 1000
 
 
-def test_other_draws_validate_on_other_ratings_of_the_same_training_part(ml100k: Dataset) -> None:
+def test_draws_hold_out_different_ratings_of_the_same_training_part(ml100k: Dataset) -> None:
     for protocol in ("random", "new-users"):
         test = hold_out(ml100k.interactions, protocol)  # type: ignore[arg-type]
         one, two = (hold_out(ml100k.interactions, protocol, part="validation", draw=draw) for draw in (0, 1))  # type: ignore[arg-type]
@@ -101,7 +101,7 @@ def test_a_user_with_one_rating_keeps_it() -> None:
     assert pairs(hold_out(data, "random").truth, data.user_ids).isdisjoint({("a", 0)})
 
 
-def test_what_cannot_be_split_says_so() -> None:
+def test_data_that_cannot_be_split_are_refused() -> None:
     matrix = sp.csr_matrix(np.ones((1, 1)))
     lone = Interactions(matrix, ["a"], ["x"])
     with pytest.raises(InputError, match="needs a timestamp for every rating, and some are missing"):

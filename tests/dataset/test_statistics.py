@@ -1,4 +1,4 @@
-"""The portrait of the data against pandas on MovieLens 100K, and at the edges."""
+"""Dataset statistics agree with pandas on MovieLens 100K; edge cases."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from recsys.dataset.statistics import DatasetStatistics, dataset_statistics, den
 
 @pytest.fixture(scope="module")
 def rows(ml100k: Dataset) -> pd.DataFrame:
-    """One row a rating, made without the library's counting."""
+    """One row per rating, counted without the library."""
     data, coo = ml100k.interactions, ml100k.interactions.matrix.tocoo()
     return pd.DataFrame(
         {
@@ -28,65 +28,71 @@ def rows(ml100k: Dataset) -> pd.DataFrame:
 
 
 @pytest.fixture(scope="module")
-def portrait(ml100k: Dataset) -> DatasetStatistics:
+def statistics(ml100k: Dataset) -> DatasetStatistics:
     return dataset_statistics(ml100k.interactions, ml100k.catalog)
 
 
-def little(times: list[int] | None = None) -> Interactions:
+def small(times: list[int] | None = None) -> Interactions:
     matrix = sp.csr_matrix(np.array([[5, 3, 0], [4, 0, 0]], dtype=np.float32))
     return Interactions(matrix, ["a", "b"], ["x", "y", "z"], None if times is None else np.array(times))
 
 
-def test_counts_of_movies_and_users_agree_with_pandas(portrait: DatasetStatistics, rows: pd.DataFrame) -> None:
-    assert portrait.of_items.tolist() == rows["item"].value_counts().tolist()
-    assert portrait.of_users.tolist() == rows["user"].value_counts().tolist()
-    assert portrait.n_ratings == 100_000
-    assert portrait.filled == pytest.approx(100_000 / (943 * 1682))
-    assert portrait.few_rated == pytest.approx((rows["item"].value_counts() < 20).mean())
+def test_counts_of_movies_and_users_agree_with_pandas(statistics: DatasetStatistics, rows: pd.DataFrame) -> None:
+    assert statistics.of_items.tolist() == rows["item"].value_counts().tolist()
+    assert statistics.of_users.tolist() == rows["user"].value_counts().tolist()
+    assert statistics.n_ratings == 100_000
+    assert statistics.filled == pytest.approx(100_000 / (943 * 1682))
+    assert statistics.few_rated == pytest.approx((rows["item"].value_counts() < 20).mean())
 
 
-def test_the_long_tail_agrees_with_pandas(portrait: DatasetStatistics, rows: pd.DataFrame) -> None:
+def test_the_long_tail_agrees_with_pandas(statistics: DatasetStatistics, rows: pd.DataFrame) -> None:
     counts = rows["item"].value_counts()
     expected = ((counts.cumsum() < 80_000).sum() + 1) / len(counts)
-    assert smallest_share(portrait.of_items, 0.8) == pytest.approx(expected)
-    assert expected < 0.4  # a tail indeed
-    assert smallest_share(np.full(10, 7), 0.8) == 0.8  # the control: all alike
+    assert smallest_share(statistics.of_items, 0.8) == pytest.approx(expected)
+    assert expected < 0.4  # there is a long tail
+    assert 0.8 <= statistics.share_of_top(expected) < 0.801
+    assert (statistics.share_of_top(0), statistics.share_of_top(1)) == (0, 1)
+    assert smallest_share(np.full(10, 7), 0.8) == 0.8  # the control: uniform counts
     assert smallest_share(np.zeros(3), 0.8) == 0.0
 
 
 def test_values_genres_and_years_agree_with_pandas(
-    portrait: DatasetStatistics, rows: pd.DataFrame, ml100k: Dataset
+    statistics: DatasetStatistics, rows: pd.DataFrame, ml100k: Dataset
 ) -> None:
     expected = rows["rating"].value_counts().sort_index()
-    assert portrait.values["value"].tolist() == expected.index.tolist()
-    assert portrait.values["ratings"].tolist() == expected.tolist()
-    assert portrait.mean == pytest.approx(rows["rating"].mean())
-    assert (portrait.values["low"] == portrait.values["high"]).all()
+    assert statistics.values["value"].tolist() == expected.index.tolist()
+    assert statistics.values["ratings"].tolist() == expected.tolist()
+    assert statistics.mean == pytest.approx(rows["rating"].mean())
+    assert (statistics.values["low"] == statistics.values["high"]).all()
     items = pd.DataFrame({"item": ml100k.catalog.item_ids, "genre": [list(g) for g in ml100k.catalog.items["genres"]]})
     joined = rows.merge(items.explode("genre"), on="item").groupby("genre")["rating"].agg(["size", "mean"])
-    genres = portrait.genres.set_index("genre")
+    genres = statistics.genres.set_index("genre")
     assert genres["ratings"].to_dict() == joined["size"].to_dict()
     assert genres["mean"].to_dict() == pytest.approx(joined["mean"].to_dict())
     assert genres["ratings"].is_monotonic_decreasing
     assert genres.at["Drama", "movies"] == (items["genre"].map(lambda names: "Drama" in names)).sum()
     years = ml100k.catalog.items["year"].dropna().value_counts()
-    counted = portrait.years.set_index("year")["movies"]
+    counted = statistics.years.set_index("year")["movies"]
     assert counted[counted > 0].to_dict() == years.to_dict()
+    assert statistics.median_year == ml100k.catalog.items["year"].dropna().quantile(0.5, interpolation="lower")
+    assert statistics.most_common_rating["value"] == rows["rating"].mode()[0]
 
 
-def test_weeks_and_months_agree_with_pandas(
-    portrait: DatasetStatistics, rows: pd.DataFrame, ml100k: Dataset, monkeypatch: pytest.MonkeyPatch
+def test_ratings_by_week_and_by_month_agree_with_pandas(
+    statistics: DatasetStatistics, rows: pd.DataFrame, ml100k: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def counted(periods: pd.DataFrame) -> dict[str, int]:
-        there = periods[periods["ratings"] > 0]
-        return {str(start.date()): int(n) for start, n in zip(there["start"], there["ratings"], strict=True)}
+        present = periods[periods["ratings"] > 0]
+        return {str(start.date()): int(n) for start, n in zip(present["start"], present["ratings"], strict=True)}
 
     def expected(rule: str) -> dict[str, int]:
         by = rows["time"].dt.to_period(rule).dt.start_time.value_counts()
         return {str(start.date()): int(n) for start, n in by.items()}
 
-    assert portrait.step == "week" and counted(portrait.periods) == expected("W-SUN")  # Monday to Sunday
-    assert [str(day) for day in portrait.span] == [str(rows["time"].min().date()), str(rows["time"].max().date())]
+    assert statistics.step == "week" and counted(statistics.periods) == expected("W-SUN")  # Monday to Sunday
+    start, n = statistics.peak_period
+    assert {str(start.date()): n}.items() <= expected("W-SUN").items() and n == max(expected("W-SUN").values())
+    assert [str(day) for day in statistics.span] == [str(rows["time"].min().date()), str(rows["time"].max().date())]
     monkeypatch.setattr("recsys.dataset.statistics.MONTHLY_FROM", 30)
     monthly = dataset_statistics(ml100k.interactions, ml100k.catalog)
     assert monthly.step == "month" and counted(monthly.periods) == expected("M")
@@ -94,25 +100,26 @@ def test_weeks_and_months_agree_with_pandas(
 
 def test_ratings_without_times_are_counted_and_left_out() -> None:
     catalog = Catalog.of(["x", "y", "z"])
-    none = dataset_statistics(little(), catalog)
+    none = dataset_statistics(small(), catalog)
     assert (none.periods, none.span, none.untimed) == (None, None, 3)
-    some = dataset_statistics(little([86_400 * 10, int(NO_TIME), 86_400 * 30]), catalog)
+    some = dataset_statistics(small([86_400 * 10, int(NO_TIME), 86_400 * 30]), catalog)
     assert some.untimed == 1 and int(some.periods["ratings"].sum()) == 2
-    assert dataset_statistics(little([int(NO_TIME)] * 3), catalog).periods is None
+    assert dataset_statistics(small([int(NO_TIME)] * 3), catalog).periods is None
     assert none.genres.empty and none.years.empty
+    assert none.median_year is None and none.peak_period is None
 
 
-def test_the_density_of_cells_agrees_with_the_sorted_matrix(ml100k: Dataset, portrait: DatasetStatistics) -> None:
+def test_the_density_of_cells_agrees_with_the_sorted_matrix(ml100k: Dataset, statistics: DatasetStatistics) -> None:
     full = ml100k.interactions.matrix.toarray() > 0
     users = np.argsort(-full.sum(axis=1), kind="stable")
     items = np.argsort(-full.sum(axis=0), kind="stable")
     full = full[users][:, items]
-    density = portrait.density
+    density = statistics.density
     assert density.share.shape == (100, 100)
     for row, column in ((0, 0), (0, 99), (37, 12), (99, 99), (99, 0)):
         cell = full[
             density.users[row] : density.users[row + 1], density.items[column] : density.items[column + 1]
-        ]  # as anybody would cut it
+        ]  # sliced from the dense matrix
         assert density.share[row, column] == pytest.approx(cell.mean())
     sizes = np.outer(np.diff(density.users), np.diff(density.items))
     assert (density.share * sizes).sum() == pytest.approx(100_000)
@@ -120,12 +127,12 @@ def test_the_density_of_cells_agrees_with_the_sorted_matrix(ml100k: Dataset, por
     assert density.share[0, 0] > 5 * density_of(sp.csr_matrix(shuffled.astype(np.float32))).share[0, 0]
 
 
-def test_few_users_and_movies_have_a_cell_each() -> None:
-    density = density_of(little().matrix)
+def test_a_small_matrix_has_one_cell_per_user_and_movie() -> None:
+    density = density_of(small().matrix)
     np.testing.assert_allclose(density.share, [[1, 1, 0], [1, 0, 0]])
 
 
-def test_many_different_ratings_are_shown_in_steps() -> None:
+def test_many_distinct_ratings_are_counted_in_bins() -> None:
     values = np.random.default_rng(0).uniform(0, 10, 5000).astype(np.float32)
     found = rating_values(values)
     assert len(found) == 20 and found["ratings"].sum() == 5000
@@ -134,10 +141,10 @@ def test_many_different_ratings_are_shown_in_steps() -> None:
     assert (found["low"].iloc[1:].to_numpy() == found["high"].iloc[:-1].to_numpy()).all()
 
 
-def test_the_mean_is_that_of_the_ratings_however_they_are_shown() -> None:
+def test_the_mean_is_that_of_the_ratings_not_of_the_bins() -> None:
     marks = np.random.default_rng(0).integers(1, 102, (60, 30)).astype(np.float32)
     data = Interactions(sp.csr_matrix(marks), range(60), range(30))
     found = dataset_statistics(data, Catalog.of(range(30)))
     assert found.mean == pytest.approx(marks.mean(dtype=np.float64))
     shown = (found.values["value"] * found.values["ratings"]).sum() / found.n_ratings
-    assert abs(shown - found.mean) > 0.3  # the control: the middles of the steps give another
+    assert abs(shown - found.mean) > 0.3  # the control: the mean of the bins differs

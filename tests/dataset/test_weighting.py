@@ -1,4 +1,4 @@
-"""Weights of ratings: the formulas, and that new users are weighed like old ones."""
+"""Weightings: the formulas, and that new users get the same weights as training users."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ DATA = Interactions(DENSE, [f"u{i}" for i in range(9)], [f"m{i}" for i in range(
 
 
 @pytest.mark.parametrize("scheme", ["binary", "rating", "log", "bm25"])
-def test_weights_have_mean_one_and_new_users_are_weighed_alike(scheme) -> None:
+def test_weights_have_mean_one_and_new_users_get_the_same_weights(scheme) -> None:
     weighting = Weighting(scheme=scheme).fit(DATA)
     weights = weighting.apply(DATA.matrix)
     assert weights.data.mean() == pytest.approx(1, rel=1e-5)
@@ -25,7 +25,7 @@ def test_weights_have_mean_one_and_new_users_are_weighed_alike(scheme) -> None:
     np.testing.assert_allclose(weighting.apply(DATA.matrix[4]).toarray(), weights[4].toarray(), rtol=1e-6)
 
 
-def test_the_formulas() -> None:
+def test_weights_follow_the_formulas() -> None:
     ratings = DATA.matrix.data
     np.testing.assert_allclose(Weighting(scheme="binary").fit(DATA).apply(DATA.matrix).data, 1)
     rated = Weighting(scheme="rating").fit(DATA).apply(DATA.matrix).data
@@ -34,18 +34,18 @@ def test_the_formulas() -> None:
     np.testing.assert_allclose(logged, np.log1p(ratings) / np.log1p(ratings).mean(), rtol=1e-5)
 
 
-def test_bm25_is_that_of_implicit_with_items_as_documents() -> None:
+def test_bm25_agrees_with_implicit_with_items_as_documents() -> None:
     ours = Weighting(scheme="bm25").fit(DATA).apply(DATA.matrix)
     theirs = sp.csr_matrix(bm25_weight(DATA.matrix.T, K1=100, B=0.8)).T.toarray()
     np.testing.assert_allclose(ours.toarray(), theirs / theirs[theirs != 0].mean(), rtol=1e-4)
 
 
-def test_a_threshold_leaves_low_ratings_out() -> None:
+def test_a_minimum_rating_leaves_out_lower_ones() -> None:
     weights = Weighting(min_rating=4).fit(DATA).apply(DATA.matrix)
     np.testing.assert_array_equal(weights.toarray() > 0, DENSE >= 4)
 
 
-def test_what_cannot_be_weighed_is_said() -> None:
+def test_settings_and_ratings_without_weights_are_refused() -> None:
     with pytest.raises(SettingError, match="use binary, rating, log, bm25"):
         Weighting(scheme="none")  # type: ignore[arg-type]
     with pytest.raises(InputError, match="no ratings of 9 or more"):

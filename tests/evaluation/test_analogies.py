@@ -1,4 +1,4 @@
-"""Pairs from titles full of traps, and analogies against a plain loop, a space made of them, and a shuffled one."""
+"""Pairs from difficult titles, and analogies compared with a plain loop, on a space made of them and a shuffled one."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Movie = tuple[str, int | None] | tuple[str, int | None, str]
 
 
 def found(movies: list[Movie], n_ratings: list[int] | None = None) -> set[tuple[str, str, str]]:
-    """Pairs as labels, (first, second, kind); a movie is its title, its year and, it may be, genres."""
+    """Pairs as labels, (first, second, kind); a movie is given by title, year and optionally genres."""
     genres = [movie[2].split("|") if len(movie) == 3 else [] for movie in movies]
     ids = [f"m{row}" for row in range(len(movies))]
     catalog = Catalog.of(ids, [movie[0] for movie in movies], [movie[1] for movie in movies], genres)
@@ -28,7 +28,7 @@ def found(movies: list[Movie], n_ratings: list[int] | None = None) -> set[tuple[
     return {(str(catalog.labels[pair.first]), str(catalog.labels[pair.second]), pair.kind) for pair in pairs}
 
 
-def test_pairs_in_a_catalogue_of_traps() -> None:
+def test_pairs_of_difficult_titles() -> None:
     movies: list[Movie] = [
         ("2 Fast 2 Furious", 2003), ("The Fast and the Furious", 2001), ("Apollo 13", 1995), ("Apollo", 1990),
         ("Alien", 1979), ("Aliens", 1986), ("Toy Story 2", 1999), ("Toy Story", 1995), ("Toy Story 3", 2010),
@@ -71,8 +71,11 @@ def test_pairs_in_a_catalogue_of_traps() -> None:
             [("Jungle", 1967, "Animation|Children"), ("Jungle", 1974, "Drama"), ("Jungle 2", 1980, "Animation")],
             "Jungle (1967)",
         ),
-        ([("Father", 1950), ("Father Part II", 1995)], None),  # 45 years: of a movie that is not in the data
-        ([("Condor", 1990), ("Condor 2", 1990)], None),  # which was first?
+        (
+            [("Father", 1950), ("Father Part II", 1995)],
+            None,
+        ),  # 45 years: the second part of a movie that is not in the data
+        ([("Condor", 1990), ("Condor 2", 1990)], None),  # the order is unknown
         ([("Condor", 1991), ("Condor 2", 1990)], None),
         ([("Condor", None), ("Condor 2", 1990)], None),
         ([("Hamlet", 2000, "Drama"), ("Hamlet 2", 2008, "Comedy")], None),
@@ -82,7 +85,7 @@ def test_pairs_in_a_catalogue_of_traps() -> None:
         ([("Trek: A", 1979), ("Trek: B", 1980), ("Trek II", 1982)], None),
     ],
 )
-def test_which_movie_a_second_part_belongs_to(movies: list[Movie], first: str | None) -> None:
+def test_the_first_part_of_a_second_part(movies: list[Movie], first: str | None) -> None:
     sequels = {pair for pair in found(movies) if pair[2] == "sequel"}
     assert {pair[0] for pair in sequels} == ({first} if first else set())
 
@@ -101,15 +104,15 @@ def test_which_movie_a_second_part_belongs_to(movies: list[Movie], first: str | 
         ([("King Kong", None), ("King Kong", 1976)], 0),
     ],
 )
-def test_what_is_a_remake(movies: list[Movie], n_pairs: int) -> None:
+def test_remakes(movies: list[Movie], n_pairs: int) -> None:
     assert len(found(movies)) == n_pairs
 
 
-def test_both_movies_of_a_pair_are_well_known() -> None:
+def test_both_movies_of_a_pair_have_enough_ratings() -> None:
     movies: list[Movie] = [("Jaws", 1975), ("Jaws 2", 1978)]
     assert len(found(movies, [20, 20])) == 1
     assert found(movies, [19, 500]) == found(movies, [500, 19]) == set()
-    # An unknown movie between them is still what the second part belongs to.
+    # A rarely rated movie between them is still the first part.
     assert found([*movies, ("Jaws", 1977)], [500, 500, 1]) == set()
     with pytest.raises(InputError, match="catalogue has 2 items"):
         title_pairs(Catalog.of([1, 2]), np.zeros(3))
@@ -127,7 +130,7 @@ def test_pairs_of_movielens(ml100k: Dataset) -> None:
 
 
 def drawn(n_items: int, n_sequels: int, n_remakes: int, seed: int = 0) -> tuple[np.ndarray, list[Pair]]:
-    """Random vectors, and pairs of random items, some of them in several pairs."""
+    """Random vectors and pairs of random items; some items are in several pairs."""
     rng = np.random.default_rng(seed)
     vectors = rng.standard_normal((n_items, 8)).astype(np.float32)
     ends = [rng.choice(n_items // 2, 2, replace=False) for _ in range(n_sequels + n_remakes)]
@@ -137,7 +140,7 @@ def drawn(n_items: int, n_sequels: int, n_remakes: int, seed: int = 0) -> tuple[
 
 
 def asked_one_by_one(space: EmbeddingSpace, pairs: list[Pair], candidates: np.ndarray) -> dict[str, float]:
-    """The same by a loop, through the library's own `analogy` and `neighbours`."""
+    """The same numbers from a loop over `EmbeddingSpace.analogy` and `neighbours`."""
     hits, reciprocal, chance, neighbour_hits = [], [], [], []
     for p in pairs:
         for q in pairs:
@@ -182,18 +185,18 @@ def test_quality_agrees_with_a_plain_loop(sparse: bool) -> None:
 
 
 def test_equal_cosines_are_ranked_in_the_order_of_rows() -> None:
-    # Rows 3 to 9 are one movie to the space, in seven lengths: the last bits of their directions differ in float64.
+    # Rows 3 to 9 have the same direction and seven lengths: in float64 the last bits of the directions differ.
     copies = np.outer([1, 3, 0.7, 0.3, 11, 1 / 7, 1e3], [-1, 1.3, 1.1])
     vectors = np.vstack([np.eye(3), copies])
     everything = np.ones(len(vectors), dtype=bool)
-    # Asked the other way round, (2, d) to (0, ?), the answer is row 1 each time: only the place of d differs.
+    # In the other direction, (2, d) to (0, ?), the answer is always row 1: only the rank of d differs.
     reciprocal = [
         analogy_quality(vectors, [Pair(0, 1, "sequel"), Pair(2, d, "sequel")], everything).mrr for d in range(3, 10)
     ]
     assert 2 * (reciprocal[0] - np.array(reciprocal)) == pytest.approx(1 - 1 / np.arange(1, 8))
 
 
-def test_more_places_than_candidates() -> None:
+def test_k_can_exceed_the_number_of_candidates() -> None:
     vectors, pairs = drawn(80, 6, 6)
     result = analogy_quality(vectors, pairs, np.ones(80, dtype=bool), k=100)
     assert result.hits == result.neighbour_hits == result.chance == 1
@@ -213,7 +216,7 @@ def test_a_space_made_of_analogies_is_solved_and_a_shuffled_one_is_not() -> None
     solved = analogy_quality(vectors, pairs, everything)
     assert solved.n_questions == n_pairs * (n_pairs - 1)
     assert solved.hits == solved.mrr == 1
-    assert solved.neighbour_hits == 0  # it was the arithmetic
+    assert solved.neighbour_hits == 0  # the arithmetic is what solves them
     assert solved.chance == pytest.approx(10 / (len(vectors) - 3))
     assert solved.by_kind["remake"].n_questions == 0
 
@@ -223,7 +226,7 @@ def test_a_space_made_of_analogies_is_solved_and_a_shuffled_one_is_not() -> None
         assert abs(hits.mean() - solved.chance) < 3 * hits.std() / np.sqrt(len(hits)) < 0.01
 
 
-def test_nothing_to_ask() -> None:
+def test_without_questions_the_means_are_undefined() -> None:
     vectors, pairs = drawn(30, 3, 0)
     everything = np.ones(30, dtype=bool)
     lone = [Pair(0, 1, "sequel"), Pair(2, 3, "remake")]
@@ -242,7 +245,7 @@ def test_nothing_to_ask() -> None:
     assert analogy_quality(vectors, lone, everything).n_pairs == 2
 
 
-def test_what_does_not_fit_is_refused() -> None:
+def test_mismatched_input_is_refused() -> None:
     vectors, pairs = drawn(30, 3, 0)
     with pytest.raises(InputError, match="candidates have shape"):
         analogy_quality(vectors, pairs, np.ones(29, dtype=bool))
@@ -252,8 +255,14 @@ def test_what_does_not_fit_is_refused() -> None:
         analogy_quality(vectors, pairs, np.ones(30, dtype=bool), k=0)
 
 
-def test_titles_that_say_nothing_are_no_remakes() -> None:
+def test_uninformative_titles_are_no_remakes() -> None:
     signs = Catalog.of([1, 2], ["🎬", "!!!"], [1950, 1990])
     assert title_pairs(signs, np.full(2, 50)) == []
     untitled = Catalog.of(np.arange(30), ["The Untitled"] * 30, list(range(1900, 2020, 4)))
     assert title_pairs(untitled, np.full(30, 50)) == []
+
+
+def test_without_rating_counts_all_movies_are_paired() -> None:
+    catalog = Catalog.of([1, 2], ["The Terminator", "Terminator 2: Judgment Day"], [1984, 1991])
+    assert title_pairs(catalog) == title_pairs(catalog, np.full(2, 20)) == [Pair(0, 1, "sequel")]
+    assert title_pairs(catalog, np.full(2, 19)) == []

@@ -40,6 +40,7 @@ def measured(model: Model, split: HoldOut) -> Ranking:
     return rank_quality(model, split, K, n_threads=2)
 
 
+@pytest.mark.slow
 def test_metrics_agree_with_an_independent_library(model: Model, split: HoldOut, measured: Ranking) -> None:
     listed = recommend(model, batch_of_users(model, split.known), max(K))
     run = Run(
@@ -174,6 +175,7 @@ def test_gini_of_known_distributions() -> None:
     assert gini(x) == pytest.approx(np.abs(x[:, None] - x).mean() / (2 * x.mean()))
 
 
+@pytest.mark.slow
 def test_new_users_are_folded_in_by_every_personalized_model(ml100k: Dataset) -> None:
     split = hold_out(ml100k.interactions, "new-users")
     popular = rank_quality(Popular().fit(Dataset(split.train, ml100k.catalog)), split)["ndcg@10"]

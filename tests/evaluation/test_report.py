@@ -40,6 +40,8 @@ from recsys.evaluation.serialization import from_json
 from recsys.models import IALS, Model, Popular
 from recsys.space.embedding import EmbeddingSpace
 
+pytestmark = pytest.mark.slow
+
 SEED = 42
 GENRES, TITLES, WORDS = "genres (one-hot)", "titles (bag of words)", "titles, genres, tags (TF-IDF)"
 RAW, COMPONENTS, RANDOM = "ratings (raw rows)", "ratings (PCA)", "random"
@@ -617,9 +619,9 @@ def test_the_same_seed_gives_the_same_report_and_another_seed_another(small) -> 
 
 def test_the_order_of_columns_does_not_matter(small) -> None:
     interactions, model, found = small
-    turned = interactions.with_items(interactions.item_ids[::-1])
-    assert turned.item_ids[0] == "m079"
-    assert small_report(turned, model) == found
+    reversed_items = interactions.with_items(interactions.item_ids[::-1])
+    assert reversed_items.item_ids[0] == "m079"
+    assert small_report(reversed_items, model) == found
 
 
 def test_undefined_measures_are_none_and_the_others_are_measured() -> None:

@@ -17,6 +17,7 @@ from recsys.evaluation.significance import (
     gain_by_dimension,
     gain_by_group,
     lowest_quality_groups,
+    mean_over_users,
 )
 
 
@@ -47,6 +48,12 @@ def test_the_lowest_groups_are_adjacent_ones_whose_intervals_overlap() -> None:
     assert lowest_quality_groups([low, high, alike]) == slice(0, 1)  # it overlaps, but is not adjacent
     assert lowest_quality_groups([low, low, alike]) == slice(0, 3)
     assert gain_by_group([low, high], [alike, low]).tolist() == pytest.approx([-0.03, 0.25])
+
+
+def test_the_mean_of_groups_counts_users() -> None:
+    few, many = ActivityGroup(1, 1, 5, 0.8, 0.7, 0.9), ActivityGroup(3, 6, 9, 0.4, 0.3, 0.5)
+    assert mean_over_users([few, many]) == pytest.approx(0.5)
+    assert mean_over_users([few]) == pytest.approx(0.8)
 
 
 CURVE = [DimensionQuality(d, q, q - 0.01, q + 0.01, None, 0.5) for d, q in ((1, 0.20), (2, 0.30), (4, 0.34), (8, 0.35))]

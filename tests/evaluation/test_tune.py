@@ -1,4 +1,4 @@
-"""Tuning: it searches what the settings declare, on the validation part only, and can be taken up again."""
+"""Tuning: it searches the declared settings on the validation part only, and can be continued."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def small() -> tuple[list[HoldOut], Catalog]:
     return [hold_out(data, "random", part="validation")], Catalog.of(data.item_ids)
 
 
-def test_every_searched_range_holds_its_default() -> None:
+def test_every_searched_range_contains_the_default() -> None:
     for learner in MODELS.values():
         for name, (low, high) in search_space(learner).items():
             assert low <= getattr(learner(), name) <= high, f"{learner.name}.{name}"
@@ -38,11 +38,11 @@ def test_every_searched_range_holds_its_default() -> None:
     assert set(search_space(IALS, {"nu": 1.0})) == {"regularization", "alpha0"}
 
 
-def test_what_it_finds_is_at_least_as_good_as_the_default_and_is_what_it_says(ml100k: Dataset) -> None:
+def test_the_best_settings_are_better_than_the_default_and_reproduce_their_metric(ml100k: Dataset) -> None:
     split = hold_out(ml100k.interactions, "random", part="validation")
     fixed = {"n_factors": 16, "epochs": 3, "alpha0": 1.0, "nu": 1.0}
     found = tune(IALS, [split], ml100k.catalog, n_trials=12, fixed=fixed)
-    assert found.value > found.default + 0.005  # the default λ is far too much with ν 1
+    assert found.value > found.default + 0.005  # the default λ is far too large with ν = 1
     assert found.params.keys() == fixed.keys() | {"regularization"}
     again = IALS(**found.params).fit(Dataset(split.train, ml100k.catalog))
     assert rank_quality(again, split, auc=False)["ndcg@10"] == pytest.approx(found.value)
@@ -58,9 +58,7 @@ def test_several_draws_are_averaged(small: tuple[list[HoldOut], Catalog], ml100k
     assert both == pytest.approx(sum(each) / 2) and each[0] != each[1]
 
 
-def test_a_study_goes_on_and_finds_the_same_as_its_file_says(
-    small: tuple[list[HoldOut], Catalog], tmp_path: Path
-) -> None:
+def test_a_study_is_continued_from_its_file(small: tuple[list[HoldOut], Catalog], tmp_path: Path) -> None:
     study = tmp_path / "new" / "study.sqlite"
     first = tune(IALS, *small, n_trials=3, fixed=FIXED, study=study)
     more = tune(IALS, *small, n_trials=5, fixed=FIXED, study=study)
@@ -94,7 +92,7 @@ def test_the_weighting_is_searched_on_demand(small: tuple[list[HoldOut], Catalog
     assert len({trial["weighting"] for trial in found.trials}) > 1
 
 
-def test_settings_that_cannot_be_trained_are_the_worst_not_the_end(
+def test_settings_that_cannot_be_trained_get_0_and_the_search_continues(
     small: tuple[list[HoldOut], Catalog], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fit = EASE.fit
@@ -110,15 +108,15 @@ def test_settings_that_cannot_be_trained_are_the_worst_not_the_end(
     assert found.params == {"regularization": EASE().regularization}
 
 
-def test_time_ends_it_after_the_first_trial_at_the_earliest(small: tuple[list[HoldOut], Catalog]) -> None:
+def test_the_time_limit_allows_at_least_one_trial(small: tuple[list[HoldOut], Catalog]) -> None:
     assert len(tune(IALS, *small, n_trials=50, minutes=1e-9, fixed=FIXED).trials) == 1
 
 
-def test_nothing_to_search_and_nothing_to_search_with(
+def test_without_searchable_settings_or_optuna_it_is_refused(
     small: tuple[list[HoldOut], Catalog], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with pytest.raises(SettingError, match="'popular' has nothing to tune"):
         tune(Popular, *small)
     monkeypatch.setitem(sys.modules, "optuna", None)
-    with pytest.raises(Unavailable, match=r"pip install 'recsys\[tune\]'"):
+    with pytest.raises(Unavailable, match=r"pip install 'recsys-atlas\[tune\]'"):
         tune(IALS, *small)

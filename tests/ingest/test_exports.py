@@ -1,4 +1,4 @@
-"""What people take home from Letterboxd and IMDb, whole, bent and hostile."""
+"""Exports from Letterboxd and IMDb: valid, damaged and hostile files."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def zipped(**files: str) -> bytes:
     return packed.getvalue()
 
 
-def test_letterboxd_keeps_its_half_stars() -> None:
+def test_letterboxd_half_stars_are_kept() -> None:
     export = read_export(LETTERBOXD.encode())
     assert export.site == "Letterboxd"
     assert rows(export) == [
@@ -65,7 +65,7 @@ def test_letterboxd_keeps_its_half_stars() -> None:
     assert (len(export.rejected), export.repeated) == (0, 0)
 
 
-def test_the_last_rating_of_a_movie_counts_and_a_visit_without_one_changes_nothing() -> None:
+def test_the_last_rating_of_a_movie_counts_and_entries_without_one_are_rejected() -> None:
     export = read_export(DIARY.encode(), "diary.csv")
     assert rows(export) == [("Alien", 1979, 4.0, 3), ("Heat", 1995, 4.5, 4)]
     assert export.repeated == 1
@@ -73,7 +73,7 @@ def test_the_last_rating_of_a_movie_counts_and_a_visit_without_one_changes_nothi
     assert export.rejected["file"].to_pylist() == ["diary.csv"]
 
 
-def test_imdb_is_halved_and_what_is_no_movie_is_set_aside() -> None:
+def test_imdb_ratings_are_halved_and_other_title_types_rejected() -> None:
     export = read_export(IMDB.encode())
     assert export.site == "IMDb"
     assert rows(export) == [("The Matrix", 1999, 4.5, 2), ("Amelie", 2001, 0.5, 3), ("Some Short", None, 3.0, 7)]
@@ -84,7 +84,7 @@ def test_imdb_is_halved_and_what_is_no_movie_is_set_aside() -> None:
     ]  # fmt: skip
 
 
-def test_the_export_of_imdb_before_2017_is_read_too() -> None:
+def test_exports_of_imdb_from_before_2017_are_read() -> None:
     old = (
         '"position","const","created","modified","description","Title","Title type","Directors","You rated",'
         '"IMDb Rating","Runtime (mins)","Year"\n'
@@ -94,7 +94,7 @@ def test_the_export_of_imdb_before_2017_is_read_too() -> None:
 
 
 @pytest.mark.parametrize("text", [LETTERBOXD, DIARY, IMDB], ids=["letterboxd", "diary", "imdb"])
-def test_what_a_spreadsheet_makes_of_a_file_reads_the_same(text: str) -> None:
+def test_files_saved_by_a_spreadsheet_give_the_same_ratings(text: str) -> None:
     plain = rows(read_export(text.encode()))
     windows = text.replace("\n", "\r\n")
     for data in (
@@ -107,11 +107,11 @@ def test_what_a_spreadsheet_makes_of_a_file_reads_the_same(text: str) -> None:
     assert [row[:3] for row in rows(read_export(("\n\n" + text).encode()))] == [row[:3] for row in plain]
 
 
-def test_semicolons_do_as_well() -> None:
+def test_semicolons_are_accepted() -> None:
     assert rows(read_export(b"Date;Name;Year;Letterboxd URI;Rating\n;Heat;1995;u;4\n")) == [("Heat", 1995, 4.0, 2)]
 
 
-def test_rows_that_cannot_be_used_are_named_by_line() -> None:
+def test_rejected_rows_have_their_line_and_reason() -> None:
     body = (
         "Date,Name,Year,Letterboxd URI,Rating,Review\n"
         'd,Good,1990,u,4,"two\nlines"\n'
@@ -133,7 +133,7 @@ def test_rows_that_cannot_be_used_are_named_by_line() -> None:
     assert export.rejected["text"][0].as_py() == "d,Short"
 
 
-def test_a_header_alone_is_somebody_who_rated_nothing() -> None:
+def test_a_file_with_only_a_header_has_no_ratings() -> None:
     export = read_export(LETTERBOXD.splitlines()[0].encode())
     assert len(export.ratings) == 0 and len(export.rejected) == 0
     assert export.match(Catalog.of([1], ["Heat"])).tolist() == []
@@ -158,14 +158,14 @@ def test_a_header_alone_is_somebody_who_rated_nothing() -> None:
         (b"Date,Name,Year,Letterboxd URI,Rating\n" + b"a" * 200_000, "line 2: is not valid CSV"),
     ],
 )  # fmt: skip
-def test_what_is_no_export_is_refused_in_one_line(data: bytes, message: str) -> None:
+def test_other_files_are_refused_with_one_line(data: bytes, message: str) -> None:
     with pytest.raises(InputError) as caught:
         read_export(data, "x.csv")
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
-def test_of_letterboxds_zip_the_outermost_ratings_are_read() -> None:
+def test_the_outermost_ratings_of_a_letterboxd_zip_are_read() -> None:
     other = "Date,Name,Year,Letterboxd URI,Rating\nd,Deleted,1990,u,1\n"
     export = read_export(zipped(deleted__ratings_csv=other, ratings_csv=LETTERBOXD, diary_csv=DIARY), "me.zip")
     assert rows(export) == rows(read_export(LETTERBOXD.encode()))
@@ -173,7 +173,7 @@ def test_of_letterboxds_zip_the_outermost_ratings_are_read() -> None:
     assert read_export(zipped(ratings_csv=bad), "me.zip").rejected["file"].to_pylist() == ["me.zip, ratings.csv"]
 
 
-def test_what_is_too_large_is_refused_before_it_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_files_that_are_too_large_are_refused_before_reading(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(InputError, match=r"is too large \(21 MiB, at most 20\)"):
         read_export(b"a" * (21 * 2**20))
     monkeypatch.setattr(exports, "MAX_UNPACKED_BYTES", 2**20)
@@ -181,13 +181,13 @@ def test_what_is_too_large_is_refused_before_it_is_read(monkeypatch: pytest.Monk
         read_export(zipped(ratings_csv="a" * (2 * 2**20)))
 
 
-def test_hostile_titles_stay_data() -> None:
+def test_hostile_titles_are_plain_text() -> None:
     titles = ["=cmd|'/c calc'!A1", "<script>alert(1)</script>", "{{7*7}}", "'; DROP TABLE movies;--", "電影🎬"]
     body = "Date,Name,Year,Letterboxd URI,Rating\n" + "".join(f'd,"{title}",1990,u,4\n' for title in titles)
     assert read_export(body.encode()).ratings["title"].tolist() == titles
 
 
-def test_ratings_from_elsewhere_find_their_movies_under_the_original_title_too(ml100k) -> None:
+def test_movies_are_matched_by_their_original_title_too(ml100k) -> None:
     catalog = Catalog.of([1, 2, 3], ["Le Fabuleux destin d'Amélie Poulain", "Matrix", "Heat"], [2001, 1999, 1995])
     assert read_export(IMDB.encode()).match(catalog).tolist() == [1, 0, -1]
     some = ml100k.catalog.items.iloc[::20]

@@ -1,4 +1,4 @@
-"""Tables of items in every layout."""
+"""Item tables and user lists in every supported layout."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ LAYOUTS = {
 
 
 @pytest.mark.parametrize("name", LAYOUTS)
-def test_every_layout_gives_the_same_catalogue(name: str, tmp_path: Path) -> None:
+def test_every_layout_gives_the_same_catalog(name: str, tmp_path: Path) -> None:
     (tmp_path / name).write_bytes(LAYOUTS[name])
     catalog = read_items(tmp_path / name)
     assert catalog.item_ids.tolist() == [7, 9]
@@ -60,7 +60,7 @@ def test_parquet_with_lists(tmp_path: Path) -> None:
         ("movies.dat", b"1::x\n", "cannot be read as a table of items"),
     ],
 )
-def test_a_table_that_cannot_be_read_is_one_clear_line(name: str, body: bytes, words: str, tmp_path: Path) -> None:
+def test_an_unreadable_table_is_one_clear_error(name: str, body: bytes, words: str, tmp_path: Path) -> None:
     (tmp_path / name).write_bytes(body)
     with pytest.raises(InputError) as caught:
         read_items(tmp_path / name)
@@ -81,7 +81,7 @@ def test_lists_of_users(name: str, body: bytes, tmp_path: Path) -> None:
     assert read_user_ids(tmp_path / name)[0].tolist() == ["5", "7"]
 
 
-def test_lists_of_users_in_parquet_and_none_at_all(tmp_path: Path) -> None:
+def test_lists_of_users_in_parquet_and_unusable_lists(tmp_path: Path) -> None:
     pq.write_table(pa.table({"x": [1, 2, 3], "user_id": [5, None, 7]}), tmp_path / "u.parquet")
     ids, rows = read_user_ids(tmp_path / "u.parquet")
     assert (ids.tolist(), rows.tolist()) == ([5, 7], [1, 3])

@@ -1,4 +1,4 @@
-"""Reading dirty files: every row is used or set aside with its line and a true reason."""
+"""Reading rating files: every row is either used or rejected with its line and reason."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ HEAD = b"userId,movieId,rating,timestamp\n"
 
 
 def read(path: Path, columns: Columns | None = None, **settings):
-    """Rows that are used, as (user, item, rating, time, line), and those set aside, as (line, reason)."""
-    used, aside = [], []
+    """Usable rows as (user, item, rating, time, line), and rejected rows as (line, reason)."""
+    used, rejected = [], []
     for block in read_blocks(path, columns or Columns(), Validation(**settings)):
         used += zip(
             block.users.to_pylist(), block.items.to_pylist(), block.ratings.tolist(), block.times.tolist(),
             list(block.lines), strict=True,
         )  # fmt: skip
-        aside += [(row["line"], row["reason"]) for row in block.rejected.to_pylist()]
-    return used, sorted(aside)
+        rejected += [(row["line"], row["reason"]) for row in block.rejected.to_pylist()]
+    return used, sorted(rejected)
 
 
 def write(path: Path, body: bytes) -> Path:
@@ -41,12 +41,12 @@ def write(path: Path, body: bytes) -> Path:
 
 
 def test_a_clean_file(tmp_path: Path) -> None:
-    used, aside = read(write(tmp_path / "r.csv", HEAD + b"1,10,4.5,100\n2,20,3,200\n"))
+    used, rejected = read(write(tmp_path / "r.csv", HEAD + b"1,10,4.5,100\n2,20,3,200\n"))
     assert used == [(1, 10, 4.5, 100, 2), (2, 20, 3.0, 200, 3)]
-    assert aside == []
+    assert rejected == []
 
 
-def test_every_kind_of_bad_row_is_named_with_its_line(tmp_path: Path) -> None:
+def test_every_kind_of_invalid_row_has_its_line_and_reason(tmp_path: Path) -> None:
     rows = [
         (b"1,10,4,100", None),
         (b",10,4,100", "user id is missing"),
@@ -74,14 +74,14 @@ def test_every_kind_of_bad_row_is_named_with_its_line(tmp_path: Path) -> None:
         (b'"9","10","4","100"', None),
     ]
     path = write(tmp_path / "r.csv", HEAD + b"\n".join(row for row, _ in rows) + b"\n")
-    used, aside = read(path, scale=(0.5, 5.0))
-    assert aside == [(at + 2, why) for at, (_, why) in enumerate(rows) if why not in (None, "blank")]
+    used, rejected = read(path, scale=(0.5, 5.0))
+    assert rejected == [(at + 2, why) for at, (_, why) in enumerate(rows) if why not in (None, "blank")]
     assert used == [
         (1, 10, 4.0, 100, 2), (1, 10, 4.0, -1, 22), (7, 10, 4.0, 100, 23), (8, 10, 4.0, 100, 24), (9, 10, 4.0, 100, 25),
     ]  # fmt: skip
 
 
-def test_the_text_of_a_bad_row_is_kept(tmp_path: Path) -> None:
+def test_the_text_of_a_rejected_row_is_kept(tmp_path: Path) -> None:
     path = write(tmp_path / "r.csv", HEAD + b"1,10,4,100\n1,10,oops,100\r\n")
     (block,) = read_blocks(path, Columns(), Validation())
     assert block.rejected.to_pylist() == [
@@ -106,13 +106,13 @@ def test_the_text_of_a_bad_row_is_kept(tmp_path: Path) -> None:
     ],
     ids=["BOM", "CRLF", "mixed", "quotes", "semicolons", "u.data", "dat", "recbole", "extra column", "ISO", "pipes"],
 )
-def test_usual_forms_all_give_the_same_rows(name: str, body: bytes, tmp_path: Path) -> None:
-    used, aside = read(write(tmp_path / name, body))
+def test_common_layouts_all_give_the_same_rows(name: str, body: bytes, tmp_path: Path) -> None:
+    used, rejected = read(write(tmp_path / name, body))
     assert [row[:4] for row in used] == [(1, 10, 4.0, 100), (2, 20, 3.0, 200)]
-    assert aside == []
+    assert rejected == []
 
 
-def test_gzip_is_read_and_a_broken_one_is_said(tmp_path: Path) -> None:
+def test_gzip_is_read_and_damaged_gzip_is_reported(tmp_path: Path) -> None:
     packed = gzip.compress(HEAD + b"1,10,4,100\n")
     assert read(write(tmp_path / "r.csv.gz", packed))[0] == [(1, 10, 4.0, 100, 2)]
     with pytest.raises(InputError, match=r"r\.csv\.gz: cannot be read to its end"):
@@ -121,12 +121,12 @@ def test_gzip_is_read_and_a_broken_one_is_said(tmp_path: Path) -> None:
 
 def test_ids_may_be_any_text(tmp_path: Path) -> None:
     body = 'user,item,rating\n小明,tt0114709,5\n ann ,🎬,4\nnull,x,3\n"a,b",y,2\n'.encode()
-    used, aside = read(write(tmp_path / "r.csv", body))
+    used, rejected = read(write(tmp_path / "r.csv", body))
     assert [row[:3] for row in used] == [("小明", "tt0114709", 5.0), ("ann", "🎬", 4.0), ("a,b", "y", 2.0)]
-    assert aside == [(4, "user id is missing")]
+    assert rejected == [(4, "user id is missing")]
 
 
-def test_ids_can_be_told_to_be_text(tmp_path: Path) -> None:
+def test_ids_can_be_read_as_text(tmp_path: Path) -> None:
     path = write(tmp_path / "r.csv", b"user,item\n007,1\n7,2\n")
     assert [row[0] for row in read(path)[0]] == [7, 7]
     assert [row[0] for row in read(path, ids="string")[0]] == ["007", "7"]
@@ -159,7 +159,7 @@ def test_columns_are_mapped_by_name_and_by_number(tmp_path: Path) -> None:
         ("r.parquet", b"", "is not a Parquet file"),
     ],
 )
-def test_a_file_that_cannot_be_read_gets_one_clear_line(name: str, body: bytes, words: str, tmp_path: Path) -> None:
+def test_an_unreadable_file_is_one_clear_error(name: str, body: bytes, words: str, tmp_path: Path) -> None:
     with pytest.raises(InputError) as caught:
         read(write(tmp_path / name, body))
     assert words in str(caught.value)
@@ -167,7 +167,7 @@ def test_a_file_that_cannot_be_read_gets_one_clear_line(name: str, body: bytes, 
     assert name in str(caught.value)
 
 
-def test_folders_and_missing_files_are_said(tmp_path: Path) -> None:
+def test_folders_and_missing_files_are_reported(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="is a folder, not a file of ratings"):
         read(tmp_path)
     with pytest.raises(InputError, match="no such file"):
@@ -176,19 +176,19 @@ def test_folders_and_missing_files_are_said(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("ending", [b"\n1,10,4,100\n", b"\n", b""])
 @pytest.mark.parametrize("size", [2_000_000, 10_000_000, 40_000_000])
-def test_megabytes_on_one_line_are_one_rejected_row(size: int, ending: bytes, tmp_path: Path) -> None:
+def test_a_line_of_megabytes_is_one_rejected_row(size: int, ending: bytes, tmp_path: Path) -> None:
     body = HEAD + b"1,10,4,100\n" + b"7" * size + ending
-    used, aside = read(write(tmp_path / "r.csv", body))
-    assert aside == [(3, "line is longer than 1024 KiB")]
+    used, rejected = read(write(tmp_path / "r.csv", body))
+    assert rejected == [(3, "line is longer than 1024 KiB")]
     assert [row[4] for row in used] == ([2, 4] if b"1" in ending else [2])
 
 
-def test_a_line_break_inside_quotes_spoils_its_own_row_only(tmp_path: Path) -> None:
+def test_a_line_break_inside_quotes_affects_its_own_row_only(tmp_path: Path) -> None:
     body = b'user,item,rating,note\n1,10,4,"two\nlines"\n2,20,3,fine\n3,30,x,fine\n'
-    used, aside = read(write(tmp_path / "r.csv", body))
+    used, rejected = read(write(tmp_path / "r.csv", body))
     assert (2, 20, 3.0, -1, 4) in used
-    assert (5, "rating is not a finite number") in aside
-    assert len(used) + len(aside) in (3, 4)  # the broken row may count as one or as its two lines
+    assert (5, "rating is not a finite number") in rejected
+    assert len(used) + len(rejected) in (3, 4)  # the broken row may count as one row or as two
 
 
 FIELDS = {
@@ -204,7 +204,7 @@ ROW = st.one_of(
 
 
 def by_the_row(lines: list[str]) -> tuple[list[tuple], Counter]:
-    """The rules again, one row at a time, with Python's own csv reader."""
+    """The reference: the same checks, one row at a time, with Python's csv reader."""
     used, reasons = [], Counter()
     for number, line in enumerate(lines, 2):
         if not line:
@@ -253,26 +253,26 @@ def by_the_row(lines: list[str]) -> tuple[list[tuple], Counter]:
     newline=st.sampled_from([b"\n", b"\r\n"]),
     last=st.booleans(),
 )
-def test_blocks_of_any_size_agree_with_reading_row_by_row(tmp_path, monkeypatch, rows, block, newline, last) -> None:
+def test_blocks_of_any_size_agree_with_the_reference(tmp_path, monkeypatch, rows, block, newline, last) -> None:
     monkeypatch.setattr(ratings, "BLOCK_BYTES", block)
     good = ["6,60,3,1000"] * (len(rows) + 1)  # so that most ids of the first block are whole numbers
     lines = good + rows
     body = newline.join([HEAD.strip(), *(line.encode() for line in lines)]) + (newline if last else b"")
-    used, aside = read(write(tmp_path / "r.csv", body), scale=(0.5, 5.0))
+    used, rejected = read(write(tmp_path / "r.csv", body), scale=(0.5, 5.0))
     expected_used, expected_reasons = by_the_row(lines)
     assert used == expected_used
-    assert aside == sorted(expected_reasons.items())
+    assert rejected == sorted(expected_reasons.items())
 
 
-def test_parquet_of_any_usual_types(tmp_path: Path) -> None:
+def test_parquet_of_all_common_types(tmp_path: Path) -> None:
     frame = pd.DataFrame(
         {"user": [1.0, 2.0, np.nan, 4.0], "item": [10, 20, 30, 40], "rating": [4.0, np.nan, 3.0, 9.0],
          "date": pd.to_datetime(["2001-01-01", None, "2001-01-01", "2001-01-01"])}
     )  # fmt: skip
     frame.to_parquet(tmp_path / "r.parquet")
-    used, aside = read(tmp_path / "r.parquet", scale=(0.5, 5.0))
+    used, rejected = read(tmp_path / "r.parquet", scale=(0.5, 5.0))
     assert used == [(1, 10, 4.0, 978307200, 1)]
-    assert [line for line, _ in aside] == [2, 3, 4]
+    assert [line for line, _ in rejected] == [2, 3, 4]
     table = pa.table(
         {
             "user_id": pa.array(["a", "b", "a"]).dictionary_encode(),
@@ -294,7 +294,7 @@ def test_parquet_of_any_usual_types(tmp_path: Path) -> None:
         read(tmp_path / "l.parquet")
 
 
-def test_a_truncated_parquet_file_is_said(tmp_path: Path) -> None:
+def test_a_truncated_parquet_file_is_reported(tmp_path: Path) -> None:
     pq.write_table(pa.table({"user": range(10_000), "item": range(10_000)}), tmp_path / "r.parquet")
     whole = (tmp_path / "r.parquet").read_bytes()
     with pytest.raises(InputError, match=r"r\.parquet"):

@@ -21,7 +21,7 @@ ROWS = pd.DataFrame(
         "timestamp": ["100", "200", "300", "400", "500", "600", "soon", "800", "100", "900"],
     }
 )
-"""Text, as in a CSV file: five usable rows of nine, one of them an exact duplicate."""
+"""Text, as in a CSV file: five usable rows of ten, one of them an exact duplicate."""
 MOVIES = pd.DataFrame(
     {
         "movieId": [10, 20, 99],
@@ -201,7 +201,7 @@ def test_a_published_dataset_is_loaded_by_name(ml100k: Dataset, ml100k_folder: P
         load_dataset("ml-100")
 
 
-def test_the_package_has_the_names_it_promises() -> None:
+def test_the_package_exports_its_names() -> None:
     assert {name for name in ingest.__all__ if getattr(ingest, name) is None} == set()
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         _ = ingest.nothing

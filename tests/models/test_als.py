@@ -1,4 +1,4 @@
-"""ALS against the plain solution of its normal equations."""
+"""ALS against a plain NumPy solution of its normal equations."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ DATA = Interactions(WEIGHTS, range(50), range(30))
 LEARNER = ALS(n_factors=6, regularization=0.7, alpha=3.0, epochs=10)
 
 
-def plain_half_step(fixed: np.ndarray, weights: np.ndarray) -> np.ndarray:
+def plain_solve(fixed: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """x = (Σ over all items of c y yᵀ + λI)⁻¹ Σ c p y, written out."""
     weighting = np.where(weights > 0, 1 + LEARNER.alpha * weights, 1.0)
     solved = []
@@ -36,25 +36,25 @@ def space():
     return LEARNER._learn(DATA).space
 
 
-def test_training_ends_on_the_exact_user_step(space) -> None:
-    expected = plain_half_step(space.item_factors.astype(np.float64), WEIGHTS.toarray().astype(np.float64))
+def test_training_ends_with_an_exact_solve_of_the_users(space) -> None:
+    expected = plain_solve(space.item_factors.astype(np.float64), WEIGHTS.toarray().astype(np.float64))
     np.testing.assert_allclose(space.user_factors, expected, atol=1e-4)
     np.testing.assert_allclose(LEARNER.fold_in(space, WEIGHTS), expected, atol=1e-4)
 
 
-def test_training_comes_near_the_plain_solution(space) -> None:
+def test_training_approaches_the_plain_numpy_solution(space) -> None:
     weights = WEIGHTS.toarray().astype(np.float64)
     items = RNG.normal(size=(30, 6)) * 0.01
     for _ in range(30):
-        users = plain_half_step(items, weights)
-        items = plain_half_step(users, weights.T)
+        users = plain_solve(items, weights)
+        items = plain_solve(users, weights.T)
     reached = objective(space.user_factors, space.item_factors, weights)
     nothing_learned = objective(np.zeros((50, 6)), np.zeros((30, 6)), weights)
     best = objective(users, items, weights)
     assert (reached - best) / (nothing_learned - best) < 0.02
 
 
-def test_the_split_over_rated_items_sums_to_the_score(space) -> None:
+def test_contributions_sum_to_the_score(space) -> None:
     user = WEIGHTS[7]
     targets = np.array([0, 3, 17])
     shares = LEARNER.contributions(space, user, targets)
@@ -63,7 +63,7 @@ def test_the_split_over_rated_items_sums_to_the_score(space) -> None:
     np.testing.assert_allclose(shares.sum(axis=0), scores[0], rtol=1e-4, atol=1e-6)
 
 
-def test_progress_is_told_every_epoch() -> None:
-    told: list[tuple[int, int]] = []
-    LEARNER._learn(DATA, lambda done, total: told.append((done, total)))
-    assert told == [(epoch, 10) for epoch in range(1, 11)]
+def test_progress_is_reported_after_every_epoch() -> None:
+    calls: list[tuple[int, int]] = []
+    LEARNER._learn(DATA, lambda done, total: calls.append((done, total)))
+    assert calls == [(epoch, 10) for epoch in range(1, 11)]

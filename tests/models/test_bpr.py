@@ -1,4 +1,4 @@
-"""BPR: its fold-in solves what it says, and only likes count."""
+"""BPR: fold-in minimizes the documented objective, and only likes count."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_folding_in_finds_the_minimum_of_the_stated_objective(space) -> None:
     assert plain_objective(np.zeros(5), items, liked) > here
 
 
-def test_folded_in_lists_resemble_stored_ones_far_more_than_anothers(space) -> None:
+def test_lists_of_folded_in_users_are_far_closer_to_their_stored_lists_than_to_those_of_others(space) -> None:
     folded, stored = space.score(LEARNER.fold_in(space, LIKES)), space.score(space.user_factors)
 
     def overlap(a: np.ndarray, b: np.ndarray) -> float:
@@ -57,7 +57,7 @@ def test_folded_in_lists_resemble_stored_ones_far_more_than_anothers(space) -> N
     assert overlap(folded, stored) > overlap(folded, np.roll(stored, 1, axis=0)) + 0.2
 
 
-def test_the_split_leaves_only_the_bias_and_the_negatives(space) -> None:
+def test_contributions_leave_out_only_the_bias_and_the_negatives(space) -> None:
     user, targets = LIKES[3], np.array([1, 2, 30])
     shares = LEARNER.contributions(space, user, targets)
     items, liked = space.item_factors.astype(np.float64), user.indices
@@ -70,7 +70,7 @@ def test_the_split_leaves_only_the_bias_and_the_negatives(space) -> None:
     np.testing.assert_allclose(whole, scores[targets], atol=2e-3)
 
 
-def test_stored_zeros_and_negatives_are_no_likes() -> None:
+def test_stored_zeros_and_negative_weights_are_not_likes() -> None:
     noisy = LIKES.copy().tolil()
     zeros = np.argwhere(LIKES.toarray() == 0)[::7]
     for user, item in zeros:
@@ -83,7 +83,8 @@ def test_stored_zeros_and_negatives_are_no_likes() -> None:
     assert LEARNER.fold_in(plain, noisy[3]).tobytes() == LEARNER.fold_in(plain, LIKES[3]).tobytes()
 
 
-def test_it_ranks_the_whole_catalogue_far_better_than_popularity(ml100k: Dataset) -> None:
+@pytest.mark.slow
+def test_it_ranks_the_whole_catalog_far_better_than_popularity(ml100k: Dataset) -> None:
     split = hold_out(ml100k.interactions, "random", part="validation")
     found = {
         name: rank_quality(learner.fit(Dataset(split.train, ml100k.catalog)), split, auc=False)["ndcg@10"]
@@ -92,7 +93,7 @@ def test_it_ranks_the_whole_catalogue_far_better_than_popularity(ml100k: Dataset
     assert found["four"] > found["one"] + 0.01 > found["popular"] + 0.06, found
 
 
-def test_someone_who_rated_everything_is_no_trouble() -> None:
+def test_a_user_who_rated_everything_gets_finite_vectors() -> None:
     everything = LIKES.toarray()
     everything[5] = 1
     space = LEARNER._learn(Interactions(sp.csr_matrix(everything), range(60), range(40))).space

@@ -1,8 +1,10 @@
-"""The contract that every model passes. To add a model, add a line to CASES."""
+"""The contract that every model must pass. To add a model, add a line to CASES."""
 
 from __future__ import annotations
 
 import dataclasses
+import doctest
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,35 +26,35 @@ N_USERS, N_ITEMS, N_GROUPS = 40, 24, 4  # rectangular, so that users and items c
 
 @dataclass(frozen=True)
 class Case:
-    """A model with settings that suit a small matrix, and what is true of it."""
+    """A model with settings that suit a small matrix, and its properties."""
 
     name: str
     settings: dict[str, Any]
-    is_personal: bool = True
+    is_personalized: bool = True
     is_random: bool = True
 
 
 CASES = {
-    "als": Case("als", {"n_factors": 4, "regularization": 1.0, "alpha": 5.0}),  # one factor a group: no room for noise
+    "als": Case("als", {"n_factors": 4, "regularization": 1.0, "alpha": 5.0}),  # one factor per group
     "ials": Case("ials", {"n_factors": 4, "regularization": 0.01}),
     "bpr": Case("bpr", {"n_factors": 8}),
     "ease": Case("ease", {"regularization": 1.0}, is_random=False),
     "itemknn": Case("itemknn", {"shrinkage": 0.1}, is_random=False),
-    "popular": Case("popular", {}, is_personal=False, is_random=False),
+    "popular": Case("popular", {}, is_personalized=False, is_random=False),
 }
 
 
 def checkerboard() -> Interactions:
-    """Users and items in four groups; a user rated all items of their group but one, and nothing else.
+    """Users and items in four groups. Each user rated all items of their group except one, and nothing else.
 
-    So the item they should get first is known beforehand. Group g has users and items whose number is g modulo four.
+    So the item that should be recommended first is known. Group g has the users and items whose number is g modulo 4.
     """
     matrix = np.zeros((N_USERS, N_ITEMS), dtype=np.float32)
     for user in range(N_USERS):
         own = np.arange(user % N_GROUPS, N_ITEMS, N_GROUPS)
         matrix[user, np.delete(own, (user // N_GROUPS) % len(own))] = 1 + user % 5
     board = sp.csr_matrix(matrix)
-    for array in (board.data, board.indices, board.indptr):  # as a matrix that was read from a file is
+    for array in (board.data, board.indices, board.indptr):  # like a matrix that was read from a file
         array.setflags(write=False)
     return Interactions(board, [f"user {u}" for u in range(N_USERS)], [f"item {i:02}" for i in range(N_ITEMS)])
 
@@ -84,18 +86,18 @@ def model(case: Case) -> Model:
 def test_the_known_answer_comes_first(case: Case, model: Model) -> None:
     table = recommend(model, batch_of_users(model, DATA), 1).set_index("user_id")["item_id"]
     expected = {f"user {u}": missing_item(u) for u in range(N_USERS)}
-    if case.is_personal:
+    if case.is_personalized:
         assert table.to_dict() == expected
-    else:  # the most rated of what the user has not seen, the first of them where several are
+    else:  # the most rated item that the user has not seen; ties go to the first
         counts = DATA.matrix.getnnz(axis=0)
         for user in range(N_USERS):
             unseen = np.flatnonzero(DATA.matrix[user].toarray()[0] == 0)
             assert table[f"user {user}"] == DATA.item_ids[unseen[np.argmax(counts[unseen])]]
 
 
-def test_a_shuffled_matrix_does_not_know_the_answer(case: Case) -> None:
-    if not case.is_personal:
-        pytest.skip("not personal: there is nothing to lose")
+def test_a_model_of_a_shuffled_matrix_does_not_find_the_answer(case: Case) -> None:
+    if not case.is_personalized:
+        pytest.skip("not personalized")
     rng = np.random.default_rng(0)
     shuffled = np.stack([rng.permutation(row) for row in DATA.matrix.toarray()])
     data = Interactions(shuffled, DATA.user_ids, DATA.item_ids)
@@ -104,7 +106,7 @@ def test_a_shuffled_matrix_does_not_know_the_answer(case: Case) -> None:
     assert np.mean([item == missing_item(user) for user, item in enumerate(first)]) < 0.3
 
 
-def test_seen_items_stay_out_or_come_back_on_demand(model: Model) -> None:
+def test_seen_items_are_excluded_unless_requested(model: Model) -> None:
     table = recommend(model, batch_of_users(model, DATA), N_ITEMS)
     seen = {(DATA.user_ids[u], DATA.item_ids[i]) for u, i in zip(*DATA.matrix.nonzero(), strict=True)}
     recommended = set(zip(table["user_id"], table["item_id"], strict=True))
@@ -114,7 +116,7 @@ def test_seen_items_stay_out_or_come_back_on_demand(model: Model) -> None:
     assert len(everything.drop_duplicates(["user_id", "item_id"])) == N_USERS * N_ITEMS
 
 
-def test_more_than_there_is_gives_what_there_is(model: Model) -> None:
+def test_k_larger_than_the_catalog_gives_all_candidates(model: Model) -> None:
     table = recommend(model, batch_of_users(model, DATA, ["user 3"]), 1000)
     assert len(table) == N_ITEMS - DATA.matrix[3].nnz
     assert table["rank"].tolist() == list(range(1, len(table) + 1))
@@ -129,19 +131,19 @@ def test_only_allowed_items_are_recommended(model: Model) -> None:
     assert set(table["item_id"]) <= {"item 02", "item 05"}
 
 
-def test_nobody_known_gets_the_most_popular(case: Case, model: Model) -> None:
-    nobody = batch_of_ratings(model, {})
-    table = recommend(model, nobody, 5)
+def test_a_cold_user_gets_the_most_popular_items(case: Case, model: Model) -> None:
+    cold = batch_of_ratings(model, {})
+    table = recommend(model, cold, 5)
     counts = DATA.matrix.getnnz(axis=0)
-    if case.name == "bpr":  # its biases are its idea of popularity, learned with noise
-        assert nobody.origin[0] == COLD
+    if case.name == "bpr":  # its learned biases approximate popularity
+        assert cold.origin[0] == COLD
     assert counts[DATA.item_rows(table["item_id"].to_numpy())].tolist() == sorted(counts, reverse=True)[:5]
 
 
 def test_one_rating_is_enough_to_find_the_group(case: Case, model: Model) -> None:
     table = recommend(model, batch_of_ratings(model, {"item 01": 5.0}), 5)
     assert "item 01" not in set(table["item_id"])
-    if case.is_personal:
+    if case.is_personalized:
         assert {int(item[-2:]) % N_GROUPS for item in table["item_id"]} == {1}
 
 
@@ -157,7 +159,7 @@ def test_the_same_seed_gives_the_same_bytes_and_another_seed_others(case: Case, 
             assert getattr(other.space, factors).tobytes() != getattr(model.space, factors).tobytes()
 
 
-def test_saved_and_loaded_it_scores_the_same(model: Model, tmp_path: Path) -> None:
+def test_a_model_scores_the_same_after_saving_and_loading(model: Model, tmp_path: Path) -> None:
     store.save_model(tmp_path / "model", model)
     loaded = store.load_model(tmp_path / "model")
     assert loaded.learner == model.learner
@@ -168,7 +170,7 @@ def test_saved_and_loaded_it_scores_the_same(model: Model, tmp_path: Path) -> No
     np.testing.assert_array_equal(score(loaded, you_too), score(model, you))
 
 
-def test_folding_in_a_known_user_leads_to_their_list(case: Case, model: Model) -> None:
+def test_folding_in_a_known_user_gives_the_same_list(case: Case, model: Model) -> None:
     if not model.has_space:
         with pytest.raises(Unsupported, match=f"'{case.name}' has no user and item vectors"):
             model.fold_in(DATA.matrix)
@@ -191,7 +193,7 @@ def test_folding_in_a_known_user_leads_to_their_list(case: Case, model: Model) -
 def test_reasons_come_from_the_users_own_ratings(case: Case, model: Model) -> None:
     you = batch_of_ratings(model, {"item 01": 5.0, "item 05": 4.0, "item 02": 3.0})
     reasons = explain(model, you, ["item 09"], top=2)[0]
-    if case.is_personal:
+    if case.is_personalized:
         assert {item for item, _ in reasons} == {"item 01", "item 05"}
         assert reasons[0][1] >= reasons[1][1] > 0
     else:
@@ -199,13 +201,13 @@ def test_reasons_come_from_the_users_own_ratings(case: Case, model: Model) -> No
         assert model.fitted.contributions(you, model.weighting, np.array([9])) is None
 
 
-def test_fewer_users_than_factors_is_no_trouble(case: Case) -> None:
+def test_fewer_users_than_factors_are_enough(case: Case) -> None:
     data = Interactions(sp.csr_matrix(np.array([[1.0, 1, 0], [0, 1, 1]])), ["a", "b"], ["x", "y", "z"])
     model = train(case, data)
     assert recommend(model, batch_of_users(model, data), 5)["item_id"].tolist() == ["z", "x"]
 
 
-def test_settings_outside_their_range_are_refused_by_name(case: Case) -> None:
+def test_settings_outside_their_range_are_refused(case: Case) -> None:
     learner = MODELS[case.name]
     with pytest.raises(SettingError, match="seed must be at least 0, not -1"):
         with_settings(learner, {"seed": -1})
@@ -245,3 +247,11 @@ def test_the_model_keeps_its_dataset_and_its_provenance(case: Case, model: Model
     assert list(store.read_manifest(tmp_path / "model")["data"]) == ["name", "path", "n_users", "n_items", "n_ratings"]
     loaded = store.load_model(tmp_path / "model")
     assert loaded.dataset is None and loaded.data == found.data
+
+
+def test_the_docstring_of_the_learner_has_an_example_that_runs(case: Case) -> None:
+    module = sys.modules[MODELS[case.name].__module__]
+    done = doctest.testmod(module)
+    assert done.attempted > 0 and done.failed == 0
+    docstring = MODELS[case.name].__doc__ or ""
+    assert "float32" in docstring and "score" in docstring

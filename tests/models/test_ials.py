@@ -1,4 +1,4 @@
-"""iALS: what it minimises, that it gets there, and that it does not overfit with more factors."""
+"""iALS: it minimizes the documented objective, and does not overfit with more factors."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from recsys.space.embedding import EmbeddingSpace
 
 
 def plain_objective(model: IALS, space: EmbeddingSpace, data: Interactions) -> float:
-    """The formula of the module, over all pairs, in double precision."""
+    """The objective in the docstring of IALS, over all pairs, in double precision."""
     w = data.matrix.toarray().astype(np.float64)
     x, y = space.user_factors.astype(np.float64), space.item_factors.astype(np.float64)
     scores = x @ y.T
@@ -38,7 +38,7 @@ def data() -> Interactions:
 
 @pytest.mark.parametrize("nu", [0.0, 0.5, 1.0])
 @pytest.mark.parametrize("solver", ["cg", "cholesky", "blocks"])
-def test_training_goes_down_to_the_objective_of_the_plain_solution(data: Interactions, solver: str, nu: float) -> None:
+def test_training_decreases_the_objective_to_that_of_plain_numpy(data: Interactions, solver: str, nu: float) -> None:
     model = IALS(n_factors=6, regularization=0.05, nu=nu, epochs=60, solver=solver, block_size=4)  # type: ignore[arg-type]
     seen: list[float] = []
     space = model._learn(data, watch=lambda _, now: bool(seen.append(plain_objective(model, now.space, data)))).space
@@ -49,13 +49,13 @@ def test_training_goes_down_to_the_objective_of_the_plain_solution(data: Interac
     rng = np.random.default_rng(model.seed)
     x, y = (rng.standard_normal((n, 6), dtype=np.float32).astype(float) * 0.1 / np.sqrt(6) for n in w.shape)
     for _ in range(model.epochs + 1):
-        x = plain_half_step(model, w, y)
-        y = plain_half_step(model, w.T, x)
+        x = plain_solve(model, w, y)
+        y = plain_solve(model, w.T, x)
     plain = EmbeddingSpace(y, data.item_ids, x, data.user_ids)
-    assert seen[-1] == pytest.approx(plain_objective(model, plain, data), rel=5e-3)  # other ways, other valleys
+    assert seen[-1] == pytest.approx(plain_objective(model, plain, data), rel=5e-3)  # two local minima
 
 
-def plain_half_step(model: IALS, w: np.ndarray, y: np.ndarray) -> np.ndarray:
+def plain_solve(model: IALS, w: np.ndarray, y: np.ndarray) -> np.ndarray:
     ridge = model.regularization * ((w > 0).sum(1) + model.alpha0 * len(y)) ** model.nu
     shared = model.alpha0 * y.T @ y
     return np.array(
@@ -73,10 +73,10 @@ def test_exact_epochs_agree_with_plain_numpy_vector_by_vector(data: Interactions
     rng = np.random.default_rng(model.seed)
     _, y = (rng.standard_normal((n, 6), dtype=np.float32).astype(float) * 0.1 / np.sqrt(6) for n in w.shape)
     for _ in range(4):
-        x = plain_half_step(model, w, y)
-        y = plain_half_step(model, w.T, x)
+        x = plain_solve(model, w, y)
+        y = plain_solve(model, w.T, x)
     np.testing.assert_allclose(space.item_factors, y, atol=1e-4)
-    np.testing.assert_allclose(space.user_factors, plain_half_step(model, w, y), atol=1e-4)
+    np.testing.assert_allclose(space.user_factors, plain_solve(model, w, y), atol=1e-4)
 
 
 def test_contributions_add_up_to_the_score(data: Interactions) -> None:
@@ -88,7 +88,7 @@ def test_contributions_add_up_to_the_score(data: Interactions) -> None:
     np.testing.assert_allclose(parts.sum(axis=0), space.score(model.fold_in(space, ratings))[0], atol=1e-4)
 
 
-def test_a_stored_zero_is_no_interaction(data: Interactions) -> None:
+def test_a_stored_zero_is_not_an_interaction(data: Interactions) -> None:
     with_zeros = data.matrix.copy()
     with_zeros.data[::3] = 0
     without = with_zeros.copy()
@@ -106,7 +106,7 @@ def test_users_without_ratings_get_the_zero_vector_and_no_nan(data: Interactions
     assert not space.user_factors[4].any() and not space.item_factors[7].any()
 
 
-def test_no_regularization_at_all_is_told_not_crashed(data: Interactions) -> None:
+def test_training_without_regularization_is_a_setting_error(data: Interactions) -> None:
     with pytest.raises(SettingError, match="regularization 0 is too small for these data"):
         IALS(n_factors=40, regularization=0.0, alpha0=0.0)._learn(data)
 
@@ -120,12 +120,13 @@ def quality(learner: object, ml100k: Dataset, split: HoldOut) -> float:
     return rank_quality(learner.fit(Dataset(split.train, ml100k.catalog)), split, auc=False)["ndcg@10"]  # type: ignore[arg-type]
 
 
-def test_quality_does_not_fall_as_factors_are_added(ml100k: Dataset, split: HoldOut) -> None:
+@pytest.mark.slow
+def test_quality_does_not_drop_as_factors_are_added(ml100k: Dataset, split: HoldOut) -> None:
     ours = [quality(IALS(n_factors=d), ml100k, split) for d in (2, 16, 64, 192)]
     assert ours[0] < ours[1] < ours[2]
     assert ours[3] > ours[2] - 0.005
     weak = [quality(ALS(n_factors=d, regularization=1.0, alpha=1.0), ml100k, split) for d in (16, 192)]
-    assert weak[1] < weak[0] - 0.01  # the control: a model that is held back too little does fall
+    assert weak[1] < weak[0] - 0.01  # control: with too little regularization it does
 
 
 def test_all_solvers_are_equally_good(ml100k: Dataset, split: HoldOut) -> None:
@@ -136,7 +137,7 @@ def test_all_solvers_are_equally_good(ml100k: Dataset, split: HoldOut) -> None:
     assert max(found.values()) - min(found.values()) < 0.01, found
 
 
-def test_watching_can_stop_it(data: Interactions) -> None:
+def test_watch_can_stop_training(data: Interactions) -> None:
     whole = dataclasses.replace(IALS(n_factors=4), epochs=3)._learn(data).space
     stopped = IALS(n_factors=4, epochs=9)._learn(data, watch=lambda epoch, _: epoch == 3).space
     assert stopped.item_factors.tobytes() == whole.item_factors.tobytes()

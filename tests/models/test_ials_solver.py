@@ -1,4 +1,4 @@
-"""The compiled half-steps against the plain NumPy solution of the same normal equations."""
+"""The compiled solvers against a plain NumPy solution of the same normal equations."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ ALPHA0 = 0.2
 
 
 def problem(n_rows: int = 60, n_fixed: int = 45, d: int = 20, seed: int = 0) -> tuple[Side, np.ndarray, np.ndarray]:
-    """Weights with rows of every length, the empty and the full one included; where the rows stand; the fixed side."""
+    """Weights with rows of every length, from empty to full; the initial vectors of the rows; the fixed side."""
     rng = np.random.default_rng(seed)
     share = np.linspace(0, 1, n_rows)[:, None]
     dense = (rng.random((n_rows, n_fixed)) < share) * rng.uniform(0.2, 3, (n_rows, n_fixed))
@@ -52,7 +52,7 @@ def test_blocks_lead_to_the_same_solution(block: int) -> None:
     for _ in range(40):
         rows = newton(side, rows, fixed, ALPHA0, block)
         errors.append(np.abs(rows - plain(side, fixed)).max())
-    assert errors[-1] < 1e-4 < errors[0]  # one pass of small blocks is not yet there
+    assert errors[-1] < 1e-4 < errors[0]  # one pass of small blocks is not enough
 
 
 @pytest.mark.parametrize("tile_bytes", [2**19, 4 * 32 * 4], ids=["short rows", "tiled rows"])
@@ -63,36 +63,36 @@ def test_conjugate_gradient_agrees_with_plain_numpy(monkeypatch: pytest.MonkeyPa
     n_tiled = len(side.long_rows(max(1, tile_bytes // (4 * padded(d)))))
     assert (n_tiled > 30) == (tile_bytes < 2**19)
     popularity = side.weights.getnnz(axis=0).astype(np.float32)
-    found, turned = conjugate_gradient(side, rows, fixed, popularity, ALPHA0, 60)
-    assert found.shape == rows.shape and turned.shape == fixed.shape
-    np.testing.assert_allclose(scores(found, turned), scores(plain(side, fixed), fixed), atol=1e-4)
+    found, rotated = conjugate_gradient(side, rows, fixed, popularity, ALPHA0, 60)
+    assert found.shape == rows.shape and rotated.shape == fixed.shape
+    np.testing.assert_allclose(scores(found, rotated), scores(plain(side, fixed), fixed), atol=1e-4)
 
 
 def test_the_rotation_changes_no_score_and_makes_the_gram_matrix_diagonal() -> None:
     side, rows, fixed = problem()
     everyone = Side(sp.csr_matrix(np.ones(side.weights.shape, dtype=np.float32)), side.ridge)
-    found, turned = conjugate_gradient(everyone, rows, fixed, np.ones(len(fixed), "f4"), ALPHA0, 0)
-    np.testing.assert_allclose(scores(found, turned), scores(rows, fixed), atol=1e-5)
-    gram = turned.T @ turned
+    found, rotated = conjugate_gradient(everyone, rows, fixed, np.ones(len(fixed), "f4"), ALPHA0, 0)
+    np.testing.assert_allclose(scores(found, rotated), scores(rows, fixed), atol=1e-5)
+    gram = rotated.T @ rotated
     np.testing.assert_allclose(gram - np.diag(np.diag(gram)), 0, atol=1e-4)
 
 
-def test_every_step_comes_nearer_and_the_preconditioner_earns_its_keep() -> None:
+def test_every_step_reduces_the_error_and_the_preconditioner_helps() -> None:
     side, rows, fixed = problem(n_rows=200, n_fixed=300, d=32)
-    fixed = fixed * np.logspace(0, -1.5, 32, dtype=np.float32)  # axes of unequal length, as learned ones are
+    fixed = fixed * np.logspace(0, -1.5, 32, dtype=np.float32)  # axes of unequal length, as in trained models
     goal = scores(plain(side, fixed), fixed)
     popularity = side.weights.getnnz(axis=0).astype(np.float32)
 
     def error(steps: int, popularity: np.ndarray) -> float:
-        found, turned = conjugate_gradient(side, rows, fixed, popularity, ALPHA0, steps)
-        return float(np.linalg.norm(scores(found, turned) - goal))
+        found, rotated = conjugate_gradient(side, rows, fixed, popularity, ALPHA0, steps)
+        return float(np.linalg.norm(scores(found, rotated) - goal))
 
     errors = [error(steps, popularity) for steps in range(5)]
     assert errors == sorted(errors, reverse=True)
     assert error(2, popularity) < 0.8 * error(2, np.zeros_like(popularity))
 
 
-def test_threads_and_their_pieces_change_no_byte(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_number_of_threads_does_not_change_the_result(monkeypatch: pytest.MonkeyPatch) -> None:
     side, rows, fixed = problem(n_rows=500)
     popularity = side.weights.getnnz(axis=0).astype(np.float32)
     monkeypatch.setattr(ials_solver, "n_cores", lambda: 1)
@@ -103,7 +103,7 @@ def test_threads_and_their_pieces_change_no_byte(monkeypatch: pytest.MonkeyPatch
     assert newton(side, rows, fixed, ALPHA0, 8).tobytes() == exact.tobytes()
 
 
-def test_wide_indices_are_read_as_well() -> None:
+def test_64_bit_indices_give_the_same_result() -> None:
     side, rows, fixed = problem()
     wide = side.weights.copy()
     wide.indices, wide.indptr = wide.indices.astype(np.int64), wide.indptr.astype(np.int64)
@@ -112,14 +112,14 @@ def test_wide_indices_are_read_as_well() -> None:
     np.testing.assert_array_equal(found, conjugate_gradient(side, rows, fixed, popularity, ALPHA0, 3)[0])
 
 
-def test_the_loss_is_the_sum_it_says() -> None:
+def test_the_observed_loss_is_the_documented_sum() -> None:
     side, rows, fixed = problem()
     dense = side.weights.toarray().astype(np.float64)
     expected = (dense * (1 - scores(rows.astype("f8"), fixed.astype("f8"))) ** 2).sum()
     assert observed_loss(side.weights, rows, fixed) == pytest.approx(expected, rel=1e-6)
 
 
-def test_rows_begin_on_a_cache_line() -> None:
+def test_rows_start_on_a_cache_line() -> None:
     for shape in ((3, 16), (1, 64), (7, 48)):
         made = aligned_zeros(*shape)
         assert made.shape == shape and made.ctypes.data % 64 == 0 and not made.any()

@@ -1,4 +1,4 @@
-"""Colours of the dots of a map: each item has one, and they mean what the legend says."""
+"""Colours of the dots of a map: every item has one, and it agrees with the legend."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ def shown(colouring, row: int) -> str:
     return colouring.palette[colouring.codes[row]]
 
 
-def test_a_movie_has_the_colour_of_its_rarest_great_genre(ml100k) -> None:
+def test_a_movie_has_the_colour_of_its_rarest_frequent_genre(ml100k) -> None:
     colouring = by_genre(ml100k.catalog)
     legend = dict(colouring.legend)
     for row in range(0, len(ml100k.catalog), 7):
         genres = set(ml100k.catalog.items["genres"][row])
-        great = [name for name, _ in colouring.legend[:-1] if name in genres]
-        assert shown(colouring, row) == (legend[great[-1]] if great else OTHER_COLOUR)
+        frequent = [name for name, _ in colouring.legend[:-1] if name in genres]
+        assert shown(colouring, row) == (legend[frequent[-1]] if frequent else OTHER_COLOUR)
     assert list(legend)[-1] == "other"
 
 
@@ -66,19 +66,19 @@ def test_the_ends_of_an_axis_have_the_strongest_colours(ml100k_model) -> None:
     assert (colouring.codes[~known] == 0).all()
 
 
-def test_clusters_that_point_alike_differ_in_colour(ml100k_model) -> None:
+def test_similar_clusters_differ_in_colour(ml100k_model) -> None:
     clusters = find_clusters(ml100k_model.space, ml100k_model.attributes, "kmeans", numbers=(12,))
     colouring = by_cluster(clusters)
     colour_of = [shown(colouring, int(np.flatnonzero(clusters.labels == number)[0])) for number in range(12)]
     assert set(colour_of) <= set(COLOURS)
-    likeness = clusters.centres @ clusters.centres.T
-    np.fill_diagonal(likeness, -2)
-    same = [colour_of[n] == colour_of[int(likeness[n].argmax())] for n in range(12)]
-    assert sum(same) <= 2  # by chance a seventh of them would, in a bad choice all
+    similarity = clusters.centres @ clusters.centres.T
+    np.fill_diagonal(similarity, -2)
+    same = [colour_of[n] == colour_of[int(similarity[n].argmax())] for n in range(12)]
+    assert sum(same) <= 2  # by chance a seventh of them would be, in the worst case all
     for number in range(12):
         assert len({shown(colouring, int(row)) for row in np.flatnonzero(clusters.labels == number)}) == 1
 
 
 @pytest.mark.parametrize("colours", [COLOURS, CIVIDIS, DIVERGING])
-def test_colours_are_what_browsers_read(colours: tuple[str, ...]) -> None:
+def test_colours_are_valid_in_browsers(colours: tuple[str, ...]) -> None:
     assert all(len(colour) == 7 and colour[0] == "#" and int(colour[1:], 16) >= 0 for colour in colours)

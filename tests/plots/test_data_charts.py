@@ -1,4 +1,4 @@
-"""Charts of the data: what is plotted is what was counted; names from outside are words, not HTML."""
+"""Charts of a dataset: they plot the given counts, and names from outside are escaped."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def test_every_user_is_in_one_bar() -> None:
     assert len(users_histogram(np.empty(0, dtype=np.int64), across="a", up="b").data[0].x) == 0
 
 
-def test_bars_say_what_was_counted_and_names_are_escaped() -> None:
+def test_bars_show_the_counts_and_names_are_escaped() -> None:
     (bars,) = rating_bars(pd.DataFrame({"value": [0.5, 1.0], "ratings": [3, 9]}), across="a", up="b").data
     assert (list(bars.x), list(bars.y)) == (["0.5", "1"], [3, 9])
     genres = pd.DataFrame({"genre": ["<i>", "War"], "movies": [2, 1], "ratings": [9, 0], "mean": [3.5, np.nan]})
@@ -42,14 +42,14 @@ def test_bars_say_what_was_counted_and_names_are_escaped() -> None:
     assert (list(bars.x), list(bars.y)) == ([1990, 1991], [1, 0])
 
 
-def test_the_density_map_is_logarithmic_and_leaves_empty_cells_clear() -> None:
+def test_the_density_map_is_logarithmic_and_empty_cells_are_transparent() -> None:
     matrix = sp.csr_matrix(np.array([[5, 3, 0], [4, 0, 0]], dtype=np.float32))
-    told = "{users} {items} {share}"
-    (cells,) = density_map(density_of(matrix), across="a", up="b", legend="c", told=told).data
+    text = "{users} {items} {share}"
+    (cells,) = density_map(density_of(matrix), across="a", up="b", legend="c", hover_text=text).data
     np.testing.assert_array_equal(cells.z, [[0, 0, np.nan], [0, np.nan, np.nan]])
     np.testing.assert_array_equal(cells.customdata, [[1, 1, 0], [1, 0, 0]])
     assert cells.hovertemplate.startswith("%{y:,.0f} %{x:,.0f} %{customdata")
     assert list(cells.x) == [1, 2, 3] and list(cells.y) == [1, 2]
     for matrix in (sp.csr_matrix((2, 3), dtype=np.float32), sp.csr_matrix(np.ones((2, 3), dtype=np.float32))):
-        (cells,) = density_map(density_of(matrix), across="a", up="b", legend="c", told=told).data
-        assert (cells.zmin, cells.zmax) == (-1, 0)  # a scale even where all cells are alike
+        (cells,) = density_map(density_of(matrix), across="a", up="b", legend="c", hover_text=text).data
+        assert (cells.zmin, cells.zmax) == (-1, 0)  # a valid scale even if all cells are equal

@@ -1,4 +1,4 @@
-"""The picture of a map: titles that do not cover each other, names where they belong, and nothing that runs."""
+"""The figure of a map: titles do not overlap, names are at their clusters, and text from outside is escaped."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def text_boxes(figure) -> list[tuple[float, float, float, float]]:
     return boxes
 
 
-def test_titles_do_not_cover_each_other() -> None:
+def test_titles_do_not_overlap() -> None:
     boxes = text_boxes(picture(a_map(), CATALOG, COUNTS))
     assert 30 < len(boxes) <= 70
     for at, a in enumerate(boxes):
@@ -63,8 +63,8 @@ def test_every_placed_movie_is_a_dot_and_no_other() -> None:
     assert not any("Film 7 " in text for trace in dots for text in trace.text)
 
 
-def test_a_label_stands_where_its_cluster_is_even_if_the_map_tore_it() -> None:
-    """Cluster 0 lies left and right, cluster 2 between: the median of cluster 0 is in the midst of cluster 2."""
+def test_a_label_is_inside_its_cluster_even_if_the_map_tore_it() -> None:
+    """Cluster 0 is on the left and the right, cluster 2 between: the median of cluster 0 is inside cluster 2."""
     places = RNG.normal(0, 0.05, (N, 2))
     places[:150, 0] += np.where(np.arange(150) % 2, -1, 1)
     places[150:250, 1] += 0.8
@@ -79,7 +79,7 @@ def test_a_label_stands_where_its_cluster_is_even_if_the_map_tore_it() -> None:
     assert (around(places[:150].mean(axis=0)) == 2).any(), "the control: the middle of both pieces is in neither"
 
 
-def test_names_of_clusters_do_not_cover_each_other() -> None:
+def test_names_of_clusters_do_not_overlap() -> None:
     places = RNG.normal(0, 0.01, (N, 2))
     places[:2] = [[-1, -1], [1, 1]]
     names = tuple(f"a rather long name {number}" for number in range(3))
@@ -89,7 +89,7 @@ def test_names_of_clusters_do_not_cover_each_other() -> None:
     assert len(heights) == 3 and np.diff(heights).min() >= 30
 
 
-def test_what_has_no_frequent_genre_is_grey() -> None:
+def test_movies_without_a_frequent_genre_are_grey() -> None:
     figure = picture(a_map(), CATALOG, COUNTS)
     colours = {trace.name: trace.marker.color for trace in figure.data if trace.mode == "markers"}
     assert set(colours) == {"Drama", "Horror"} and OTHER_COLOUR not in colours.values()
@@ -110,7 +110,7 @@ def test_the_ends_of_axes_are_named_at_the_edges() -> None:
 
 
 @pytest.mark.parametrize("method", ["tsne", "axes"])
-def test_titles_are_data_and_the_page_needs_no_network(method) -> None:
+def test_titles_are_escaped_and_the_page_works_offline(method) -> None:
     axes = (f"{EVIL} ↔ b", "c ↔ d") if method == "axes" else None
     page = picture_page(picture(a_map(method, axes), CATALOG, COUNTS, some_clusters()), EVIL, [EVIL])
     assert "<script>alert" not in page

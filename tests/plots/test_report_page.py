@@ -35,7 +35,7 @@ def page_of(report: Report, **more: Any) -> str:
     return report_page(from_json(EmbeddingReport, json.dumps(report)), **more)
 
 
-def measured(n: int, told: tuple[str, ...] = ()) -> Report:
+def measured(n: int, given: tuple[str, ...] = ()) -> Report:
     """Measures of the nth representation, as plain values; no two numbers are equal."""
     part = n / 1000
     answers = {"n_questions": 1234, "n_pairs": 30, "hits@10": 0.21 + part, "mrr": 0.1}
@@ -56,14 +56,14 @@ def measured(n: int, told: tuple[str, ...] = ()) -> Report:
         "analogies": answers | {"by_kind": {}},
         "effective_rank": 51.6 + n,
         "isotropy": 0.365 + n / 100,
-        "told": list(told),
+        "told": list(given),
     }  # fmt: skip
 
 
 @pytest.fixture
 def report() -> Report:
     names = ["ials", "genres (one-hot)", "titles (bag of words)", "ratings (PCA)", "random"]
-    told = {1: ("genre_retrieval", "genre_auc", "clusters", "analogies"), 2: ("analogies", "tag_retrieval")}
+    given = {1: ("genre_retrieval", "genre_auc", "clusters", "analogies"), 2: ("analogies", "tag_retrieval")}
     return {
         "model": "ials",
         "hyperparameters": {"n_factors": 64, "alpha0": 0.25, "solver": "cg"},
@@ -71,7 +71,7 @@ def report() -> Report:
         "data": {"name": "ml-small", "n_users": 12_943, "n_items": 1682, "n_ratings": 100_000},
         "judged_items": 1939,
         "seed": 42,
-        "representations": {name: measured(n, told.get(n, ())) for n, name in enumerate(names)},
+        "representations": {name: measured(n, given.get(n, ())) for n, name in enumerate(names)},
         "divergence": {"users ‖ items": 2.345, "items ‖ users": 2.716, "js": 0.3462, "js_control": 0.0012},
         "dimensions": [
             {"n_factors": 2, "ndcg@10": 0.3, "low": 0.28, "high": 0.33, "error": 0.96, "least_error": 0.72},
@@ -357,6 +357,17 @@ def test_without_questions_seeds_and_dimensions_their_parts_are_left_out(report:
     assert "an unknown number of movies, an unknown number of users, an unknown number of ratings" in read.text
     assert read.row("ials")["analogies"][1] == f"{NONE} ({NONE})"
     assert list(read.figures()) == FIGURES[:2]
+
+
+def test_a_report_of_vectors_alone_has_a_page(report: Report) -> None:
+    """Without ratings there are no ratings to name, and neither baselines nor charts that are made of them."""
+    del report["data"]["n_ratings"], report["representations"]["ratings (PCA)"]
+    report |= {"confidence": None, "dimensions": [], "hyperparameters": {}}
+    read = Read(page_of(report))
+    text = " ".join(read.text.split())
+    assert "an unknown number of ratings; evaluated on the 1,939 movies." in text
+    assert list(read.figures()) == FIGURES[:2]
+    assert [trace["name"] for trace in read.figures()["figure-genres"][0]] == ["ials", "random"]
 
 
 # --- text from outside ------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""Audiences and lists, where models and data do not quite match."""
+"""Batches of users and ranked lists, including data that do not match the model."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ def test_scores_are_dot_products_of_the_stored_rows(model: Model) -> None:
     np.testing.assert_allclose(table["score"], model.space.item_factors[rows] @ vector, rtol=1e-5)
 
 
-def test_users_come_in_the_order_they_were_asked_for(model: Model) -> None:
+def test_users_are_in_the_requested_order(model: Model) -> None:
     table = recommend(model, batch_of_users(model, DATA, ["u9", "u2"]), 2)
     assert table["user_id"].tolist() == ["u9", "u9", "u2", "u2"]
     with pytest.raises(UnknownId, match="unknown user id: 'ghost'"):
         batch_of_users(model, DATA, ["u1", "ghost"])
 
 
-def test_data_with_other_users_and_items_is_understood(model: Model) -> None:
+def test_data_may_have_other_users_and_items_than_the_model(model: Model) -> None:
     other = Interactions(np.array([[5.0, 0, 4, 0], [0, 3, 0, 0]]), ["new", "only unknown"], ["m3", "m99", "m1", "m98"])
     batch = batch_of_users(model, other)
     assert batch.origin.tolist() == [FOLDED_IN, COLD]
@@ -48,14 +48,14 @@ def test_data_with_other_users_and_items_is_understood(model: Model) -> None:
     assert table[table.user_id == "only unknown"]["item_id"].tolist() == expected
 
 
-def test_a_new_user_is_folded_in_even_under_a_known_name(model: Model) -> None:
+def test_a_new_user_is_folded_in_even_with_a_known_id(model: Model) -> None:
     stored = batch_of_users(model, DATA, ["u3"])
     new = batch_of_ratings(model, {"m0": 5.0}, user_id="u3")
     assert (stored.origin[0], new.origin[0]) == (STORED, FOLDED_IN)
     assert not np.array_equal(stored.vectors, new.vectors)
 
 
-def test_ratings_that_mean_nothing_are_refused(model: Model) -> None:
+def test_invalid_ratings_are_refused(model: Model) -> None:
     with pytest.raises(UnknownId, match="unknown item id: 'm77'"):
         batch_of_ratings(model, {"m77": 5})
     with pytest.raises(InputError, match="finite"):
@@ -64,7 +64,7 @@ def test_ratings_that_mean_nothing_are_refused(model: Model) -> None:
         recommend(model, batch_of_users(model, DATA), 0)
 
 
-def test_ratings_below_the_threshold_are_seen_but_no_reason() -> None:
+def test_ratings_below_the_threshold_count_as_seen_but_are_not_reasons() -> None:
     from recsys.dataset.weighting import Weighting
 
     model = ALS(n_factors=4, regularization=1.0).fit(Dataset(DATA, Catalog.of(DATA.item_ids)), Weighting(min_rating=3))
@@ -98,7 +98,8 @@ def test_similar_items(model: Model) -> None:
         similar(pop, "m4")
 
 
-def test_on_movielens_100k_neighbours_share_genres_far_beyond_chance(ml100k) -> None:
+@pytest.mark.slow
+def test_neighbours_share_genres_far_beyond_chance_on_movielens_100k(ml100k) -> None:
     counts = np.bincount(ml100k.interactions.matrix.indices, minlength=1682)
     known = np.flatnonzero(counts >= 100)
     genres = [set(g) for g in ml100k.catalog.items["genres"]]

@@ -70,6 +70,7 @@ def test_chance_has_no_clusters_and_no_names() -> None:
     assert set(clusters.names) == {UNNAMED} and clusters.title(2) == "cluster 3"
 
 
+@pytest.mark.slow
 def test_movielens_has_clusters_with_true_names(found: ItemClusters, ml100k_model: Model) -> None:
     model, known = ml100k_model, ml100k_model.attributes.well_known
     assert {"Horror", "Children's"} & set(found.names)

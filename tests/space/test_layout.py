@@ -34,6 +34,7 @@ def clusters(n: int = 120, has_bias: bool = False) -> tuple[EmbeddingSpace, np.n
     return EmbeddingSpace(vectors, np.arange(n), has_bias=has_bias), group
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", LAID_OUT)
 def test_the_same_seed_gives_the_same_bytes_and_leaves_no_trace(method) -> None:
     space, _ = clusters()
@@ -265,6 +266,7 @@ def real_map(ml100k_model: Model) -> ItemMap:
     return make_map(ml100k_model.space)
 
 
+@pytest.mark.slow
 def test_on_movielens_100k_the_map_keeps_neighbourhoods_and_a_fan_lands_near_the_loved(ml100k_model, real_map) -> None:
     directions = ml100k_model.space.item_directions
     kept = trustworthiness(directions, real_map.coordinates, n_neighbors=15, metric="cosine")
@@ -289,6 +291,7 @@ def test_on_movielens_100k_the_default_wins_over_pca(ml100k_model, real_map) -> 
         assert real_map.fidelity[measure] > pca[measure] + 0.02
 
 
+@pytest.mark.slow
 def test_on_movielens_100k_a_retrained_model_does_not_spin_the_map(ml100k, ml100k_model, real_map) -> None:
     again = MODELS[DEFAULT_MODEL](seed=7).fit(ml100k).space
 

@@ -21,6 +21,7 @@ from recsys.space.probes import (
     concordance,
     graded_question,
     question_of,
+    question_of_items,
     spearman_interval,
 )
 
@@ -133,6 +134,7 @@ def test_two_handfuls_of_movies(ml100k_model: Model, attributes: Attributes) -> 
     assert axis.positions(ml100k_model.space)[lion] < -1
 
 
+@pytest.mark.slow
 def test_a_few_movies_drawn_by_lot_are_not_believed(ml100k_model: Model) -> None:
     """Groups that mean nothing: of three against three a quarter order each other right by luck."""
     rng = np.random.default_rng(0)
@@ -149,6 +151,14 @@ def test_a_few_movies_drawn_by_lot_are_not_believed(ml100k_model: Model) -> None
             )
         believed[size] = np.mean(found)
     assert believed[2] == 0 and believed[3] <= 0.15 and believed[5] <= 0.2, believed
+
+
+def test_a_question_of_items_has_one_end_for_each_list_and_counts_them_all() -> None:
+    question = question_of_items("cosy", "scary", [3, 0], [1], 5)
+    np.testing.assert_array_equal(question.answer, [0, 1, np.nan, 0, np.nan])
+    assert (question.name, question.hand_picked, question.is_quantity) == ("cosy ↔ scary", True, False)
+    with pytest.raises(InputError, match="both ends"):
+        question_of_items("cosy", "scary", [3, 0], [1, 3], 5)
 
 
 def test_the_concordance_is_the_auc_for_two_classes_and_whole_where_all_is_right() -> None:

@@ -43,6 +43,14 @@ def chance(ml100k_model) -> Axis:
     return axis_along(ml100k_model, direction, "chance")
 
 
+def test_the_cosine_of_axes_is_that_of_their_directions(ml100k_model) -> None:
+    one, other = np.random.default_rng(4).normal(size=(2, ml100k_model.space.n_factors))
+    along_one, along_other = axis_along(ml100k_model, one, "one"), axis_along(ml100k_model, other, "other")
+    expected = one @ other / np.linalg.norm(one) / np.linalg.norm(other)
+    assert along_one.cosine(along_other) == pytest.approx(expected, abs=1e-6)
+    assert along_one.cosine(along_one.flipped()) == pytest.approx(-1, abs=1e-6)
+
+
 def test_share_below() -> None:
     assert share_below(np.array([1.0, 2, 3, np.nan]), 3) == pytest.approx(2 / 3)
     assert share_below(np.array([np.nan]), 3) == 0

@@ -1,4 +1,4 @@
-"""Files: the contract others read, and safety when something breaks in the middle."""
+"""Stored files: the documented format, and safe writes and reads of damaged files."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def trained(learner=None, **settings) -> Model:
     return learner.fit(Dataset(prepared().interactions, CATALOG), Weighting(**settings))
 
 
-def test_prepared_data_come_back_as_they_were(tmp_path: Path) -> None:
+def test_prepared_data_survive_a_round_trip(tmp_path: Path) -> None:
     store.save_prepared(tmp_path / "p", prepared())
     back = store.load_prepared(tmp_path / "p")
     assert back.interactions.fingerprint == prepared().interactions.fingerprint
@@ -56,7 +56,7 @@ def test_prepared_data_come_back_as_they_were(tmp_path: Path) -> None:
     assert back.report == prepared().report
 
 
-def test_prepared_files_are_what_the_contract_says(tmp_path: Path) -> None:
+def test_prepared_files_have_the_documented_format(tmp_path: Path) -> None:
     store.save_prepared(tmp_path / "p", prepared())
     assert sorted(f.name for f in (tmp_path / "p").iterdir()) == [
         "interactions.parquet", "items.parquet", "rejected.parquet", "report.json", "users.parquet",
@@ -72,7 +72,7 @@ def test_prepared_files_are_what_the_contract_says(tmp_path: Path) -> None:
     assert pq.read_table(tmp_path / "p" / "users.parquet")["user_id"].to_pylist()[:2] == ["u0", "u1"]
 
 
-def test_prepared_data_of_another_writer_may_have_another_order(tmp_path: Path) -> None:
+def test_interactions_may_be_stored_in_any_order(tmp_path: Path) -> None:
     store.save_prepared(tmp_path / "p", prepared())
     path = tmp_path / "p" / "interactions.parquet"
     table = pq.read_table(path)
@@ -80,7 +80,7 @@ def test_prepared_data_of_another_writer_may_have_another_order(tmp_path: Path) 
     assert store.load_prepared(tmp_path / "p").interactions.fingerprint == prepared().interactions.fingerprint
 
 
-def test_model_files_are_what_the_contract_says(tmp_path: Path) -> None:
+def test_model_files_have_the_documented_format(tmp_path: Path) -> None:
     store.save_model(tmp_path / "m", trained())
     items = pq.read_table(tmp_path / "m" / "item_factors.parquet")
     assert [(f.name, f.type) for f in items.schema] == [
@@ -99,7 +99,7 @@ def test_model_files_are_what_the_contract_says(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("learner", [ALS(n_factors=3), BPR(n_factors=3, epochs=5), Popular()], ids=lambda m: m.name)
-def test_models_come_back_as_they_were(learner, tmp_path: Path) -> None:
+def test_models_survive_a_round_trip(learner, tmp_path: Path) -> None:
     model = trained(learner, scheme="bm25", min_rating=2)
     store.save_model(tmp_path / "m", model)
     back = store.load_model(tmp_path / "m")
@@ -113,7 +113,7 @@ def test_models_come_back_as_they_were(learner, tmp_path: Path) -> None:
         assert back.space.has_bias == (learner.name == "bpr")
 
 
-def test_maps_come_back_as_they_were(tmp_path: Path) -> None:
+def test_maps_survive_a_round_trip(tmp_path: Path) -> None:
     model = trained()
     store.save_model(tmp_path / "m", model)
     made = make_map(model.space, "pca", seed=5)
@@ -130,9 +130,9 @@ def test_maps_come_back_as_they_were(tmp_path: Path) -> None:
         store.load_map(tmp_path / "m", "../x")
 
 
-def test_a_map_of_axes_comes_back_with_their_names(tmp_path: Path) -> None:
-    places = np.array([[-2.5, 0], [np.nan, np.nan]])
-    made = ItemMap("axes", [1, 2], places, 5, ("calm ↔ wild", "axis 3"), {"continuity": 0.75})
+def test_a_map_of_axes_keeps_their_names(tmp_path: Path) -> None:
+    coordinates = np.array([[-2.5, 0], [np.nan, np.nan]])
+    made = ItemMap("axes", [1, 2], coordinates, 5, ("calm ↔ wild", "axis 3"), {"continuity": 0.75})
     assert store.save_map(tmp_path, made) == tmp_path / "map-axes.parquet"
     back = store.load_map(tmp_path, "axes")
     assert (back.axes, back.fidelity) == (("calm ↔ wild", "axis 3"), {"continuity": 0.75})
@@ -150,7 +150,7 @@ def test_a_map_of_axes_comes_back_with_their_names(tmp_path: Path) -> None:
         ({"seed": "x"}, "invalid literal"),
     ],
 )
-def test_a_broken_map_is_one_clear_line(wrong: dict[str, object], words: str, tmp_path: Path) -> None:
+def test_a_damaged_map_is_reported_in_one_line(wrong: dict[str, object], words: str, tmp_path: Path) -> None:
     said = json.dumps({"method": "pca", "seed": 1, "axes": None, "fidelity": {}} | wrong)
     table = pa.table({"item_id": [1], "x": [0.5], "y": [0.5]})
     pq.write_table(table.replace_schema_metadata({"recsys.map": said}), tmp_path / "map-pca.parquet")
@@ -178,7 +178,7 @@ def test_a_crash_while_writing_keeps_the_old_folder_and_leaves_no_temporary_file
     assert [p.name for p in tmp_path.iterdir()] == ["m"]
 
 
-def test_a_folder_of_somebody_else_is_never_replaced(tmp_path: Path) -> None:
+def test_a_folder_with_other_files_is_never_replaced(tmp_path: Path) -> None:
     (tmp_path / "home").mkdir()
     (tmp_path / "home" / "diary.txt").write_text("dear diary")
     with pytest.raises(InputError, match="contains other files and will not be replaced"):
@@ -188,13 +188,13 @@ def test_a_folder_of_somebody_else_is_never_replaced(tmp_path: Path) -> None:
         store.save_prepared(tmp_path / "file", prepared())
     (tmp_path / "empty").mkdir()
     store.save_model(tmp_path / "empty", trained())
-    store.save_model(tmp_path / "empty", trained(ALS(n_factors=2)))  # ours by now
+    store.save_model(tmp_path / "empty", trained(ALS(n_factors=2)))  # a model folder now
     assert store.load_model(tmp_path / "empty").space.n_factors == 2
     assert (tmp_path / "home" / "diary.txt").read_text() == "dear diary"
 
 
 def damage(name: str, folder: Path) -> None:
-    """One of the ways in which a model folder may be broken."""
+    """Damage a model folder in one of several ways."""
     manifest = json.loads((folder / "manifest.json").read_text())
     factors = folder / "item_factors.parquet"
     if name == "truncated":
@@ -234,7 +234,7 @@ def damage(name: str, folder: Path) -> None:
     ["truncated", "empty", "missing", "not finite", "other items", "no column", "format", "model", "settings", "gap",
      "json", "list", "bytes"],
 )  # fmt: skip
-def test_a_broken_model_is_one_clear_line(how: str, tmp_path: Path) -> None:
+def test_a_damaged_model_is_reported_in_one_line(how: str, tmp_path: Path) -> None:
     store.save_model(tmp_path / "m", trained())
     damage(how, tmp_path / "m")
     with pytest.raises(InputError) as caught:
@@ -245,7 +245,7 @@ def test_a_broken_model_is_one_clear_line(how: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("file", ["items.parquet", "users.parquet", "report.json", "interactions.parquet"])
-def test_broken_prepared_data_are_one_clear_line(file: str, tmp_path: Path) -> None:
+def test_damaged_prepared_data_are_reported_in_one_line(file: str, tmp_path: Path) -> None:
     for wreck in (Path.unlink, lambda path: path.write_bytes(b"PAR1")):
         store.save_prepared(tmp_path / "p", prepared())
         wreck(tmp_path / "p" / file)
@@ -256,7 +256,7 @@ def test_broken_prepared_data_are_one_clear_line(file: str, tmp_path: Path) -> N
         (tmp_path / "p" / "report.json").write_text("{}")  # so that it may be replaced
 
 
-def test_ratings_of_an_unlisted_user_are_named(tmp_path: Path) -> None:
+def test_ratings_of_a_user_who_is_not_listed_are_reported(tmp_path: Path) -> None:
     store.save_prepared(tmp_path / "p", prepared())
     users = pq.read_table(tmp_path / "p" / "users.parquet")
     pq.write_table(users.slice(1), tmp_path / "p" / "users.parquet")
@@ -264,14 +264,14 @@ def test_ratings_of_an_unlisted_user_are_named(tmp_path: Path) -> None:
         store.load_prepared(tmp_path / "p")
 
 
-def test_only_safe_names_become_folders() -> None:
+def test_only_safe_names_are_folder_names() -> None:
     for name in ("ml-100k-als", "a", "A_1.2"):
         assert store.is_safe_name(name)
     for name in ("..", ".hidden", "a/b", "a\\b", "", "a\0", "ä", "a b", "x" * 200, "-rf"):
         assert not store.is_safe_name(name)
 
 
-def test_models_are_listed_and_strays_are_not(tmp_path: Path) -> None:
+def test_only_model_folders_are_listed(tmp_path: Path) -> None:
     store.save_model(tmp_path / "b", trained())
     store.save_model(tmp_path / "a", trained())
     (tmp_path / "stray").mkdir()

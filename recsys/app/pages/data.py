@@ -1,4 +1,4 @@
-"""The page "Data": what the model was trained on, and how unevenly ratings spread over people and movies."""
+"""The page "Data": the training data of the model, and how ratings are distributed over users and movies."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ from recsys.plots.data import (
 from recsys.workflows import prepare as prepare_workflow
 
 URL = "data"
-MOST_EXAMPLES = 100
-MOST_GENRES = 20
-TAIL = 0.8
-"""Of all ratings, the share that is said to go to so few movies."""
+MAX_REJECTED_ROWS = 100
+MAX_GENRES = 20
+HEAD_SHARE = 0.8
+"""The page says how few movies and users account for this share of all ratings."""
 
 
 def page() -> None:
@@ -53,30 +53,30 @@ def page() -> None:
             icon=":material/warning:",
         )
     with st.spinner(say("Counting …")):
-        portrait = _portrait(loaded.interactions, loaded)
-    _tiles(loaded.interactions, portrait)
-    _what_came_in(loaded)
-    _tail(portrait)
-    _over_time(portrait)
-    _values_and_genres(portrait)
-    _density(portrait)
+        statistics = _statistics(loaded.interactions, loaded)
+    _tiles(loaded.interactions, statistics)
+    _import(loaded)
+    _tail(statistics)
+    _over_time(statistics)
+    _values_and_genres(statistics)
+    _density(statistics)
 
 
 @st.cache_resource(
     show_spinner=False, max_entries=4, hash_funcs={Interactions: lambda interactions: interactions.fingerprint}
 )
-def _portrait(interactions: Interactions, _loaded: Loaded) -> DatasetStatistics:
-    """Counted once for all sessions and for every model of the same data."""
+def _statistics(interactions: Interactions, _loaded: Loaded) -> DatasetStatistics:
+    """`dataset_statistics`, cached for all sessions and all models of the same data."""
     catalog = _loaded.model.catalog
-    if not np.array_equal(catalog.item_ids, interactions.item_ids):  # prepared anew since training
+    if not np.array_equal(catalog.item_ids, interactions.item_ids):  # prepared again since training
         catalog = store.load_prepared(_loaded.data_folder).catalog  # type: ignore[arg-type]
     return dataset_statistics(interactions, catalog)
 
 
-# --- what came in -----------------------------------------------------------------------------------------------
+# --- import -----------------------------------------------------------------------------------------------
 
 
-def _tiles(interactions: Interactions, portrait: DatasetStatistics) -> None:
+def _tiles(interactions: Interactions, statistics: DatasetStatistics) -> None:
     with st.container(horizontal=True, key="data-tiles"):
         for label, value, meaning in (
             (say("Ratings"), f"{interactions.n_ratings:,}", None),
@@ -84,23 +84,23 @@ def _tiles(interactions: Interactions, portrait: DatasetStatistics) -> None:
             (say("Movies"), f"{interactions.n_items:,}", None),
             (
                 say("Density"),
-                f"{100 * portrait.filled:.2g}%",
+                f"{100 * statistics.filled:.2g}%",
                 say("The share of all user–movie pairs that have a rating; the model predicts the rest."),
             ),
-            (say("Time span"), _span(portrait), None),
+            (say("Time span"), _span(statistics), None),
         ):
             st.metric(label, value, help=meaning, border=True)
 
 
-def _span(portrait: DatasetStatistics) -> str:
-    if portrait.span is None:
+def _span(statistics: DatasetStatistics) -> str:
+    if statistics.span is None:
         return "–"
-    first, last = (str(day.astype("datetime64[M]")) for day in portrait.span)
+    first, last = (str(day.astype("datetime64[M]")) for day in statistics.span)
     return first if first == last else f"{first} – {last}"
 
 
-def _what_came_in(loaded: Loaded) -> None:
-    """What `recsys prepare` read and set aside."""
+def _import(loaded: Loaded) -> None:
+    """What `recsys prepare` read, kept and rejected."""
     st.subheader(say("Import"), anchor=False)
     assert loaded.data_folder is not None
     try:
@@ -148,7 +148,7 @@ def _rejected(loaded: Loaded, report: dict[str, Any]) -> None:
         },
     )  # fmt: skip
     try:
-        rows = prepare_workflow.rejected_rows(loaded.data_folder, MOST_EXAMPLES)
+        rows = prepare_workflow.rejected_rows(loaded.data_folder, MAX_REJECTED_ROWS)
     except InputError as error:
         st.warning(plain(str(error)), icon=":material/warning:")
         return
@@ -164,28 +164,27 @@ def _rejected(loaded: Loaded, report: dict[str, Any]) -> None:
         )  # fmt: skip
 
 
-# --- how it spreads ---------------------------------------------------------------------------------------------
+# --- distributions ---------------------------------------------------------------------------------------------
 
 
-def _tail(portrait: DatasetStatistics) -> None:
+def _tail(statistics: DatasetStatistics) -> None:
     st.subheader(say("The long tail"), anchor=False)
-    share = smallest_share(portrait.of_items, TAIL)
-    users = smallest_share(portrait.of_users, TAIL)
+    share = smallest_share(statistics.of_items, HEAD_SHARE)
+    users = smallest_share(statistics.of_users, HEAD_SHARE)
     st.markdown(
         say(
             "**{share:.0%} of the movies get {tail:.0%} of the ratings.** {few:.0%} have fewer than {least} "
             "ratings, too few for reliable statements about them. {users:.0%} of the users gave {tail:.0%} of "
             "the ratings.",
-            share=share, tail=TAIL, few=portrait.few_rated, least=FEW_RATINGS, users=users,
+            share=share, tail=HEAD_SHARE, few=statistics.few_rated, least=FEW_RATINGS, users=users,
         )
     )  # fmt: skip
     left, right = st.columns(2, gap="medium")
     with left:
         st.markdown("**" + say("Ratings of the most popular movies") + "**")
-        reached = float(portrait.of_items[: round(share * len(portrait.of_items))].sum() / max(portrait.n_ratings, 1))
         show_chart(
             long_tail(
-                portrait.of_items, (share, reached),
+                statistics.of_items, (share, statistics.share_of_top(share)),
                 across=say("movies, most rated first"), up=say("share of all ratings"),
                 note=say("{share:.0%} of the movies", share=share),
             ),
@@ -195,31 +194,29 @@ def _tail(portrait: DatasetStatistics) -> None:
     with right:
         st.markdown("**" + say("Ratings per user") + "**")
         show_chart(
-            users_histogram(portrait.of_users, across=say("ratings per user"), up=say("users")),
+            users_histogram(statistics.of_users, across=say("ratings per user"), up=say("users")),
             key="users-chart", alt=say("Number of users by their number of ratings"),
         )  # fmt: skip
         st.caption(
             say(
                 "Half of the users gave {median:,.0f} ratings or more; the most active gave {most:,}.",
-                median=float(np.median(portrait.of_users)), most=int(portrait.of_users[0]),
+                median=float(np.median(statistics.of_users)), most=int(statistics.of_users[0]),
             )
         )  # fmt: skip
 
 
-def _over_time(portrait: DatasetStatistics) -> None:
+def _over_time(statistics: DatasetStatistics) -> None:
     st.subheader(say("Ratings over time"), anchor=False)
-    if portrait.periods is None:
+    periods, peak = statistics.periods, statistics.peak_period
+    if periods is None or peak is None:
         st.info(say("These ratings have no timestamps."))
         return
-    monthly = portrait.step == "month"
-    periods = portrait.periods
-    peak = int(periods["ratings"].argmax())
-    peak_day = periods["start"].iloc[peak].strftime("%Y-%m" if monthly else "%Y-%m-%d")
-    n_peak = int(periods["ratings"].iloc[peak])
+    monthly = statistics.step == "month"
+    when = peak[0].strftime("%Y-%m" if monthly else "%Y-%m-%d")
     st.markdown(
-        say("Per month. The peak is {when}, with {n:,} ratings.", when=peak_day, n=n_peak)
+        say("Per month. The peak is {when}, with {n:,} ratings.", when=when, n=peak[1])
         if monthly
-        else say("Per week. The peak is the week of {when}, with {n:,} ratings.", when=peak_day, n=n_peak)
+        else say("Per week. The peak is the week of {when}, with {n:,} ratings.", when=when, n=peak[1])
     )
     show_chart(
         ratings_over_time(
@@ -228,33 +225,32 @@ def _over_time(portrait: DatasetStatistics) -> None:
         ),
         key="time-chart", alt=say("Number of ratings over time"),
     )  # fmt: skip
-    if portrait.untimed:
-        st.caption(say("Ratings without a timestamp, left out: {n:,}.", n=portrait.untimed))
+    if statistics.untimed:
+        st.caption(say("Ratings without a timestamp, left out: {n:,}.", n=statistics.untimed))
 
 
-def _values_and_genres(portrait: DatasetStatistics) -> None:
+def _values_and_genres(statistics: DatasetStatistics) -> None:
     left, right = st.columns(2, gap="large")
     with left:
-        _values(portrait)
-        _years(portrait)
+        _values(statistics)
+        _years(statistics)
     with right:
-        _genres(portrait)
+        _genres(statistics)
 
 
-def _values(portrait: DatasetStatistics) -> None:
+def _values(statistics: DatasetStatistics) -> None:
     st.subheader(say("Distribution of ratings"), anchor=False)
-    values = portrait.values
-    most = values.loc[values["ratings"] == values["ratings"].max()].iloc[0]
-    share = float(most["ratings"]) / max(portrait.n_ratings, 1)
+    values, most = statistics.values, statistics.most_common_rating
+    share = float(most["ratings"]) / max(statistics.n_ratings, 1)
     st.markdown(
         say(
             "The mean is {mean:.2f}; the most common rating is {value:g}, in {share:.0%} of all ratings.",
-            mean=portrait.mean, value=float(most["value"]), share=share,
+            mean=statistics.mean, value=float(most["value"]), share=share,
         )
         if most["low"] == most["high"]
         else say(
             "The mean is {mean:.2f}; the most common range is {low:g} to {high:g}, in {share:.0%} of all ratings.",
-            mean=portrait.mean, low=round(float(most["low"]), 2), high=round(float(most["high"]), 2), share=share,
+            mean=statistics.mean, low=round(float(most["low"]), 2), high=round(float(most["high"]), 2), share=share,
         )
     )  # fmt: skip
     show_chart(
@@ -264,12 +260,12 @@ def _values(portrait: DatasetStatistics) -> None:
     )
 
 
-def _genres(portrait: DatasetStatistics) -> None:
+def _genres(statistics: DatasetStatistics) -> None:
     st.subheader(say("Genres"), anchor=False)
-    if portrait.genres.empty:
+    if statistics.genres.empty:
         st.info(say("These movies have no genres."))
         return
-    genres = portrait.genres.head(MOST_GENRES)
+    genres = statistics.genres.head(MAX_GENRES)
     names = [named(str(genre)) for genre in genres["genre"]]
     st.markdown(
         say(
@@ -285,19 +281,18 @@ def _genres(portrait: DatasetStatistics) -> None:
     )
 
 
-def _years(portrait: DatasetStatistics) -> None:
+def _years(statistics: DatasetStatistics) -> None:
     st.subheader(say("Movies by release year"), anchor=False)
-    years = portrait.years
+    years = statistics.years
     if years.empty:
         st.info(say("The release years of these movies are unknown."))
         return
-    reached = years["year"][years["movies"].cumsum() * 2 >= years["movies"].sum()]
     st.markdown(
         say(
             "From {first} to {last}; half of the movies are from {median} or later.",
             first=int(years["year"].iloc[0]),
             last=int(years["year"].iloc[-1]),
-            median=int(reached.iloc[0]),
+            median=statistics.median_year,
         )
     )
     show_chart(
@@ -307,22 +302,22 @@ def _years(portrait: DatasetStatistics) -> None:
     )
 
 
-def _density(portrait: DatasetStatistics) -> None:
+def _density(statistics: DatasetStatistics) -> None:
     st.subheader(say("Density of the rating matrix"), anchor=False)
-    density = portrait.density
+    density = statistics.density
     st.markdown(
         say(
             "Rows are users, the most active at the top; columns are movies, the most rated on the left. In "
             "the top left cell, **{full:.0%}** of the pairs are rated; overall it is {filled:.2g}%, and "
             "{empty:.0%} of the cells have no rating.",
-            full=float(density.share[0, 0]), filled=100 * portrait.filled, empty=float((density.share == 0).mean()),
+            full=float(density.share[0, 0]), filled=100 * statistics.filled, empty=float((density.share == 0).mean()),
         )
     )  # fmt: skip
     show_chart(
         density_map(
             density, across=say("movies, most rated first"), up=say("users, most active first"),
             legend=say("share of rated pairs"),
-            told=say("users near rank {users}<br>movies near rank {items}<br>{share} rated"),
+            hover_text=say("users near rank {users}<br>movies near rank {items}<br>{share} rated"),
         ),
         key="density-chart",
         alt=say("Share of rated pairs, users by activity and movies by popularity"),

@@ -16,7 +16,6 @@ WORDS: dict[str, str] = {
     **{f"{decade}s": f"{decade} 年代" for decade in range(1870, 2040, 10)},
     "low end": "低端",
     "high end": "高端",
-    "no {name}": "无{name}",
     "not {name}": "非{name}",
     "axis {n}": "轴 {n}",
     "axis {n}: {ends}": "轴 {n}：{ends}",
@@ -104,10 +103,10 @@ WORDS: dict[str, str] = {
     ),
     "like {title}": "类似《{title}》",
     "Give the two ends different names.": "请给两端取不同的名称。",
-    "One end, or two ends separated by <->": "一端，或用 <-> 隔开的两端",
-    "Genres, tags, decades or titles, separated by commas: Horror; 1940s <-> 1990s; Toy Story, Aladdin <-> "
-    "Se7en, Saw. A single end is compared with all other movies.": (
-        "类型、标签、年代或片名（英文），多个以逗号分隔：Horror；1940s <-> 1990s；Toy Story, Aladdin <-> Se7en, Saw。"
+    "One end, or two ends separated by `<->`": "一端，或用 `<->` 隔开的两端",
+    "Genres, tags, decades or titles, separated by commas: `Horror`, `1940s <-> 1990s` or `Toy Story, Aladdin <-> "
+    "Se7en, Saw`. A single end is compared with all other movies.": (
+        "类型、标签、年代或片名（英文），多个以逗号分隔：`Horror`、`1940s <-> 1990s` 或 `Toy Story, Aladdin <-> Se7en, Saw`。"
         "只写一端时，与其余所有电影相比。"
     ),
     "Examples: {genres}": "例如：{genres}",
@@ -131,9 +130,9 @@ WORDS: dict[str, str] = {
     "No axis has a name yet.": "还没有命名的轴。",
     "No genre has ten movies with at least 20 ratings.": "没有一个类型有十部评分不少于 20 条的电影。",
     "Mean position of each genre along each axis, in standard deviations: purple is towards the second end, "
-    "orange towards the first, pale is near the mean of all movies. Only movies with at least 20 ratings "
+    "orange towards the first, grey is near the mean of all movies. Only movies with at least 20 ratings "
     "count. Similar genres and similar axes are next to each other.": (
-        "各类型在各条轴上的平均位置，以标准差计：紫色偏向第二端，橙色偏向第一端，浅色接近所有电影的平均值。只计至少有 20 条评分的电影；相似的类型和轴排在一起。"
+        "各类型在各条轴上的平均位置，以标准差计：紫色偏向第二端，橙色偏向第一端，灰色接近所有电影的平均值。只计至少有 20 条评分的电影；相似的类型和轴排在一起。"
     ),
     "{genre}, {n} movies: {value} on {low} ↔ {high}": "{genre}，{n} 部电影：在“{low} ↔ {high}”上为 {value}",
     "Mean position of each genre along each axis; the table below has the same numbers": (

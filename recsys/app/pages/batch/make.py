@@ -53,7 +53,7 @@ def _form(loaded: Loaded, interactions: Interactions, root: Path, folder: Path |
     is_active = folder is not None and batch_jobs.QUEUE.is_active(folder)
     max_k = min(MAX_K, len(loaded.model.item_ids))
     with st.container(border=True):
-        choices = st.container(horizontal=True, gap="large")
+        choices = st.container(horizontal=True, gap="medium")
         who = choices.segmented_control(
             say("Users"),
             (ALL_USERS, CHOSEN, UPLOADED),

@@ -64,7 +64,7 @@ def draw_axes(loaded: Loaded) -> None:
 
 
 def _cards(loaded: Loaded, axes: Sequence[Axis]) -> None:
-    """Two beside each other where there is room."""
+    """Two cards per row."""
     for at in range(0, len(axes), 2):
         for side, axis in zip(st.columns(2), axes[at : at + 2], strict=False):
             with side:

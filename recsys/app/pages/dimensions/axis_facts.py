@@ -27,15 +27,15 @@ N_ENDS = 5
 
 
 def facts_of(loaded: Loaded, axis: Axis) -> tuple[float, list[str], list[str]]:
-    """The share of the variance along an axis, and the titles at its low and at its high end."""
-    return _looked_up(version_of(loaded), axis.direction.tobytes(), loaded, axis)
+    """The share of the variance along an axis, and the titles at its low end and at its high end."""
+    return _cached_facts(version_of(loaded), axis.direction.tobytes(), loaded, axis)
 
 
 @st.cache_resource(show_spinner=False, max_entries=1000)
-def _looked_up(
+def _cached_facts(
     version: tuple[str, int], direction: bytes, _loaded: Loaded, _axis: Axis
 ) -> tuple[float, list[str], list[str]]:
-    """Kept for all sessions, by model and direction."""
+    """`facts_of`, cached for all sessions by model and direction."""
     model = _loaded.model
     low, high = _axis.ends(model.space, model.n_ratings, N_ENDS)
     share = share_of_variance(model.space, model.attributes, _axis)
@@ -46,34 +46,34 @@ def _looked_up(
 def genre_table(
     version: tuple[str, int], directions: bytes, _loaded: Loaded, _axes: Sequence[Axis]
 ) -> tuple[pd.DataFrame, pd.Series]:
-    """As `genre_positions`; kept likewise, never to be changed."""
+    """`genre_positions`, cached for all sessions. Do not modify the tables."""
     return genre_positions(_loaded.model.space, _loaded.model.attributes, _axes)
 
 
 @st.cache_resource(show_spinner=False, max_entries=32)
 def movies_along(version: tuple[str, int], directions: bytes, _loaded: Loaded, _axis: Axis) -> np.ndarray:
-    """As `examples_along`; kept likewise."""
+    """`examples_along`, cached for all sessions."""
     return examples_along(_loaded.model.space, _loaded.model.attributes, _axis)
 
 
 @st.cache_resource(show_spinner=False, max_entries=32)
 def movies_over(version: tuple[str, int], directions: bytes, _loaded: Loaded, _axes: tuple[Axis, Axis]) -> np.ndarray:
-    """As `examples_on_plane`; kept likewise."""
+    """`examples_on_plane`, cached for all sessions."""
     return examples_on_plane(_loaded.model.space, _loaded.model.attributes, *_axes)
 
 
 def directions_of(axes: Sequence[Axis]) -> bytes:
-    """What tells axes of one model from others."""
+    """The directions of several axes, as a cache key."""
     return b"".join(axis.direction.tobytes() for axis in axes)
 
 
 def version_of(loaded: Loaded) -> tuple[str, int]:
-    """What tells a model from others, and from itself before it was trained anew."""
+    """Folder and time of a model, as a cache key that changes when the model is trained again."""
     return str(loaded.folder), (loaded.folder / store.MANIFEST).stat().st_mtime_ns
 
 
-def every_axis(loaded: Loaded) -> list[Axis]:
-    """All axes, those that mean something first."""
+def all_axes(loaded: Loaded) -> list[Axis]:
+    """All axes, named ones first."""
     good = named_axes(loaded)
     names = {axis.name for axis in good}
     rest = loaded.axes.all if loaded.axes is not None else ()
@@ -82,17 +82,17 @@ def every_axis(loaded: Loaded) -> list[Axis]:
 
 def plane_map(loaded: Loaded, x: Axis, y: Axis) -> ItemMap:
     """Positions of all movies along two axes."""
-    return _made(version_of(loaded), directions_of([x, y]), loaded, (x, y))
+    return _cached_plane(version_of(loaded), directions_of([x, y]), loaded, (x, y))
 
 
 @st.cache_resource(show_spinner=False, max_entries=32)
-def _made(version: tuple[str, int], directions: bytes, _loaded: Loaded, _axes: tuple[Axis, Axis]) -> ItemMap:
-    """Positions along two axes; kept for all sessions, by model and directions."""
+def _cached_plane(version: tuple[str, int], directions: bytes, _loaded: Loaded, _axes: tuple[Axis, Axis]) -> ItemMap:
+    """`plane_map`, cached for all sessions by model and directions."""
     return make_map(_loaded.model.space, "axes", axes=_axes, measured=False)
 
 
 def explain_missing_axes(loaded: Loaded) -> bool:
-    """Whether no axis has been found yet; says what to run."""
+    """Whether the model has no axes yet; if so, say which command finds them."""
     if loaded.axes is not None:
         return False
     if (why := too_few_known(loaded)) is not None:

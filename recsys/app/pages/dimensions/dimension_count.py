@@ -1,4 +1,4 @@
-"""The tab "How many?": one axis, two axes, and what each added dimension improves."""
+"""The tab "How many dimensions?": one axis, two axes, and the gain from each added dimension."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def draw_dimension_count(loaded: Loaded) -> None:
         data = str(loaded.data_folder or "DIR")
         show_command("recsys", "report", "--model", str(loaded.folder), "--data", data)
         return
-    st.markdown(_which_is_best(rows))
+    st.markdown(_best_text(rows))
     curve, table = st.columns(2, gap="medium")
     with curve:
         show_chart(
@@ -76,7 +76,7 @@ def draw_dimension_count(loaded: Loaded) -> None:
             alt=say("nDCG@10 by number of dimensions, with 95% intervals"),
         )
     with table:
-        _added(rows)
+        _gain_table(rows)
     st.caption(
         say(
             "nDCG@10: how well the top ten match the held-out ratings; 1 is perfect. For each number of "
@@ -119,8 +119,8 @@ def _small_plane(loaded: Loaded, across: Axis, up: Axis, quality: dict[int, floa
     )  # fmt: skip
 
 
-def _which_is_best(rows: Sequence[DimensionQuality]) -> str:
-    """Which number of dimensions is best, if one can say so, in a sentence."""
+def _best_text(rows: Sequence[DimensionQuality]) -> str:
+    """Which number of dimensions is best, if the intervals tell, in a sentence."""
     best, overlapping = best_dimensions(rows)
     if len(rows) == 1:
         return say("Only one number of dimensions was tried: {best}.", best=best)
@@ -143,8 +143,8 @@ def _which_is_best(rows: Sequence[DimensionQuality]) -> str:
     )  # fmt: skip
 
 
-def _added(rows: Sequence[DimensionQuality]) -> None:
-    """What added dimensions bring, as a table."""
+def _gain_table(rows: Sequence[DimensionQuality]) -> None:
+    """The gain from added dimensions, as a Markdown table."""
     heads = [say("dimensions"), "nDCG@10", say("gain"), say("per dimension")]
     lines = [" | ".join(heads), "--: | --: | --: | --:", f"{rows[0].n_factors} | {rows[0].ndcg:.3f} | | "]
     for row, step in zip(rows[1:], gain_by_dimension(rows).to_dict("records"), strict=True):

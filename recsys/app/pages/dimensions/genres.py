@@ -31,7 +31,7 @@ def draw_genres(loaded: Loaded) -> None:
     st.caption(
         say(
             "Mean position of each genre along each axis, in standard deviations: purple is towards the "
-            "second end, orange towards the first, pale is near the mean of all movies. Only movies with at "
+            "second end, orange towards the first, grey is near the mean of all movies. Only movies with at "
             "least 20 ratings count. Similar genres and similar axes are next to each other."
         )
     )

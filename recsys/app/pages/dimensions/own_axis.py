@@ -5,7 +5,6 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-import numpy as np
 import streamlit as st
 
 from recsys.app.axis_text import (
@@ -24,19 +23,20 @@ from recsys.app.components.search_box import search_box
 from recsys.app.escape import plain
 from recsys.app.i18n.translate import say
 from recsys.app.pages.dimensions.axis_facts import facts_of, plane_map
-from recsys.app.pages.dimensions.axis_map import chosen_movie, known_rows, marks_of
+from recsys.app.pages.dimensions.axis_map import draw_chosen_movie, marks_of
 from recsys.app.session import Loaded, own_axes
 from recsys.errors import RecsysError
 from recsys.plots.colours import by_axis
 from recsys.space.axis import Axis
 from recsys.space.evidence import ProbeEvidence
-from recsys.space.probes import Question, ask, question_of
+from recsys.space.probes import Question, ask, question_of, question_of_items
 
-FEWEST = 2
-"""Movies that an end of one's own axis needs."""
-MOST = 30
-UNSURE = 0.75
-"""Where an interval reaches below it, the answer rests on few movies."""
+MIN_MOVIES = 2
+"""Movies that each end needs."""
+MAX_MOVIES = 30
+"""Movies that an end can have."""
+RELIABLE_FROM = 0.75
+"""With a lower bound of the AUC below this, the page says that more movies would help."""
 
 
 @st.fragment
@@ -46,28 +46,28 @@ def draw_own_axis(loaded: Loaded) -> None:
         say(
             "Describe a contrast with at least {n} movies at each end, or in words. You get an axis, and a "
             "measure of how reliable it is.",
-            n=FEWEST,
+            n=MIN_MOVIES,
         )
     )
     way = st.segmented_control(
         say("How to describe the axis"), [say("With movies"), say("In words")], default=say("With movies"),
         required=True, key="ask-way", label_visibility="collapsed",
     )  # fmt: skip
-    question = _question_in_words(loaded) if way == say("In words") else _question_of_movies(loaded)
+    question = _question_in_words(loaded) if way == say("In words") else _question_from_movies(loaded)
     if question is not None:
-        _ask(loaded, question)
-    _answer(loaded)
-    _kept(loaded)
+        _find_axis(loaded, question)
+    _draw_answer(loaded)
+    _draw_kept_axes(loaded)
     keep_memory(loaded)
 
 
-def _handful(loaded: Loaded, end: str) -> list[Any]:
-    """The movies collected for an end; the list may be changed."""
-    return st.session_state.setdefault(f"handful-{end}-{loaded.data_name}", [])
+def _movies_at(loaded: Loaded, end: str) -> list[Any]:
+    """Ids of the movies at an end; callers change this list."""
+    return st.session_state.setdefault(f"movies-{end}-{loaded.data_name}", [])
 
 
-def _question_of_movies(loaded: Loaded) -> Question | None:
-    """Two handfuls of movies, and what the ends are called; the question once it is asked."""
+def _question_from_movies(loaded: Loaded) -> Question | None:
+    """A form with the movies and the name of each end; the question when the button is pressed, else None."""
     words = {"low": say("One end"), "high": say("The other end")}
     names: dict[str, str] = {}
     for side, end in zip(st.columns(2, gap="medium"), ("low", "high"), strict=True):
@@ -76,15 +76,15 @@ def _question_of_movies(loaded: Loaded) -> Question | None:
                 say("{end}: name", end=words[end]), key=f"name-{end}", max_chars=40, placeholder=say("e.g. cosy"),
                 persist_state="session",
             ).strip()  # fmt: skip
-            handful = _handful(loaded, end)
+            movies = _movies_at(loaded, end)
             search_box(
                 loaded,
                 say("{end}: add a movie", end=words[end]),
                 key=f"add-{end}-{loaded.data_name}",
-                on_pick=partial(_put, handful),
+                on_pick=partial(_add, movies),
             )
-            _chips(loaded, end, handful)
-    low, high = (dict(known_rows(loaded, _handful(loaded, end))) for end in ("low", "high"))
+            _draw_movies(loaded, end, movies)
+    low, high = (dict(loaded.known_rows(_movies_at(loaded, end))) for end in ("low", "high"))
     both = set(low) & set(high)
     missing = _what_is_missing(len(low), len(high), len(both))
     asked = st.button(
@@ -98,58 +98,55 @@ def _question_of_movies(loaded: Loaded) -> Question | None:
         st.caption(missing)
     if not asked:
         return None
-    answer = np.full(len(loaded.model.catalog), np.nan)
-    answer[list(low.values())] = 0
-    answer[list(high.values())] = 1
-    first, second = (names[end] or _first_title(loaded, found) for end, found in (("low", low), ("high", high)))
+    first, second = (names[end] or _default_name(loaded, found) for end, found in (("low", low), ("high", high)))
     if first == second:
         st.warning(say("Give the two ends different names."))
         return None
-    return Question(first, second, answer, hand_picked=True)
+    return question_of_items(first, second, list(low.values()), list(high.values()), len(loaded.model.catalog))
 
 
 def _what_is_missing(n_low: int, n_high: int, n_both: int) -> str:
     if n_both:
         return say("A movie is at both ends: remove it from one of them.")
-    if min(n_low, n_high) < FEWEST:
+    if min(n_low, n_high) < MIN_MOVIES:
         return say(
             "Each end needs at least {n} movies; there are {low} and {high}. Five or more give a more "
             "reliable axis.",
-            n=FEWEST, low=n_low, high=n_high,
+            n=MIN_MOVIES, low=n_low, high=n_high,
         )  # fmt: skip
     return ""
 
 
-def _first_title(loaded: Loaded, handful: dict[Any, int]) -> str:
-    """What an end is called that nobody named."""
-    title = loaded.model.catalog.items["title"][next(iter(handful.values()))]
+def _default_name(loaded: Loaded, movies: dict[Any, int]) -> str:
+    """The name of an end that the user did not name."""
+    title = loaded.model.catalog.items["title"][next(iter(movies.values()))]
     return say("like {title}", title=title)
 
 
-def _put(handful: list[Any], item: Any) -> None:
-    if item not in handful and len(handful) < MOST:
-        handful.append(item)
+def _add(movies: list[Any], item: Any) -> None:
+    if item not in movies and len(movies) < MAX_MOVIES:
+        movies.append(item)
 
 
-def _chips(loaded: Loaded, end: str, handful: list[Any]) -> None:
+def _draw_movies(loaded: Loaded, end: str, movies: list[Any]) -> None:
     with st.container(horizontal=True, gap="small", key=f"chips-{end}"):
-        for item, row in known_rows(loaded, handful):
+        for item, row in loaded.known_rows(movies):
             label = str(loaded.model.catalog.labels[row])
             st.button(
-                plain(label), icon=":material/close:", key=f"take-{end}-{item}", on_click=handful.remove, args=(item,)
+                plain(label), icon=":material/close:", key=f"take-{end}-{item}", on_click=movies.remove, args=(item,)
             )  # fmt: skip
-    if handful:  # not as help: it would open over the box above, where one types on
+    if movies:  # not as help: it would open over the box above, where one types on
         st.caption(say("Click a title to remove it."))
 
 
 def _question_in_words(loaded: Loaded) -> Question | None:
     with st.form("ask-in-words", border=False):
         text = st.text_input(
-            say("One end, or two ends separated by <->"), key="ask-text", max_chars=200,
+            say("One end, or two ends separated by `<->`"), key="ask-text", max_chars=200,
             placeholder="Comedy <-> Horror",
             help=say(
-                "Genres, tags, decades or titles, separated by commas: Horror; 1940s <-> 1990s; Toy Story, "
-                "Aladdin <-> Se7en, Saw. A single end is compared with all other movies."
+                "Genres, tags, decades or titles, separated by commas: `Horror`, `1940s <-> 1990s` or "
+                "`Toy Story, Aladdin <-> Se7en, Saw`. A single end is compared with all other movies."
             ),
         ).strip()  # fmt: skip
         asked = st.form_submit_button(say("Find this axis"), type="primary", icon=":material/psychology_alt:")
@@ -168,7 +165,7 @@ def _question_in_words(loaded: Loaded) -> Question | None:
         return None
 
 
-def _ask(loaded: Loaded, question: Question) -> None:
+def _find_axis(loaded: Loaded, question: Question) -> None:
     try:
         with st.spinner(say("Finding the axis …")):
             st.session_state[f"answer-{loaded.name}"] = ask(loaded.model.space, loaded.model.attributes, question)
@@ -177,8 +174,8 @@ def _ask(loaded: Loaded, question: Question) -> None:
         st.warning(plain(str(error)))
 
 
-def _answer(loaded: Loaded) -> None:
-    """What the space said last: whether it knows, why one may believe it, the ends, and the map along it."""
+def _draw_answer(loaded: Loaded) -> None:
+    """The last axis that was asked for: whether it was found, the evidence, its ends, and a map."""
     axis = st.session_state.get(f"answer-{loaded.name}")
     if not isinstance(axis, Axis) or len(axis.direction) != loaded.model.space.n_factors:
         return
@@ -189,7 +186,12 @@ def _answer(loaded: Loaded) -> None:
         st.warning(joined(say("Not found in this space."), plain(why_not(axis))), icon=":material/help:")
     st.markdown(plain(evidence_of(axis)))
     evidence = axis.evidence
-    if axis.is_valid and isinstance(evidence, ProbeEvidence) and evidence.measure == "auc" and evidence.low < UNSURE:
+    if (
+        axis.is_valid
+        and isinstance(evidence, ProbeEvidence)
+        and evidence.measure == "auc"
+        and evidence.low < RELIABLE_FROM
+    ):
         st.caption(
             say("The interval is wide because there are few movies. Add more at each end for a more reliable axis.")
         )
@@ -211,7 +213,7 @@ def _answer(loaded: Loaded) -> None:
     way = st.segmented_control(say("Show it as"), ways, default=ways[0], required=True, key="own-look")
     axes = None
     if way == say("The horizontal axis of a plane"):
-        up = min(others, key=lambda other: abs(float(other.direction @ axis.direction)))  # says most beside it
+        up = min(others, key=lambda other: abs(axis.cosine(other)))  # adds most to it
         shown, axes = plane_map(loaded, axis, up), (axis, up)
     movie_map(
         loaded,
@@ -222,10 +224,10 @@ def _answer(loaded: Loaded) -> None:
         on_click=lambda item: st.session_state.update({chosen_key: item}),
         axes=None if axes is None else (spoken(axes[0]), spoken(axes[1])),
     )
-    chosen_movie(loaded, chosen_key, axes or (axis,))
+    draw_chosen_movie(loaded, chosen_key, axes or (axis,))
 
 
-def _kept(loaded: Loaded) -> None:
+def _draw_kept_axes(loaded: Loaded) -> None:
     own = own_axes(loaded)
     if not own:
         return

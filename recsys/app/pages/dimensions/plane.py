@@ -12,8 +12,8 @@ from recsys.app.axis_text import (
 from recsys.app.components.memory import keep_memory
 from recsys.app.components.movie_map import movie_map
 from recsys.app.i18n.translate import say
-from recsys.app.pages.dimensions.axis_facts import every_axis, explain_missing_axes, plane_map
-from recsys.app.pages.dimensions.axis_map import choose_colouring, chosen_movie, marks_of
+from recsys.app.pages.dimensions.axis_facts import all_axes, explain_missing_axes, plane_map
+from recsys.app.pages.dimensions.axis_map import choose_colouring, draw_chosen_movie, marks_of
 from recsys.app.session import Loaded
 from recsys.space.axis import Axis
 
@@ -21,7 +21,7 @@ from recsys.space.axis import Axis
 @st.fragment
 def draw_plane(loaded: Loaded) -> None:
     """Draw the tab."""
-    axes = {title_of(axis): axis for axis in every_axis(loaded)}
+    axes = {title_of(axis): axis for axis in all_axes(loaded)}
     if len(axes) < 2 and explain_missing_axes(loaded):
         return
     if len(axes) < 2:
@@ -50,16 +50,16 @@ def draw_plane(loaded: Loaded) -> None:
     st.caption(
         joined(
             say("Units: standard deviations of the movies with at least 20 ratings. The lines mark the means."),
-            _turned(x, y),
+            _similarity_text(x, y),
         )
     )
-    chosen_movie(loaded, chosen_key, (x, y))
+    draw_chosen_movie(loaded, chosen_key, (x, y))
     keep_memory(loaded)
 
 
-def _turned(x: Axis, y: Axis) -> str:
-    """How far two axes say the same, in a sentence."""
-    cosine = float(x.direction @ y.direction)
+def _similarity_text(x: Axis, y: Axis) -> str:
+    """How similar two axes are, in a sentence."""
+    cosine = x.cosine(y)
     if abs(cosine) < 0.2:
         return say(
             "The axes are nearly perpendicular (cosine {cosine:.2f}): they measure different things.", cosine=cosine

@@ -23,13 +23,13 @@ def page() -> None:
             model=plain(loaded.name),
         )
     )
-    _say_what_was_done()
+    _confirm_measurement()
     draw_ranking(loaded)
     draw_space(loaded)
 
 
-def _say_what_was_done() -> None:
-    """What the last measurement of this session took; said once."""
+def _confirm_measurement() -> None:
+    """Confirm the last measurement of this session, once."""
     seconds = st.session_state.pop("measured-seconds", None)
     if seconds is not None:
         st.success(say("Measured and saved in {seconds:,.0f} s.", seconds=seconds), icon=":material/check:")

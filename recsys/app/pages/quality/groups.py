@@ -10,12 +10,12 @@ from recsys.app.chart import show_chart
 from recsys.app.escape import plain
 from recsys.app.i18n.translate import say
 from recsys.evaluation.evaluate import ActivityGroup, Evaluation
-from recsys.evaluation.significance import MIN_USERS, gain_by_group, lowest_quality_groups
+from recsys.evaluation.significance import MIN_USERS, gain_by_group, lowest_quality_groups, mean_over_users
 from recsys.plots.quality import bars_by_popularity, lines_by_activity
 
 
 def labels_of(found: Evaluation) -> list[str]:
-    """What the models of a result are called: the first is ours."""
+    """Labels of the evaluated models; the first is this model."""
     names = found.labels
     return [say("{model} (this model)", model=names[0]), *names[1:]]
 
@@ -32,7 +32,7 @@ def draw_activity(found: Evaluation) -> None:
     if len(ours) < 2:
         st.caption(say("All users have equally many ratings, so there are no groups to compare."))
         return
-    st.markdown(_worst(ours, k))
+    st.markdown(_lowest_text(ours, k))
     _chart_of_activity(found, labels, k)
     st.caption(
         say(
@@ -43,18 +43,17 @@ def draw_activity(found: Evaluation) -> None:
     )
 
 
-def _worst(ours: Sequence[ActivityGroup], k: int) -> str:
+def _lowest_text(ours: Sequence[ActivityGroup], k: int) -> str:
     """One sentence: the groups with the lowest quality, and the group with the highest."""
     worst = ours[lowest_quality_groups(ours)]
     best = max(ours, key=lambda group: group.mean)
     if len(worst) == len(ours):
         return say("No group has clearly lower quality than the others.")
     users = sum(group.users for group in worst)
-    mean = sum(group.mean * group.users for group in worst) / users
     return say(
         "Lowest quality: the **{users:,} users with {fewest:,} to {most:,} known ratings**, nDCG@{k} "
         "{mean:.2f}. Highest: users with {best_fewest:,} to {best_most:,}, {best:.2f}.",
-        users=users, fewest=worst[0].fewest, most=worst[-1].most, k=k, mean=mean,
+        users=users, fewest=worst[0].fewest, most=worst[-1].most, k=k, mean=mean_over_users(worst),
         best_fewest=best.fewest, best_most=best.most, best=best.mean,
     )  # fmt: skip
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from threading import Lock
 
 import pandas as pd
@@ -16,29 +17,29 @@ from recsys.errors import RecsysError
 from recsys.workflows import common as common_workflow
 
 MEASURING = Lock()
-"""Held while any session measures: two at a time would slow each other, and all who only look."""
+"""Held while a session measures: two measurements at once would slow each other and all other users."""
 
 
-def has_data(loaded: Loaded) -> bool:
-    """Whether there is anything to measure with; says what is missing."""
-    if loaded.interactions is not None:
-        return True
-    explain_missing_data(loaded)
-    return False
+def available_data(loaded: Loaded) -> Path | None:
+    """The folder of the training data; None if it is gone, which the page then says."""
+    if loaded.interactions is None:
+        explain_missing_data(loaded)
+        return None
+    return loaded.data_folder
 
 
-def command(*words: str) -> None:
+def show_equivalent_command(*words: str) -> None:
     """Show the command that does the same in a terminal."""
     st.caption(say("Or in a terminal:"))
     show_command(*words)
 
 
-def run(measure: Callable[[common_workflow.StartProgress], object], steps: int) -> None:
-    """Measure with a bar that shows how far it is, then show the result; what goes wrong is said in a line."""
+def run_measurement(measure: Callable[[common_workflow.StartProgress], object], steps: int) -> None:
+    """Measure with a progress bar, then draw the page again; an error becomes a message on the page."""
     if not MEASURING.acquire(blocking=False):
         st.info(say("Another measurement is running. Try again when it has finished."), icon=":material/hourglass:")
         return
-    begun = pd.Timestamp.now()
+    start = pd.Timestamp.now()
     bar = st.progress(0.0, say("Loading the data …"))
     started = 0
 
@@ -47,7 +48,7 @@ def run(measure: Callable[[common_workflow.StartProgress], object], steps: int) 
         before, started = started, started + 1
 
         def progress(done: int, total: int) -> None:
-            bar.progress(min((before + done / max(total, 1)) / steps, 1.0), _doing(what))
+            bar.progress(min((before + done / max(total, 1)) / steps, 1.0), _stage_text(what))
 
         progress(0, 1)
         return progress
@@ -60,12 +61,12 @@ def run(measure: Callable[[common_workflow.StartProgress], object], steps: int) 
         return
     finally:
         MEASURING.release()
-    st.session_state["measured-seconds"] = (pd.Timestamp.now() - begun).total_seconds()
+    st.session_state["measured-seconds"] = (pd.Timestamp.now() - start).total_seconds()
     st.rerun()
 
 
-def _doing(what: str) -> str:
-    """What a stage says it is doing, in the reader's language."""
+def _stage_text(what: str) -> str:
+    """The name of a stage, in the user's language."""
     doing, _, model = what.partition(" ")
     if doing == "training":
         return say("Training {model} …", model=plain(model))

@@ -11,7 +11,7 @@ from recsys.app.chart import show_chart
 from recsys.app.escape import plain
 from recsys.app.i18n.translate import named, say
 from recsys.app.pages.quality.groups import draw_activity, draw_popularity, labels_of
-from recsys.app.pages.quality.measure import command, has_data, run
+from recsys.app.pages.quality.measure import available_data, run_measurement, show_equivalent_command
 from recsys.app.session import Loaded
 from recsys.errors import InputError
 from recsys.evaluation.evaluate import Evaluation, Interval
@@ -35,15 +35,15 @@ def draw_ranking(loaded: Loaded) -> None:
             say("The recommendations of this model have not been evaluated yet."),
             icon=":material/straighten:",
         )
-        _measure_ranking(loaded)
+        _draw_measure_button(loaded)
         return
-    _beside_others(loaded, found)
+    _draw_comparison(loaded, found)
     draw_activity(found)
     draw_popularity(found)
 
 
 def _metrics() -> dict[str, tuple[str, str]]:
-    """Metric → what it is called, and what it means."""
+    """Name and meaning of each metric."""
     return {
         "ndcg": (
             "nDCG",
@@ -62,10 +62,10 @@ def _metrics() -> dict[str, tuple[str, str]]:
     }
 
 
-def _beside_others(loaded: Loaded, found: Evaluation) -> None:
+def _draw_comparison(loaded: Loaded, found: Evaluation) -> None:
     labels, k = labels_of(found), found.main_k
     st.subheader(say("Comparison with other models"), anchor=False)
-    st.markdown(_verdict(found, labels, k))
+    st.markdown(_standing_text(found, labels, k))
     _chart_of_metric(found, labels, k)
     st.dataframe(
         _table(found, labels, k), hide_index=True, width="stretch", key="ranking-table",
@@ -75,12 +75,12 @@ def _beside_others(loaded: Loaded, found: Evaluation) -> None:
             "seconds": st.column_config.NumberColumn(say("Training time (s)"), format="%.1f"),
         },
     )  # fmt: skip
-    st.caption(_what_was_measured(found, k))
+    st.caption(_method_text(found, k))
     with st.expander(say("Measure again"), icon=":material/refresh:"):
-        _measure_ranking(loaded)
+        _draw_measure_button(loaded)
 
 
-def _verdict(found: Evaluation, labels: list[str], k: int) -> str:
+def _standing_text(found: Evaluation, labels: list[str], k: int) -> str:
     """One or two sentences: which models this one beats, if enough users were evaluated to tell."""
     if len(labels) == 1:
         return say("Only this model was evaluated, so there is no comparison.")
@@ -142,7 +142,7 @@ def _with_interval(value: Interval) -> str:
     return f"{value.mean:.3f} ({value.low:.3f}–{value.high:.3f})"
 
 
-def _what_was_measured(found: Evaluation, k: int) -> str:
+def _method_text(found: Evaluation, k: int) -> str:
     hidden = {
         "random": say("a random 20% of each user's ratings were held out"),
         "leave-last-out": say("each user's latest rating was held out"),
@@ -165,9 +165,10 @@ def _what_was_measured(found: Evaluation, k: int) -> str:
     return joined(*lines)
 
 
-def _measure_ranking(loaded: Loaded) -> None:
-    """A button that measures, and the command that does the same in a terminal."""
-    if not has_data(loaded):
+def _draw_measure_button(loaded: Loaded) -> None:
+    """A button that starts the measurement, and the equivalent command."""
+    data = available_data(loaded)
+    if data is None:
         return
     n_items = len(loaded.model.item_ids)
     offered = [name for name in MODELS if name != "ease" or n_items <= MOST_ITEMS_OF_EASE]
@@ -184,14 +185,11 @@ def _measure_ranking(loaded: Loaded) -> None:
         )
     )
     if st.button(say("Measure now"), key="measure-ranking", type="primary", icon=":material/speed:"):
-        run(
+        run_measurement(
             lambda start: evaluate_workflow.evaluate(
-                loaded.data_folder,  # type: ignore[arg-type]
-                trained=loaded.folder,
-                models=list(chosen),
-                start_progress=start,
+                data, trained=loaded.folder, models=list(chosen), start_progress=start
             ),
             2 * (1 + len(chosen)),
         )  # fmt: skip
     models = [word for name in chosen for word in ("--model", name)]
-    command("recsys", "evaluate", "--data", str(loaded.data_folder), "--trained", str(loaded.folder), *models)
+    show_equivalent_command("recsys", "evaluate", "--data", str(data), "--trained", str(loaded.folder), *models)

@@ -11,7 +11,7 @@ from recsys.app.chart import show_chart
 from recsys.app.escape import plain
 from recsys.app.i18n.translate import named, say
 from recsys.app.notices import explain_missing_vectors
-from recsys.app.pages.quality.measure import command, has_data, run
+from recsys.app.pages.quality.measure import available_data, run_measurement, show_equivalent_command
 from recsys.app.session import Loaded
 from recsys.errors import InputError
 from recsys.evaluation.report import DIMENSIONS, N_SEEDS, EmbeddingReport
@@ -21,7 +21,7 @@ from recsys.workflows import inspect as inspect_workflow
 
 
 def draw_space(loaded: Loaded) -> None:
-    """The embedding report, in short."""
+    """Draw the main results of the embedding report, or how to measure them."""
     st.subheader(say("Embedding quality"), anchor=False)
     if not loaded.model.has_space:
         explain_missing_vectors()
@@ -33,7 +33,7 @@ def draw_space(loaded: Loaded) -> None:
         found = None
     if found is None:
         st.info(say("The embedding of this model has not been measured yet."), icon=":material/straighten:")
-        _measure_space(loaded)
+        _draw_measure_button(loaded)
         return
     lines = _findings(found)
     if lines:
@@ -48,7 +48,7 @@ def draw_space(loaded: Loaded) -> None:
             key="download-report",
         )  # fmt: skip
     with st.expander(say("Measure the embedding again"), icon=":material/refresh:"):
-        _measure_space(loaded)
+        _draw_measure_button(loaded)
 
 
 def _findings(found: EmbeddingReport) -> list[str]:
@@ -163,8 +163,9 @@ def _dimension_curve(found: EmbeddingReport, loaded: Loaded) -> None:
     )  # fmt: skip
 
 
-def _measure_space(loaded: Loaded) -> None:
-    if not has_data(loaded):
+def _draw_measure_button(loaded: Loaded) -> None:
+    data = available_data(loaded)
+    if data is None:
         return
     if (why := too_few_known(loaded)) is not None:
         st.info(plain(why))
@@ -177,5 +178,5 @@ def _measure_space(loaded: Loaded) -> None:
         )
     )
     if st.button(say("Measure the embedding now"), key="measure-space", type="primary", icon=":material/speed:"):
-        run(lambda start: inspect_workflow.report_embedding(loaded.folder, loaded.data_folder, start_progress=start), 1)
-    command("recsys", "report", "--model", str(loaded.folder), "--data", str(loaded.data_folder))
+        run_measurement(lambda start: inspect_workflow.report_embedding(loaded.folder, data, start_progress=start), 1)
+    show_equivalent_command("recsys", "report", "--model", str(loaded.folder), "--data", str(data))

@@ -1,4 +1,4 @@
-"""recsys.ingest.datasets against a real local server, real zips and real pip: what lands on disk, and what must not."""
+"""Downloads against a local HTTP server, real zip files and real pip: what is stored, and what must not be."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from recsys.ingest.download import fetch
 U_DATA_SHA256 = "06416e597f82b7342361e41163890c81036900f418ad91315590814211dca490"  # pinned by many public projects
 
 
-# ── a server that can be told to misbehave ───────────────────────────────────────────────────────────────────────────
+# ── a server that can be made to fail ────────────────────────────────────────────────────────────────────────────────
 
 
 class Server(http.server.ThreadingHTTPServer):
@@ -37,14 +37,14 @@ class Server(http.server.ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), Handler)
         self.files: dict[str, bytes] = {}
         self.requests: list[tuple[str, str | None]] = []  # path, Range header
-        self.body_bytes: list[int] = []  # sent, one number a request
-        self.break_after: list[int] = []  # body bytes after which the next answers break off
-        self.stall = False  # a broken answer keeps the connection open and silent instead of closing it
+        self.body_bytes: list[int] = []  # sent, one number per request
+        self.break_after: list[int] = []  # body bytes after which the next responses break off
+        self.stall = False  # a broken response keeps the connection open and silent instead of closing it
         self.ignore_range = False
         self.status = 200
         self.content_type = "application/zip"
         self.hang_before_header = False
-        self.release = threading.Event()  # lets every hanging request go
+        self.release = threading.Event()  # releases all hanging requests
 
     @property
     def url(self) -> str:
@@ -97,7 +97,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
 
 @pytest.fixture
 def dead_url(server: Server) -> str:
-    """An address where nobody answers: the port was just given back."""
+    """An address where no server listens: its port was just released."""
     gone = Server()
     gone.server_close()
     return gone.url
@@ -114,7 +114,7 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 def noise(lines: int) -> str:
-    """Rows that deflate no better than ratings do."""
+    """Rows that compress as badly as ratings do."""
     rng = random.Random(42)
     return "".join(f"{rng.getrandbits(64)}\t{rng.getrandbits(64)}\n" for _ in range(lines))
 
@@ -153,7 +153,7 @@ Publish = Callable[..., bytes]
 
 @pytest.fixture
 def publish(server: Server, monkeypatch: pytest.MonkeyPatch) -> Publish:
-    """Put a zip on the server under a dataset's name, and its checksum where the published one is."""
+    """Publish a zip under a dataset's name on the server, and replace the published checksum by its own."""
 
     def put(name: str = "ml-1m", content: bytes | None = None) -> bytes:
         known = DATASETS[name]
@@ -176,7 +176,7 @@ def one_line(error: pytest.ExceptionInfo[BaseException]) -> str:
     return text
 
 
-# ── the way it should go ─────────────────────────────────────────────────────────────────────────────────────────────
+# ── successful downloads ─────────────────────────────────────────────────────────────────────────────────────────────
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -196,7 +196,7 @@ def test_plain_download_gives_the_published_files(name: str, server: Server, pub
     assert record["checksums"] == {f"{name}.zip": sha256(content)}
 
 
-def test_second_fetch_uses_no_network_and_says_nothing(server: Server, publish: Publish, tmp_path: Path) -> None:
+def test_a_second_fetch_uses_no_network_and_is_silent(server: Server, publish: Publish, tmp_path: Path) -> None:
     publish()
     first: list[str] = []
     second: list[str] = []
@@ -210,10 +210,10 @@ def test_second_fetch_uses_no_network_and_says_nothing(server: Server, publish: 
     assert second == []
     assert [path.name for path in (tmp_path / "raw").iterdir()] == [
         "ml-1m"
-    ]  # nothing is written either: the disk may be read-only by now
+    ]  # nothing is written either: the disk may be read-only
 
 
-def test_recsys_data_and_recsys_mirror_are_honoured(
+def test_recsys_data_and_recsys_mirror_are_used(
     server: Server, publish: Publish, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     publish()
@@ -245,9 +245,9 @@ def test_folder_that_lost_a_file_is_fetched_again(server: Server, publish: Publi
     assert visible(tmp_path / "raw") == ["ml-1m"]
 
 
-def test_two_at_a_time_download_once(server: Server, publish: Publish, tmp_path: Path) -> None:
+def test_two_processes_download_once(server: Server, publish: Publish, tmp_path: Path) -> None:
     publish()
-    server.hang_before_header = True  # holds the first until the second has said that it waits
+    server.hang_before_header = True  # keeps the first waiting until the second reports that it waits
     results: list[Path] = []
 
     def run() -> None:
@@ -312,7 +312,7 @@ def test_server_without_ranges_is_read_from_the_start(server: Server, publish: P
 
 
 @pytest.mark.parametrize("stale", [b"x" * 1000, b"x" * 1_000_000], ids=["other bytes", "longer than the file: 416"])
-def test_part_that_does_not_fit_is_thrown_away_once(
+def test_part_that_does_not_match_is_discarded_once(
     stale: bytes, server: Server, publish: Publish, tmp_path: Path
 ) -> None:
     content = publish()
@@ -324,7 +324,9 @@ def test_part_that_does_not_fit_is_thrown_away_once(
     assert (folder / "ratings.dat").read_text() == FILES["ml-1m"]["ratings.dat"]
 
 
-def test_line_that_always_breaks_gives_up_and_keeps_what_came(server: Server, publish: Publish, tmp_path: Path) -> None:
+def test_connection_that_always_breaks_gives_up_and_keeps_the_part(
+    server: Server, publish: Publish, tmp_path: Path
+) -> None:
     publish()
     server.break_after = [10_000] + [0] * 50
     with pytest.raises(Unavailable) as error:
@@ -334,11 +336,11 @@ def test_line_that_always_breaks_gives_up_and_keeps_what_came(server: Server, pu
     assert (tmp_path / "raw" / "ml-1m.zip.part").stat().st_size == 10_000
 
 
-# ── what must not land ───────────────────────────────────────────────────────────────────────────────────────────────
+# ── what must not be stored ──────────────────────────────────────────────────────────────────────────────────────────
 
 
 @pytest.mark.parametrize("longer", [0, 500_000])
-def test_wrong_bytes_leave_nothing(longer: int, server: Server, publish: Publish, tmp_path: Path) -> None:
+def test_wrong_content_is_not_kept(longer: int, server: Server, publish: Publish, tmp_path: Path) -> None:
     content = publish()
     wrong = b"x" * (len(content) + longer)
     server.files["ml-1m.zip"] = wrong
@@ -386,7 +388,7 @@ def test_entries_that_leave_the_folder_are_refused(
     assert not [path for path in tmp_path.rglob("*") if "evil" in path.name or path.name.endswith(".tmp")]
 
 
-def test_bomb_is_refused(server: Server, publish: Publish, tmp_path: Path) -> None:
+def test_zip_bomb_is_refused(server: Server, publish: Publish, tmp_path: Path) -> None:
     bomb = zip_of({"ratings.dat": b"\0" * 5_000_000, "movies.dat": b"m"}, "ml-1m")
     publish(content=bomb)
     assert len(bomb) < 20_000
@@ -402,7 +404,7 @@ def test_zip_without_the_ratings_is_refused(server: Server, publish: Publish, tm
     assert not (tmp_path / "raw" / "ml-1m").exists()
 
 
-def test_a_folder_of_someone_else_is_left_alone(server: Server, publish: Publish, tmp_path: Path) -> None:
+def test_a_folder_not_made_by_fetch_is_left_unchanged(server: Server, publish: Publish, tmp_path: Path) -> None:
     publish()
     mine = tmp_path / "raw" / "ml-1m" / "ratings.dat"
     mine.parent.mkdir(parents=True)
@@ -415,7 +417,7 @@ def test_a_folder_of_someone_else_is_left_alone(server: Server, publish: Publish
 # ── no source, no name, no disk ──────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_unknown_name_lists_the_names_and_the_nearest() -> None:
+def test_unknown_name_lists_the_names_and_the_most_similar() -> None:
     with pytest.raises(InputError) as error:
         fetch("ML-100")
     assert "did you mean ml-100k?" in one_line(error)
@@ -433,7 +435,7 @@ def test_unknown_name_lists_the_names_and_the_nearest() -> None:
     ],
     ids=["503", "404", "sign-in page", "hangs"],
 )
-def test_server_in_trouble_is_one_line(
+def test_failing_server_is_one_line(
     trouble: dict[str, object], reason: str, server: Server, publish: Publish, tmp_path: Path
 ) -> None:
     publish()
@@ -445,14 +447,14 @@ def test_server_in_trouble_is_one_line(
     assert visible(tmp_path / "raw") == []
 
 
-def test_mirror_that_is_no_web_address_is_wrong_input(tmp_path: Path) -> None:
+def test_mirror_must_be_a_web_address(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="mirror"):
         fetch("ml-1m", tmp_path, base_url="/mnt/mirror")
 
 
 @pytest.fixture
 def no_index(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """Real pip, whose only source is an empty folder."""
+    """Real pip with an empty folder as its only source."""
     links = tmp_path / "links"
     links.mkdir()
     monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
@@ -461,7 +463,9 @@ def no_index(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     return links
 
 
-def test_offline_error_names_every_source_and_the_place(no_index: Path, dead_url: str, tmp_path: Path) -> None:
+def test_offline_error_names_every_source_and_where_to_place_the_file(
+    no_index: Path, dead_url: str, tmp_path: Path
+) -> None:
     notices: list[str] = []
     with pytest.raises(Unavailable) as error:
         fetch("ml-100k", Path("relative"), base_url=dead_url, on_notice=notices.append)
@@ -474,7 +478,7 @@ def test_offline_error_names_every_source_and_the_place(no_index: Path, dead_url
         str(tmp_path / "relative" / "raw" / "ml-100k.zip"),
     ):
         assert part in text
-    assert len(notices) == 1  # that the second source is tried; no licence for what did not come
+    assert len(notices) == 1  # that the fallback is tried; no licence for a failed download
     assert "recbole==1.2.1" in notices[0]
     assert visible(tmp_path / "relative" / "raw") == []
 
@@ -492,7 +496,7 @@ def test_file_where_a_folder_should_be_is_one_line(
     assert (tmp_path / blocked).read_text() == "in the way"
 
 
-# ── the second source ────────────────────────────────────────────────────────────────────────────────────────────────
+# ── the fallback ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def toy_wheel(links: Path, content: bytes) -> None:
@@ -508,7 +512,7 @@ def toy(content: bytes) -> PublishedDataset:
     return PublishedDataset("toy", ("ratings.csv",), sha256(b"never"), 1, 1, 1, fallbacks=(source,))
 
 
-def test_wheel_is_taken_from_the_users_own_index_and_kept(
+def test_wheel_comes_from_the_users_own_index_and_is_kept(
     no_index: Path, dead_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     toy_wheel(no_index, b"1\t2\t3\n")
@@ -516,13 +520,13 @@ def test_wheel_is_taken_from_the_users_own_index_and_kept(
     notices: list[str] = []
     folder = fetch("toy", tmp_path, base_url=dead_url, on_notice=notices.append)
     assert visible(folder) == ["SOURCE.json", "ratings.inter"]
-    assert len(notices) == 2  # the second source, the licence
+    assert len(notices) == 2  # the fallback, the licence
     (no_index / "toydata-1.0-py3-none-any.whl").unlink()
     assert fetch("toy", tmp_path, base_url=dead_url, on_notice=notices.append) == folder
     assert len(notices) == 2
 
 
-def test_wheel_with_other_bytes_is_refused(
+def test_wheel_with_other_content_is_refused(
     no_index: Path, dead_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     toy_wheel(no_index, b"1\t2\t4\n")
@@ -532,7 +536,7 @@ def test_wheel_with_other_bytes_is_refused(
     assert visible(tmp_path / "raw") == []
 
 
-def test_recbole_wheel_holds_the_published_ratings(dead_url: str, tmp_path: Path) -> None:
+def test_recbole_wheel_contains_the_published_ratings(dead_url: str, tmp_path: Path) -> None:
     try:
         folder = fetch("ml-100k", tmp_path, base_url=dead_url)
     except Unavailable as error:
