@@ -1,4 +1,4 @@
-"""Large arrays for the browser, fetched once by the hash of what is in them: a rerun sends names, not megabytes."""
+"""Large arrays that the browser fetches once, addressed by their hash: a rerun sends addresses, not megabytes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 MOST_BYTES = 512 * 2**20
-"""Kept at most, the oldest go first; whoever shows an array that has gone offers it again with the next rerun."""
+"""Upper limit of the arrays kept, least recently offered dropped first; each rerun offers its arrays again."""
 
 _kept: OrderedDict[str, bytes] = OrderedDict()
 _lock = Lock()
@@ -21,18 +21,18 @@ _lock = Lock()
 
 @dataclass(frozen=True, eq=False)
 class Blob:
-    """Bytes whose hash is taken once: made where they are made, not at every rerun."""
+    """Bytes with a hash that is computed once, not at every rerun."""
 
     content: bytes
 
     @cached_property
     def name(self) -> str:
-        """The hash by which a browser knows them."""
+        """SHA-256 of the content, hexadecimal."""
         return hashlib.sha256(self.content).hexdigest()
 
 
 def offer(blob: Blob) -> str:
-    """Keep the bytes ready for browsers; returns where they are fetched, relative to the app's address."""
+    """Make the bytes available to browsers; returns their URL, relative to the address of the app."""
     with _lock:
         _kept[blob.name] = blob.content
         _kept.move_to_end(blob.name)

@@ -1,14 +1,14 @@
-"""Titles and other words from outside, made safe to show: they are data, never Markdown, LaTeX or HTML."""
+"""Escape titles and other external text, so that it is shown literally and never as Markdown, LaTeX or HTML."""
 
 from __future__ import annotations
 
 import re
 
-# Quotation marks mean nothing in Markdown, nor does a hyphen inside a word: a screen reader, which gets the label of a
-# widget as it is written, is spared their backslashes.
+# Quotation marks and hyphens inside words have no meaning in Markdown. They stay unescaped because screen readers get
+# the source of a widget's label, including backslashes.
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+.!|~$:&^=@/]|(?<!\w)-|-(?!\w))")
 
 
-def plain(words: str) -> str:
-    """Words for `st.markdown` and widget labels that come out letter by letter, whatever is in them."""
-    return _MARKDOWN.sub(r"\\\1", " ".join(words.split()))
+def plain(text: str) -> str:
+    """Escape text for `st.markdown` and widget labels; runs of white space become one space."""
+    return _MARKDOWN.sub(r"\\\1", " ".join(text.split()))

@@ -1,4 +1,4 @@
-"""The frame around every page: which pages there are, the language, the model. `app.py` serves it."""
+"""The frame around every page: navigation, choice of model and language."""
 
 from __future__ import annotations
 
@@ -11,30 +11,28 @@ from recsys.app.pages import batch, data, dimensions, for_you, movie, quality
 from recsys.app.session import choose_model
 
 HERE = Path(__file__).parent
-PAGES = (
-    ("For you", for_you, ":material/movie:"),
-    ("Movie", movie, ":material/local_movies:"),
-    ("Dimensions", dimensions, ":material/straighten:"),
-    ("Quality", quality, ":material/monitoring:"),
-    ("Data", data, ":material/database:"),
-    ("Batch", batch, ":material/playlist_play:"),
-)
 
 
 def main() -> None:
-    """Draw the frame and the page that was asked for."""
+    """Draw the frame and the requested page."""
     st.set_page_config(page_title="recsys", page_icon=str(HERE / "icon.svg"), layout="wide")
     st.html(HERE / "style.css")
     with st.container(horizontal=True, horizontal_alignment="right", vertical_alignment="center", key="frame"):
         choose_model()
         choose_language()
-    pages = {  # the first is the one at the app's own address
-        module.URL: st.Page(module.page, title=say(title), icon=icon, url_path=module.URL or None, default=at == 0)
-        for at, (title, module, icon) in enumerate(PAGES)
+    pages = {
+        for_you.URL: st.Page(for_you.page, title=say("For you"), icon=":material/movie:", default=True),
+        movie.URL: st.Page(movie.page, title=say("Movie"), icon=":material/local_movies:", url_path=movie.URL),
+        dimensions.URL: st.Page(
+            dimensions.page, title=say("Dimensions"), icon=":material/straighten:", url_path=dimensions.URL
+        ),
+        quality.URL: st.Page(quality.page, title=say("Quality"), icon=":material/monitoring:", url_path=quality.URL),
+        data.URL: st.Page(data.page, title=say("Data"), icon=":material/database:", url_path=data.URL),
+        batch.URL: st.Page(batch.page, title=say("Batch"), icon=":material/playlist_play:", url_path=batch.URL),
     }
     st.session_state["pages"] = pages  # for links from one page to another
     st.navigation(list(pages.values()), position="top").run()
 
 
-if __name__ == "__main__":  # as Streamlit runs it
+if __name__ == "__main__":  # Streamlit runs this file as a script
     main()

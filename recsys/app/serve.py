@@ -1,4 +1,4 @@
-"""The Streamlit entry point: the pages, and the routes that serve large arrays to maps. Run it with `recsys app`."""
+"""Streamlit entry point: the pages, and the routes that serve large arrays to the maps. `recsys app` runs it."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""What every page needs before it can show anything: the chosen model with its data and maps, loaded once for all."""
+"""The chosen model with its data, maps, clusters and axes, loaded once and shared by all sessions."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from recsys import store
 from recsys.app.blobs import Blob
 from recsys.app.escape import plain
 from recsys.app.i18n.translate import say
-from recsys.dataset.interactions import Interactions
+from recsys.dataset.interactions import Interactions, rows_of
 from recsys.errors import InputError, RecsysError
 from recsys.ingest.datasets import data_root
 from recsys.models import Model
@@ -32,19 +32,19 @@ from recsys.space.layout import make_map
 
 MODEL_KEY = "model"
 MEASUREMENTS = {Path(store.RANKING).stem, Path(store.REPORT_PAGE).stem}
-"""Files of a model folder that say how good it is; the page Quality reads them itself."""
+"""Measurements in a model folder, which the page Quality reads itself: a change of these reloads nothing."""
 
 
 @dataclass(frozen=True, eq=False)
 class Loaded:
-    """A model with what belongs to it. Shared by all sessions: never change it.
+    """A model and everything stored with it. Shared by all sessions: do not modify.
 
-    folder        where it lies
-    data_folder   the prepared data it was trained on, or None where nobody wrote that down
-    maps          by method; always a PCA, which takes no time, for a model with vectors
-    clusters      those that name regions of the maps, or None where there are none
-    axes          those that `recsys axes` found, or None where it has not run
-    unreadable    what is wrong with maps, clusters and axes that were left out, a line each
+    folder        model folder
+    data_folder   prepared data the model was trained on; None if the model does not record it
+    maps          by method; a model with vectors always has a PCA, which is computed if it is not stored
+    clusters      clusters that label regions of the maps; None without
+    axes          axes stored by `recsys axes`; None without
+    unreadable    error messages of maps, clusters and axes that could not be read, one line each
     """
 
     folder: Path
@@ -61,12 +61,27 @@ class Loaded:
 
     @property
     def data_name(self) -> str:
-        """What the data are called: models of the same data speak of the same movies."""
+        """Name of the data set; models with the same data name have the same movies."""
         return str(self.model.data.get("name", self.name))
 
     @property
+    def has_ratings(self) -> bool:
+        """Whether rating counts are known; without them nothing can be said about popularity."""
+        return bool(self.model.n_ratings.any())
+
+    def id_of(self, row: int) -> Any:
+        """The item id of a row, as a Python object."""
+        return self.model.item_ids[row : row + 1].tolist()[0]
+
+    def known_rows(self, items: Sequence[Any]) -> list[tuple[Any, int]]:
+        """The given item ids that the model has, each with its row."""
+        index = self.model.catalog.index
+        known = [item for item in items if item in index]
+        return list(zip(known, rows_of(index, known, "item").tolist() if known else [], strict=True))
+
+    @property
     def interactions(self) -> Interactions | None:
-        """The data it was trained on, read when first asked for; None where that folder is gone."""
+        """The training data, read on first use; None if the folder does not exist or cannot be read."""
         if self.data_folder is None or not self.data_folder.is_dir():
             return None
         with st.spinner(say("Reading the ratings …"), show_time=True):
@@ -79,7 +94,7 @@ class Loaded:
 
     @cached_property
     def item_facts(self) -> Blob:
-        """What a browser knows of every item, as JSON: titles, rating counts, genres as places in a list of sets."""
+        """JSON that the map fetches: titles, rating counts, and genres as indices into a list of genre sets."""
         sets: dict[tuple[str, ...], int] = {}
         genres = [sets.setdefault(row, len(sets)) for row in self.model.catalog.items["genres"]]
         facts = {"titles": self.model.catalog.labels.tolist(), "ratings": self.model.n_ratings.tolist()}
@@ -93,7 +108,7 @@ class Loaded:
 
     @cached_property
     def by_cluster(self) -> Colouring | None:
-        """Dots coloured by cluster; None where there are none."""
+        """Dots coloured by cluster; None without clusters."""
         return None if self.clusters is None else by_cluster(self.clusters)
 
     @cached_property
@@ -103,7 +118,7 @@ class Loaded:
 
     @cached_property
     def cluster_labels(self) -> dict[str, list[tuple[str, float, float]]]:
-        """For each map, the names of clusters and where they stand on it, the greatest cluster first."""
+        """For each map, the name and map coordinates (x, y) of each cluster, the largest cluster first."""
         if self.clusters is None:
             return {method: [] for method in self.maps}
         return {
@@ -116,12 +131,12 @@ class Loaded:
 
 
 def models_root() -> Path:
-    """Where the models lie: `RECSYS_MODELS`, or `models` in the data folder."""
+    """Folder of model folders: `RECSYS_MODELS`, or `models` in the data folder."""
     return Path(os.environ.get("RECSYS_MODELS") or data_root() / "models")
 
 
 def choose_model() -> None:
-    """Ask which model to look at, where there are several; a link carries the choice."""
+    """Draw the choice of model if there are several; the address of the page holds the choice."""
     root = models_root()
     names = store.list_models(root)
     if len(names) > 1:
@@ -132,12 +147,12 @@ def choose_model() -> None:
 
 
 def loaded_model() -> Loaded:
-    """The chosen model; without a usable one says what to run, and stops the page."""
+    """The chosen model. Without a usable one, shows the command that creates one and stops the page."""
     root = models_root()
     names = store.list_models(root)
     if not names:
         _explain(
-            say("There is no model yet"), say("I looked for one in {folder}.", folder=root), "recsys demo --no-app"
+            say("There is no model yet"), say("No model was found in {folder}.", folder=root), "recsys demo --no-app"
         )
     chosen = st.session_state.get(MODEL_KEY)
     folder = root / (chosen if chosen in names else _first_choice(root, names))
@@ -150,18 +165,18 @@ def loaded_model() -> Loaded:
 
 
 def _first_choice(root: Path, names: list[str]) -> str:
-    """The model that a newcomer sees: the first that has a map, else the first."""
+    """The model shown by default: the first one with a map, otherwise the first one."""
     return next((name for name in names if store.list_maps(root / name)), names[0])
 
 
 def load_model(folder: Path) -> Loaded:
-    """A model folder with its maps and data; read once, until a file in it changes. Raises RecsysError, OSError."""
+    """Load a model folder, cached until a file in it changes. Raises RecsysError, OSError."""
     with st.spinner(say("Loading the model …"), show_time=True):
         return _read(str(folder), _stamp(folder))
 
 
 def _stamp(folder: Path) -> tuple[tuple[str, int], ...]:
-    """Changes with the files of a folder that are loaded, so that a model trained anew shows."""
+    """Names and times of the loaded files of a folder: a cache key that changes when the model is retrained."""
     read = (file for file in folder.iterdir() if file.is_file() and file.stem not in MEASUREMENTS)
     return tuple(sorted((file.name, file.stat().st_mtime_ns) for file in read))
 
@@ -170,7 +185,7 @@ def _stamp(folder: Path) -> tuple[tuple[str, int], ...]:
 def _read_interactions(folder: str, stamp: tuple[tuple[str, int], ...]) -> Interactions | None:
     try:
         return store.load_prepared(Path(folder)).interactions
-    except InputError:  # the pages say so: people can still rate for themselves
+    except InputError:  # the pages report it; rating movies still works
         return None
 
 
@@ -178,12 +193,12 @@ def _read_interactions(folder: str, stamp: tuple[tuple[str, int], ...]) -> Inter
 def _read(folder: str, stamp: tuple[tuple[str, int], ...]) -> Loaded:
     path = Path(folder)
     model = store.load_model(path)
-    # The first search prepares all titles, seconds for tens of thousands: begin before somebody types.
+    # The first search indexes all titles, which takes seconds for tens of thousands: start before anyone types.
     Thread(target=model.catalog.search, args=("the",), daemon=True).start()
     maps: dict[str, ItemMap] = {}
     unreadable: list[str] = []
     clusters = axes = None
-    try:  # the page says what is wrong; people can do without
+    try:  # optional: the page reports what could not be read
         clusters = store.load_clusters(path)
     except InputError as error:
         unreadable.append(str(error))
@@ -209,13 +224,13 @@ def _read(folder: str, stamp: tuple[tuple[str, int], ...]) -> Loaded:
 
 
 def own_axes(loaded: Loaded) -> list[Axis]:
-    """The axes that this session asked for itself on the page "Dimensions"; the list may be changed."""
+    """The axes that this session created on the page "Dimensions"; callers may modify the list."""
     return st.session_state.setdefault(f"own-axes-{loaded.name}", [])
 
 
 def _explain(title: str, why: str, command: str) -> None:
     st.title(title)
     st.text(why)
-    st.write(say("To make one, run this in a terminal, then reload the page:"))
+    st.write(say("To create one, run this in a terminal, then reload the page:"))
     st.code(command, language="sh")
     st.stop()

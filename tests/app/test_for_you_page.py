@@ -1,4 +1,4 @@
-"""The page "For you" without a browser: what is listed, for whom, and what is said when something is missing."""
+"""The page "For you" without a browser: the list, its controls, and the notices when something is missing."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def run(app: AppTest, ratings: dict[int, float] | None = None) -> AppTest:
 
 
 def listed(app: AppTest) -> list[str]:
-    """Titles of the cards; their Markdown escapes are taken away."""
+    """Titles of the cards, without Markdown escapes."""
     cards = [text.value.replace("\\", "") for text in app.markdown if text.value.startswith("**")]
     return [card.split("**")[1].split(" · ", 1)[1] for card in cards if " · " in card.split("**")[1]]
 
@@ -49,27 +49,27 @@ def said(app: AppTest) -> str:
     return "\n".join(str(element.value).replace("\\", "") for element in elements)
 
 
-def test_a_stranger_gets_the_most_watched_and_is_told_so(app: AppTest, model: Model) -> None:
+def test_a_new_user_gets_the_most_watched_movies_with_a_notice(app: AppTest, model: Model) -> None:
     run(app)
     best = model.catalog.labels[np.argsort(-model.n_ratings, kind="stable")[:10]]
     assert listed(app) == list(best)
-    assert "simply the most watched" in said(app)
-    assert "1,682 movies · 100,000 ratings of 943 people" in said(app)
+    assert "For now: the most watched." in said(app)
+    assert "1,682 movies · 100,000 ratings by 943 people" in said(app)
 
 
 def test_a_rating_changes_the_list_and_gives_reasons(app: AppTest) -> None:
     run(app, {ALIEN: 5.0})
     assert len(listed(app)) == 10 and "Alien (1979)" not in listed(app)
-    assert "because of Alien (1979)" in said(app)
+    assert "Because you liked Alien (1979)" in said(app)
     assert "You rated 1" in said(app)
 
 
-def test_low_ratings_alone_are_no_liking(app: AppTest) -> None:
+def test_low_ratings_alone_leave_the_user_cold(app: AppTest) -> None:
     run(app, {ALIEN: 1.0})
-    assert "takes 3 stars or more as liking" in said(app)
+    assert "counts 3 stars or more as a like" in said(app)
 
 
-def test_stars_are_a_rating(app: AppTest) -> None:
+def test_clicking_stars_rates_a_movie(app: AppTest) -> None:
     run(app)
     starter = next(feedback for feedback in app.feedback if feedback.key == f"starter-ml-100k-{STAR_WARS}")
     starter.set_value(3).run()
@@ -77,16 +77,16 @@ def test_stars_are_a_rating(app: AppTest) -> None:
     assert "Star Wars (1977)" not in listed(app)
 
 
-def test_buttons_leave_movies_out(app: AppTest) -> None:
+def test_not_for_me_hides_a_movie(app: AppTest) -> None:
     run(app, {ALIEN: 5.0})
     first = listed(app)[0]
     button = next(button for button in app.button if str(button.key).startswith("not-"))
     button.click().run()
     assert first not in listed(app) and len(listed(app)) == 10
-    assert "1 left out" in app.expander[0].label
+    assert app.expander[0].label == "1 hidden"
 
 
-def test_filters_hold(app: AppTest, model: Model) -> None:
+def test_filters_limit_the_list(app: AppTest, model: Model) -> None:
     run(app, {ALIEN: 5.0})
     app.multiselect(key="genres-ml-100k").set_value(["Horror"]).run()
     app.slider(key="years-ml-100k").set_value((1930, 1980)).run()
@@ -96,7 +96,7 @@ def test_filters_hold(app: AppTest, model: Model) -> None:
     assert all(1930 <= model.catalog.years[row] <= 1980 for row in rows)
 
 
-def test_filters_chosen_for_the_data_as_they_were_do_no_harm(app: AppTest) -> None:
+def test_filter_values_of_older_data_are_corrected(app: AppTest) -> None:
     app.session_state["years-ml-100k"] = (1900, 2050)
     app.session_state["fewest-ml-100k"] = 123_456
     app.session_state["chosen-genres-ml-100k"] = ["Horror", "No such genre"]
@@ -106,31 +106,31 @@ def test_filters_chosen_for_the_data_as_they_were_do_no_harm(app: AppTest) -> No
     assert len(listed(app)) == 10
 
 
-def test_nothing_left_says_what_to_do(app: AppTest) -> None:
+def test_an_empty_list_says_what_to_do(app: AppTest) -> None:
     run(app, {ALIEN: 5.0})
     app.multiselect(key="genres-ml-100k").set_value(["Western"])
     app.slider(key="years-ml-100k").set_value((1922, 1929))
     app.run()
     assert listed(app) == []
-    assert "Loosen a filter" in said(app)
+    assert "Relax a filter" in said(app)
 
 
 def test_novelty_and_diversity_change_the_list(app: AppTest, model: Model) -> None:
     run(app, {ALIEN: 5.0})
-    plain = listed(app)
+    unchanged = listed(app)
 
-    def fame() -> float:
+    def mean_ratings() -> float:
         return float(np.mean([model.n_ratings[model.catalog.row_of(title)] for title in listed(app)]))
 
-    known = fame()
+    before = mean_ratings()
     app.slider(key="novelty").set_value(0.7).run()
-    assert fame() < known / 2
+    assert mean_ratings() < before / 2
     app.slider(key="novelty").set_value(0.0)
     app.slider(key="diversity").set_value(0.7).run()
-    assert listed(app) != plain and listed(app)[0] == plain[0]
+    assert listed(app) != unchanged and listed(app)[0] == unchanged[0]
 
 
-def test_steering_goes_where_it_says(app: AppTest, model: Model) -> None:
+def test_steering_moves_the_list_towards_the_chosen_end(app: AppTest, model: Model) -> None:
     run(app, {ALIEN: 5.0})
     app.slider(key="steer-ml-100k-ials-children's ↔ adult").set_value(-2.0).run()
     genres = [model.catalog.items["genres"][model.catalog.row_of(title)] for title in listed(app)]
@@ -144,7 +144,7 @@ def test_only_named_axes_can_be_steered(app: AppTest) -> None:
     assert not any("unnamed" in label for label in labels)
 
 
-def test_a_region_bounds_the_list(app: AppTest, model: Model) -> None:
+def test_a_region_limits_the_list(app: AppTest, model: Model) -> None:
     run(app, {ALIEN: 5.0})
     item_map = load_model(models_root() / "ml-100k-ials").maps["tsne"]
     low, high = np.nanmin(item_map.coordinates, axis=0), np.nanmedian(item_map.coordinates, axis=0)
@@ -153,38 +153,43 @@ def test_a_region_bounds_the_list(app: AppTest, model: Model) -> None:
     run(app)
     inside = set(model.catalog.labels[item_map.inside(outline)])
     assert len(listed(app)) == 10 and set(listed(app)) <= inside
-    assert "Only from the region" in said(app)
-    another = dataclasses.replace(item_map)  # the model was trained anew: the region is of a map that is gone
+    assert "Only movies in the region" in said(app)
+    another = dataclasses.replace(
+        item_map
+    )  # the model was retrained: the region belongs to a map that no longer exists
     app.session_state["region-ml-100k-ials"] = (another, outline)
     run(app)
-    assert "Only from the region" not in said(app)
+    assert "Only movies in the region" not in said(app)
 
 
-def test_somebody_else_is_looked_at_through_a_link(app: AppTest) -> None:
+def test_a_link_shows_another_user(app: AppTest) -> None:
     app.query_params["user"] = "5"
     run(app, {ALIEN: 5.0})
     assert "175 ratings, 2.9 on average" in said(app)
+    assert "Because they liked" in said(app)
     assert not [button for button in app.button if str(button.key).startswith("not-")]
 
 
 @pytest.mark.parametrize("typed", ["nobody", "99999", "", "-1", "1; drop table", "<b>x</b>", "²", "9" * 30])
-def test_an_unknown_user_gets_a_line(app: AppTest, typed: str) -> None:
+def test_an_unknown_user_id_is_reported(app: AppTest, typed: str) -> None:
     run(app)
-    app.segmented_control(key="who").set_value("someone").run()
+    app.segmented_control(key="who").set_value("another").run()
     app.text_input(key="user").set_value(typed).run()
     assert not app.exception
-    assert [warning.value for warning in app.warning] or typed == ""
-    assert "272 ratings" in said(app) or typed != ""  # nothing typed is the first of them
+    if typed:
+        assert "There is no user with the id" in app.warning[0].value
+    else:  # the first user
+        assert not app.warning and "272 ratings" in said(app)
 
 
-def test_a_model_without_vectors_has_a_list_and_says_why_no_map(app: AppTest) -> None:
+def test_a_model_without_vectors_has_a_list_but_no_map(app: AppTest) -> None:
     app.query_params["model"] = "ml-100k-popular"
     run(app, {ALIEN: 5.0})
     assert len(listed(app)) == 10
-    assert "no item vectors" in said(app) and "cannot be steered" in said(app)
+    assert "no item vectors" in said(app) and "mood cannot be adjusted" in said(app)
 
 
-def test_chinese_is_complete_on_the_page(app: AppTest) -> None:
+def test_the_page_in_chinese(app: AppTest) -> None:
     app.query_params["language"] = "中文"
     run(app, {ALIEN: 5.0})
     assert app.header[0].value == "为你推荐"
@@ -192,7 +197,7 @@ def test_chinese_is_complete_on_the_page(app: AppTest) -> None:
     assert "恐怖" in said(app) or "科幻" in said(app)
 
 
-def test_a_broken_map_and_missing_data_are_said_and_done_without(
+def test_broken_files_and_missing_data_are_reported(
     app_models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shutil.copytree(app_models / "ml-100k-ials", tmp_path / "models" / "broken")
@@ -206,12 +211,12 @@ def test_a_broken_map_and_missing_data_are_said_and_done_without(
     app = run(AppTest.from_file(str(MAIN), default_timeout=60), {ALIEN: 5.0})
     assert len(listed(app)) == 10
     assert len(app.warning) == 3
-    assert "No axis has a name yet" in said(app)
-    app.segmented_control(key="who").set_value("someone").run()
+    assert "There are no named axes yet" in said(app)
+    app.segmented_control(key="who").set_value("another").run()
     assert "training data of this model was not found" in said(app)
 
 
-def test_without_any_model_the_page_says_what_to_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_model_the_page_shows_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RECSYS_MODELS", str(tmp_path))
     app = run(AppTest.from_file(str(MAIN), default_timeout=60))
     assert app.title[0].value == "There is no model yet"

@@ -1,4 +1,4 @@
-"""What a person told the app, and what is believed of what a browser sends back."""
+"""Ratings and hidden movies: changes, storage in the browser, and invalid input from a browser."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from recsys.app.components.memory import MOST_KEPT, Memory
 
 
-def test_a_rating_is_set_changed_and_taken_back() -> None:
+def test_a_rating_is_set_changed_and_removed() -> None:
     memory = Memory()
     memory.rate(1, 3)
     memory.rate(2, 5)
@@ -20,7 +20,7 @@ def test_a_rating_is_set_changed_and_taken_back() -> None:
     assert memory.is_changed
 
 
-def test_whoever_rates_a_movie_has_it_back_from_the_hidden() -> None:
+def test_rating_unhides_a_movie_that_was_not_for_me() -> None:
     memory = Memory()
     memory.hide("a", "not for me")
     memory.rate("a", 4)
@@ -28,12 +28,12 @@ def test_whoever_rates_a_movie_has_it_back_from_the_hidden() -> None:
     memory.hide("b", "seen")
     memory.rate("b", 4)
     memory.rate("b", None)
-    assert memory.hidden == {"b": "seen"}  # seen it is, whatever one thinks of it
+    assert memory.hidden == {"b": "seen"}  # still seen
     memory.hide("b", None)
     assert memory.hidden == {}
 
 
-def test_the_browser_gives_back_what_it_was_given() -> None:
+def test_json_round_trip() -> None:
     memory = Memory({183: 4.0, 7: 0.5}, {5: "seen", 6: "not for me"})
     back = Memory.of_json(memory.to_json())
     assert list(back.ratings.items()) == [(183, 4.0), (7, 0.5)]
@@ -62,22 +62,22 @@ def test_the_browser_gives_back_what_it_was_given() -> None:
     ],
     ids=lambda text: text[:20],
 )
-def test_what_is_no_rating_is_not_taken_for_one(text: str) -> None:
+def test_invalid_entries_are_skipped(text: str) -> None:
     memory = Memory.of_json(text)
     assert (memory.ratings, memory.hidden) == ({}, {})
 
 
-def test_the_rest_of_a_damaged_memory_is_kept() -> None:
+def test_valid_entries_beside_invalid_ones_are_kept() -> None:
     memory = Memory.of_json('{"ratings": [[1, 9], [2, 4]], "hidden": "none", "more": 1}')
     assert memory.ratings == {2: 4.0}
 
 
-def test_no_more_is_read_than_anybody_rates() -> None:
+def test_at_most_most_kept_are_read() -> None:
     memory = Memory.of_json(json.dumps({"ratings": [[n, 3] for n in range(MOST_KEPT + 50)]}))
     assert len(memory.ratings) == MOST_KEPT
 
 
-def test_what_was_told_later_wins_and_the_rest_stays() -> None:
+def test_later_entries_win_and_the_others_stay() -> None:
     kept, later = Memory({1: 3.0, 2: 4.0}, {5: "seen"}), Memory({2: 1.0, 5: 5.0}, {1: "not for me"})
     both = kept.with_later(later)
     assert both.ratings == {2: 1.0, 5: 5.0}

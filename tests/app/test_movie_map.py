@@ -1,4 +1,4 @@
-"""What the browser sends of the map, and the large arrays it fetches."""
+"""Input that the map sends, and the large arrays that it fetches."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from recsys.app import blobs
 from recsys.app.components.movie_map import outline_of
 
 
-def test_an_outline_is_taken_as_it_was_drawn() -> None:
+def test_a_valid_outline_is_accepted() -> None:
     assert outline_of([[0, 0], [1, 0.5], [0, 1]]).tolist() == [[0, 0], [1, 0.5], [0, 1]]
 
 
@@ -21,14 +21,13 @@ def test_an_outline_is_taken_as_it_was_drawn() -> None:
     "sent",
     [None, [], "abc", 3, [[0, 0], [1, 1]], [[0, 0, 0]] * 3, [[0, "x"]] * 3, [[0, float("nan")]] * 3, [[0], [1, 2]]],
 )
-def test_what_is_no_outline_is_none(sent: object) -> None:
+def test_an_invalid_outline_is_none(sent: object) -> None:
     assert outline_of(sent) is None
 
 
 @pytest.fixture
-def get(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], SimpleNamespace]:
-    """Ask the app's routes for an address, as the server does."""
-    monkeypatch.setattr(blobs, "_kept", type(blobs._kept)())
+def get() -> Callable[[str], SimpleNamespace]:
+    """Request a path from the routes of the app, as the server does."""
     app = Starlette(routes=blobs.ROUTES)
 
     def ask(where: str) -> SimpleNamespace:
@@ -49,7 +48,7 @@ def get(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], SimpleNamespace]:
     return ask
 
 
-def test_an_array_is_fetched_where_it_was_offered(get: Callable[[str], SimpleNamespace]) -> None:
+def test_an_offered_array_is_served_at_its_address(get: Callable[[str], SimpleNamespace]) -> None:
     where = blobs.offer(blobs.Blob(b"\x00\x01movies"))
     answer = get(where)
     assert (answer.status_code, answer.content) == (200, b"\x00\x01movies")
@@ -58,16 +57,18 @@ def test_an_array_is_fetched_where_it_was_offered(get: Callable[[str], SimpleNam
     assert blobs.offer(blobs.Blob(b"others")) != where
 
 
-def test_nothing_else_can_be_fetched(get: Callable[[str], SimpleNamespace]) -> None:
+def test_other_addresses_are_not_found(get: Callable[[str], SimpleNamespace]) -> None:
     blobs.offer(blobs.Blob(b"here"))
     for where in ("blob/none", "blob/../app.py", "blob/%2e%2e%2fapp.py", "blob/"):
         assert get(where).status_code == 404
 
 
-def test_the_oldest_arrays_make_room(get: Callable[[str], SimpleNamespace], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_least_recently_offered_arrays_are_dropped(
+    get: Callable[[str], SimpleNamespace], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(blobs, "MOST_BYTES", 100)
     first, second = blobs.offer(blobs.Blob(b"a" * 60)), blobs.offer(blobs.Blob(b"b" * 30))
-    blobs.offer(blobs.Blob(b"a" * 60))  # asked for again, so younger than the second
+    blobs.offer(blobs.Blob(b"a" * 60))  # offered again, so more recent than the second
     third = blobs.offer(blobs.Blob(b"c" * 40))
     assert [get(where).status_code for where in (first, second, third)] == [200, 404, 200]
     alone = blobs.offer(blobs.Blob(b"d" * 500))

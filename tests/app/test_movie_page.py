@@ -1,4 +1,4 @@
-"""The page Movie: it shows the movie of the link, leads on to others, and says what is missing instead of failing."""
+"""The page "Movie": facts, similar movies, positions, fans; and the notices when something is missing."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from streamlit.testing.v1 import AppTest
 
 from recsys import store
 from recsys.app.i18n.translate import KEY, SIMPLIFIED_CHINESE
+from recsys.app.pages.movie.facts import rounded_down
 from recsys.dataset.dataset import Dataset
 from recsys.models import MODELS
 from recsys.recommend.topn import similar_side_by_side
@@ -22,11 +23,11 @@ NAME = "ml-100k"
 
 @pytest.fixture(scope="module")
 def made(ml100k, ml100k_model, tmp_path_factory) -> Path:
-    """A folder of models on MovieLens 100K: with axes, bare of them and of their data, and without vectors."""
+    """Models of MovieLens 100K: with axes, without axes and data, and without vectors."""
     root = tmp_path_factory.mktemp("movie-page")
     store.save_prepared(root / "prepared" / NAME, ml100k)
-    told = {"name": NAME, "path": str(root / "prepared" / NAME)}
-    full = replace(ml100k_model, data={**ml100k_model.data, **told})
+    source = {"name": NAME, "path": str(root / "prepared" / NAME)}
+    full = replace(ml100k_model, data={**ml100k_model.data, **source})
     store.save_model(root / "full" / "model", full)
     questions = built_in_questions(full.attributes)[:2]
     store.save_axes(
@@ -73,15 +74,15 @@ def words(app: AppTest) -> str:
     return " ".join(element.value.replace("\\", "") for element in [*app.markdown, *app.caption, *app.info])
 
 
-def test_a_link_shows_its_movie_and_says_where_it_stands(made, monkeypatch, ml100k) -> None:
+def test_a_link_opens_a_movie_with_its_facts(made, monkeypatch, ml100k) -> None:
     app = opened(made, monkeypatch, movie="50")
     assert title(app) == "Star Wars (1977)"
     ratings, mean = app.metric
     own = ml100k.interactions.matrix[:, ml100k.catalog.index.get_loc(50)].data
     assert ratings.value == str(len(own))
     assert mean.value == f"{own.mean():.2f}"
-    assert "rated by more people than any other movie" in words(app)
-    assert "people rated it at or above their own mean" in words(app)
+    assert "more ratings than any other movie" in words(app)
+    assert "people liked it" in words(app)
 
 
 def test_without_a_movie_it_offers_some_and_a_click_opens_one(made, monkeypatch) -> None:
@@ -95,13 +96,13 @@ def test_without_a_movie_it_offers_some_and_a_click_opens_one(made, monkeypatch)
 
 
 @pytest.mark.parametrize("wrong", ["99999", "toast", "<b>", "-1", "0050", "5e1", "50.0"])
-def test_a_wrong_id_is_said_and_the_start_is_shown(made, monkeypatch, wrong: str) -> None:
+def test_an_unknown_id_is_reported_and_movies_are_offered(made, monkeypatch, wrong: str) -> None:
     app = opened(made, monkeypatch, movie=wrong)
     assert wrong in app.warning[0].value.replace("\\", "")
     assert any("Toy Story" in button.label for button in app.button)
 
 
-def test_neighbours_lead_on_and_those_in_all_lists_are_marked(made, monkeypatch, ml100k_model) -> None:
+def test_similar_movies_are_links_and_those_in_all_lists_are_marked(made, monkeypatch, ml100k_model) -> None:
     app = opened(made, monkeypatch, movie="50")
     table, _ = similar_side_by_side(ml100k_model, 50)
     counts = table["item_id"].value_counts()
@@ -118,13 +119,13 @@ def test_neighbours_lead_on_and_those_in_all_lists_are_marked(made, monkeypatch,
     assert app.query_params["movie"] == str(first)
 
 
-def test_a_movie_that_few_like_is_not_judged(made, monkeypatch, ml100k_model) -> None:
+def test_a_movie_with_few_fans_has_no_fan_chart(made, monkeypatch, ml100k_model) -> None:
     rare = ml100k_model.item_ids[ml100k_model.n_ratings.argmin()]
     app = opened(made, monkeypatch, movie=str(rare))
-    assert "Too few people like it to say what they have in common" in words(app)
+    assert "Too few people liked it to describe their taste" in words(app)
 
 
-def test_where_no_movie_is_well_known_nothing_is_said_of_them(ml100k, tmp_path, monkeypatch) -> None:
+def test_without_well_known_movies_there_is_no_comparison_with_them(ml100k, tmp_path, monkeypatch) -> None:
     some = ml100k.interactions.select(np.random.default_rng(0).random(100_000) < 0.01)
     assert some.matrix.getnnz(axis=0).max() < 20
     store.save_prepared(tmp_path / "few", replace(ml100k, interactions=some))
@@ -136,22 +137,26 @@ def test_where_no_movie_is_well_known_nothing_is_said_of_them(ml100k, tmp_path, 
     store.save_model(tmp_path / "few-models" / "model", model)
     best = model.item_ids[model.n_ratings.argmax()]
     app = opened(tmp_path, monkeypatch, "few-models", movie=str(best))
-    assert "20 ratings or more" not in words(app).replace("items have 20 ratings or more", "")
-    assert "at least 50 are needed" in words(app) and not app.code  # no command that would fail
+    assert "at least 20 ratings" not in words(app)
+    assert "at least 50 are needed" in words(app) and not app.code  # no command: it would fail
 
 
-def test_shares_are_rounded_down_and_no_further() -> None:
-    from recsys.app.pages.movie import _floor
-
-    assert [_floor(share) for share in (0.29, 0.57, 0.999, 1.0, 0.0)] == [0.29, 0.57, 0.99, 1.0, 0.0]
+def test_shares_are_rounded_down() -> None:
+    assert [rounded_down(share) for share in (0.29, 0.57, 0.999, 1.0, 0.0)] == [0.29, 0.57, 0.99, 1.0, 0.0]
 
 
-def test_it_speaks_chinese(made, monkeypatch) -> None:
+def test_a_share_just_below_one_is_not_shown_as_100_percent(made, monkeypatch, ml100k_model) -> None:
+    second = ml100k_model.item_ids[np.argsort(-ml100k_model.n_ratings, kind="stable")[1]]
+    app = opened(made, monkeypatch, movie=str(second))  # 1680 of the 1681 others have fewer ratings
+    assert "more ratings than 99% of movies" in words(app)
+
+
+def test_the_page_in_chinese(made, monkeypatch) -> None:
     app = opened(made, monkeypatch, movie="50", chinese=True)
-    assert [heading.value for heading in app.subheader][:2] == ["三种度量下与它最相似的电影", "它在各条轴上的位置"]
+    assert [heading.value for heading in app.subheader][:2] == ["相似的电影", "在各条轴上的位置"]
 
 
-def test_what_is_missing_is_said(made, monkeypatch) -> None:
+def test_missing_parts_are_reported(made, monkeypatch) -> None:
     bare = opened(made, monkeypatch, "bare", movie="50")
     assert "recsys axes" in bare.code[0].value
     assert "training data of this model was not found" in words(bare)

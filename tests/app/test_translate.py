@@ -1,4 +1,4 @@
-"""Every sentence of the interface has its Chinese, with the same values in it."""
+"""Every sentence of the interface has a Chinese translation with the same values."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ import pytest
 
 from recsys.app.i18n.translate import KEY, SIMPLIFIED_CHINESE, named, say
 from recsys.app.i18n.zh import CHINESE
-from recsys.ingest.datasets import DATASETS
 
 APP = Path(__file__).resolve().parents[2] / "recsys" / "app"
 PAGES = sorted(path for path in APP.rglob("*.py") if "zh" not in path.parts)
@@ -26,21 +25,27 @@ def calls(path: Path, name: str) -> list[ast.Call]:
 
 
 def options(call: ast.Call) -> list[ast.expr]:
-    """What may be said: both of an `a if b else c`."""
-    first = call.args[0]
-    return [first.body, first.orelse] if isinstance(first, ast.IfExp) else [first]
+    """The possible first arguments: both branches of `a if b else c`, also nested ones."""
+    found, rest = [], [call.args[0]]
+    while rest:
+        option = rest.pop()
+        if isinstance(option, ast.IfExp):
+            rest += [option.body, option.orelse]
+        else:
+            found.append(option)
+    return found
 
 
 def sentences() -> list[str]:
-    """Every literal that is passed to `say`, both of an `a if b else c`."""
-    found = []
-    for path in PAGES:
-        for call in calls(path, "say"):
-            options = (
-                [call.args[0].body, call.args[0].orelse] if isinstance(call.args[0], ast.IfExp) else [call.args[0]]
-            )
-            found += [option.value for option in options if isinstance(option, ast.Constant)]
-    return sorted(set(found))
+    """Every literal that is passed to `say`."""
+    found = {
+        option.value
+        for path in PAGES
+        for call in calls(path, "say")
+        for option in options(call)
+        if isinstance(option, ast.Constant)
+    }
+    return sorted(found)
 
 
 def fields(text: str) -> set[str]:
@@ -48,7 +53,7 @@ def fields(text: str) -> set[str]:
 
 
 @pytest.mark.parametrize("sentence", sentences())
-def test_every_sentence_has_its_chinese_with_the_same_values(sentence: str) -> None:
+def test_every_sentence_has_a_translation_with_the_same_values(sentence: str) -> None:
     assert sentence in CHINESE, f"no Chinese for {sentence!r}"
     assert fields(CHINESE[sentence]) == fields(sentence)
 
@@ -62,17 +67,23 @@ def test_no_sentence_has_two_translations() -> None:
         found |= words
 
 
-def test_there_are_sentences_to_look_at() -> None:
-    assert len(sentences()) > 100
+def test_the_sentences_are_found() -> None:
+    assert len(sentences()) > 250
+    assert {"For you", "Watch next", "Rate a few movies to make this yours."} < set(sentences())
 
 
-@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.stem)
-def test_what_is_said_is_written_where_it_is_said(path: Path) -> None:
-    """A sentence that is put together elsewhere would escape the test above; tables of sentences are named so."""
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(APP)))
+def test_every_sentence_is_a_literal_where_it_is_used(path: Path) -> None:
+    """A sentence that is assembled or stored elsewhere would escape the tests above."""
     for call in calls(path, "say"):
         for option in options(call):
-            is_table = isinstance(option, ast.Name | ast.Subscript | ast.Attribute)
-            assert isinstance(option, ast.Constant) or is_table, f"{path.name}: line {call.lineno}"
+            assert isinstance(option, ast.Constant), f"{path.name}: line {call.lineno}: {ast.unparse(option)}"
+
+
+@pytest.mark.parametrize("table", ["for_you", "movie", "dimensions", "quality", "data", "batch"])
+def test_every_translation_of_a_page_is_used(table: str) -> None:
+    words = importlib.import_module(f"recsys.app.i18n.zh.{table}").WORDS
+    assert not words.keys() - set(sentences())
 
 
 def test_values_are_filled_in_and_english_is_the_fallback(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -88,5 +99,6 @@ def test_values_are_filled_in_and_english_is_the_fallback(monkeypatch: pytest.Mo
 
 
 def test_the_genres_of_movielens_have_chinese_names(ml100k) -> None:
-    assert "ml-100k" in DATASETS
-    assert not [genre for genre in ml100k.catalog.genre_names if genre not in CHINESE]
+    genres = ml100k.catalog.genre_names
+    assert len(genres) == 19
+    assert not [genre for genre in genres if not any("\u4e00" <= letter <= "\u9fff" for letter in CHINESE[genre])]

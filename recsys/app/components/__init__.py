@@ -1,1 +1,1 @@
-"""Streamlit components: the map, the search box, stars, browser storage."""
+"""Streamlit components: the map, the search box, stars, storage in the browser."""

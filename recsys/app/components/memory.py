@@ -1,4 +1,4 @@
-"""What a person told the app: ratings, movies seen or not wanted. Their browser keeps it, for each data set apart."""
+"""A person's ratings and hidden movies: kept in their browser, separately for each data set."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from recsys.app.session import Loaded
 
 Hidden = Literal["seen", "not for me"]
 MOST_KEPT = 20_000
-"""Entries that are read back: nobody rates more, and what a browser sends is not ours to trust."""
+"""Entries read back from a browser; input from a browser is not trusted, so there is a limit."""
 
 _component = st.components.v2.component(
     "recsys.memory", js=(Path(__file__).parent / "memory.js").read_text(encoding="utf-8")
@@ -22,10 +22,11 @@ _component = st.components.v2.component(
 
 @dataclass
 class Memory:
-    """Of one session and one data set; 183 is another movie in another one.
+    """Ratings and hidden movies of one session and one data set.
 
-    ratings  item id → stars, 0.5 … 5, the latest last
-    hidden   item id → why it is not to be recommended
+    ratings     item id → stars, 0.5 … 5, the latest last
+    hidden      item id → why it is not recommended
+    is_changed  whether it differs from what the browser keeps
     """
 
     ratings: dict[Any, float] = field(default_factory=dict)
@@ -33,7 +34,7 @@ class Memory:
     is_changed: bool = False
 
     def rate(self, item: Any, stars: float | None) -> None:
-        """Set, change or (None) take back a rating; whoever rates a movie has an opinion: it is no longer unwanted."""
+        """Set, change or (None) remove a rating. A rated movie is no longer hidden as "not for me"."""
         self.ratings.pop(item, None)
         if stars is not None:
             self.ratings[item] = float(stars)
@@ -42,24 +43,24 @@ class Memory:
         self.is_changed = True
 
     def hide(self, item: Any, why: Hidden | None) -> None:
-        """Leave a movie out of the list from now on, or (None) let it come back."""
+        """Hide a movie from recommendations, or (None) unhide it."""
         self.hidden.pop(item, None)
         if why is not None:
             self.hidden[item] = why
         self.is_changed = True
 
     def clear(self) -> None:
-        """Forget everything."""
+        """Remove all ratings and hidden movies."""
         self.ratings.clear()
         self.hidden.clear()
         self.is_changed = True
 
     def to_json(self) -> str:
-        """As the browser keeps it."""
+        """The JSON that the browser stores."""
         return json.dumps({"ratings": list(self.ratings.items()), "hidden": list(self.hidden.items())})
 
     def with_later(self, later: Memory) -> Memory:
-        """This memory with what was told after it."""
+        """A copy of this memory with later changes applied; of two entries for one movie, the later one wins."""
         both = Memory(dict(self.ratings), dict(self.hidden), is_changed=True)
         for item, stars in later.ratings.items():
             both.rate(item, stars)
@@ -70,11 +71,11 @@ class Memory:
 
     @classmethod
     def of_json(cls, text: str) -> Memory:
-        """What a browser kept; whatever in it is no rating and no hidden movie is left out."""
+        """Read what a browser stored; invalid entries are skipped."""
         memory = cls()
         try:
             kept = json.loads(text)
-        except (ValueError, RecursionError):  # no JSON, or numbers and nesting beyond reading
+        except (ValueError, RecursionError):  # not JSON, or numbers too long or nesting too deep to parse
             return memory
         if not isinstance(kept, dict):
             return memory
@@ -88,36 +89,36 @@ class Memory:
 
 
 def memory_of(loaded: Loaded) -> Memory:
-    """What this session knows of its person, for the data of this model."""
-    return st.session_state.setdefault(_place(loaded), Memory())
+    """The memory of this session for the data of this model."""
+    return st.session_state.setdefault(_key(loaded), Memory())
 
 
 def keep_memory(loaded: Loaded) -> None:
-    """Hand the memory to the browser, or take over what it kept before. Call once a run, where ratings change."""
-    place, memory = _place(loaded), memory_of(loaded)
+    """Send changes to the browser, and take over what it stored before. Call once per run, where ratings change."""
+    key, memory = _key(loaded), memory_of(loaded)
 
     def take_over() -> None:
-        told = st.session_state[f"{place}-browser"].get("kept")
-        if isinstance(told, dict) and isinstance(told.get("kept"), str):
-            kept = Memory.of_json(told["kept"])
-            # Whoever rated while the page was still opening keeps both; another tab's word is the latest.
-            is_early = memory.is_changed and told.get("why") == "opened"
-            st.session_state[place] = kept.with_later(memory) if is_early else kept
+        sent = st.session_state[f"{key}-browser"].get("kept")
+        if isinstance(sent, dict) and isinstance(sent.get("kept"), str):
+            kept = Memory.of_json(sent["kept"])
+            # Ratings made while the page was opening are merged; a change in another tab replaces everything.
+            is_early = memory.is_changed and sent.get("why") == "opened"
+            st.session_state[key] = kept.with_later(memory) if is_early else kept
 
     _component(
-        key=f"{place}-browser",
+        key=f"{key}-browser",
         data={"name": loaded.data_name, "keep": memory.to_json() if memory.is_changed else None},
         on_kept_change=take_over,
         height=1,
     )
 
 
-def _place(loaded: Loaded) -> str:
+def _key(loaded: Loaded) -> str:
     return f"memory-{loaded.data_name}"
 
 
 def _pairs(value: object) -> list[tuple[int | str, Any]]:
-    """The pairs (id, anything) among what a browser sent."""
+    """The valid pairs (id, value) in a list that a browser sent."""
     entries = value[:MOST_KEPT] if isinstance(value, list) else []
     return [
         (entry[0], entry[1])

@@ -19,14 +19,14 @@
 
 const MARKS = {
   // by shape as well as by colour; drawn in this order, the last on top
-  alike: { colour: "#7a3e9d", size: 9, shape: "ring" },
+  similar: { colour: "#7a3e9d", size: 9, shape: "ring" },
   rated: { colour: "#b8860b", size: 10, shape: "star" },
   recommended: { colour: "#a01c1c", size: 11, shape: "diamond" },
   focus: { colour: "#7a3e9d", size: 12, shape: "hexagon" },
   you: { colour: "#d6006c", size: 17, shape: "circle" },
 };
 const YOU_ON_DARK = "#ff6fb0";
-const MARK_ORDER = ["alike", "rated", "recommended"]; // from bottom to top; then focus, then you
+const MARK_ORDER = ["similar", "rated", "recommended"]; // from bottom to top; then focus, then you
 const EDGE = 1.5; // width of the white edge of a filled mark
 const REACH = 12; // CSS pixels between a pointer and the edge of the dot or mark that it still chooses
 const TOUCH_REACH = 24;
@@ -244,10 +244,10 @@ class MovieMap {
       entry.append(sign, name);
       legend.append(entry);
     };
-    const has = { recommended: data.marks.recommended.length, rated: data.marks.rated.length, alike: data.marks.alike.length };
+    const has = { recommended: data.marks.recommended.length, rated: data.marks.rated.length, similar: data.marks.similar.length };
     has.focus = data.marks.focus !== null;
     has.you = data.marks.you !== null;
-    for (const kind of ["recommended", "rated", "alike", "focus", "you"]) {
+    for (const kind of ["recommended", "rated", "similar", "focus", "you"]) {
       if (!has[kind]) continue;
       const words = kind === "you" ? data.marks.youLabel : data.words[kind];
       add(words, (context) => this.shape(context, kind, 8, 8, 6));
@@ -273,7 +273,7 @@ class MovieMap {
   // The marks as a list for screen readers: the canvas cannot be read.
   listMarks() {
     const { marks, words } = this.data;
-    const entries = ["recommended", "rated", "alike"].flatMap((kind) =>
+    const entries = ["recommended", "rated", "similar"].flatMap((kind) =>
       marks[kind].map(([row, note]) => [kind, this.items.titles[row], note]),
     );
     if (marks.focus !== null) entries.push(["focus", this.items.titles[marks.focus], words.focus]);
@@ -599,11 +599,11 @@ class MovieMap {
     const lines = [items.titles[row]];
     const genres = items.genreSets[items.genres[row]].map((name) => data.genres[name] ?? name).join(" · ");
     if (genres) lines.push(genres);
-    for (const kind of ["recommended", "rated", "alike"]) {
+    for (const kind of ["recommended", "rated", "similar"]) {
       const note = data.marks[kind].find(([marked]) => marked === row);
       if (note) lines.push(note[1]);
     }
-    lines.push(data.words.ratings.replace("{n}", items.ratings[row].toLocaleString()));
+    if (data.words.ratings) lines.push(data.words.ratings.replace("{n}", items.ratings[row].toLocaleString()));
     this.tip.replaceChildren(
       ...lines.map((line, at) => {
         const part = document.createElement(at ? "div" : "strong");

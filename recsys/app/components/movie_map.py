@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -21,6 +21,8 @@ from recsys.space.axis import Axis
 from recsys.space.item_map import ItemMap
 
 HERE = Path(__file__).parent
+MOST_MARKED = 30
+"""Rated movies that are marked; more would hide the map."""
 
 _component = st.components.v2.component(
     "recsys.movie_map",
@@ -34,21 +36,27 @@ _component = st.components.v2.component(
 class Marks:
     """Items and places that are highlighted, by shape as well as by colour.
 
-    rated, recommended, alike  item rows, each with a line for the tooltip; recommended items are numbered in order
-    focus                      row of the chosen item
-    you, you_label             (2,) map coordinates of the user, and the label to show there
-    region                     (n, 2) outline of the selected region, in map coordinates
+    rated, recommended, similar  item rows, each with a line for the tooltip; recommended items are numbered in order
+    focus                        row of the selected item
+    you, you_label               (2,) map coordinates of the user, and the label to show there
+    region                       (n, 2) outline of the selected region, in map coordinates
 
-    Marks are drawn over the dots: alike at the bottom, then rated, recommended, focus and the user on top.
+    Marks are drawn over the dots: similar at the bottom, then rated, recommended, focus and the user on top.
     """
 
     rated: Sequence[tuple[int, str]] = ()
     recommended: Sequence[tuple[int, str]] = ()
-    alike: Sequence[tuple[int, str]] = ()
+    similar: Sequence[tuple[int, str]] = ()
     focus: int | None = None
     you: np.ndarray | None = None
     you_label: str = ""
     region: np.ndarray | None = None
+
+
+def rated_marks(loaded: Loaded, ratings: Mapping[Any, float]) -> list[tuple[int, str]]:
+    """Marks of at most `MOST_MARKED` rated movies (item id → stars), the best rated first."""
+    best = sorted(loaded.known_rows(list(ratings)), key=lambda known: -ratings[known[0]])[:MOST_MARKED]
+    return [(row, say("rated {stars:g}", stars=ratings[item])) for item, row in best]
 
 
 def movie_map(
@@ -78,7 +86,7 @@ def movie_map(
     def clicked() -> None:
         row = st.session_state[key].get("clicked")
         if isinstance(row, int) and 0 <= row < len(model.item_ids):
-            on_click(model.item_ids[row : row + 1].tolist()[0])
+            on_click(loaded.id_of(row))
 
     def region() -> None:
         outline = outline_of(st.session_state[key].get("region"))
@@ -98,7 +106,7 @@ def movie_map(
             "marks": {
                 "rated": [list(mark) for mark in marks.rated],
                 "recommended": [list(mark) for mark in marks.recommended],
-                "alike": [list(mark) for mark in marks.alike],
+                "similar": [list(mark) for mark in marks.similar],
                 "focus": marks.focus,
                 "you": None if marks.you is None else [float(part) for part in marks.you],
                 "youLabel": marks.you_label,
@@ -109,7 +117,7 @@ def movie_map(
             if axes is None
             else {at: [named(axis.low), named(axis.high)] for at, axis in zip("xy", axes, strict=True)},
             "genres": {genre: named(genre) for genre in model.catalog.genre_names},
-            "words": _words(axes),
+            "words": _words(axes, loaded.has_ratings),
             "height": height,
         },
         on_clicked_change=clicked,
@@ -138,10 +146,10 @@ def outline_of(value: object) -> np.ndarray | None:
     return outline
 
 
-def _words(axes: tuple[Axis, Axis] | None) -> dict[str, str]:
+def _words(axes: tuple[Axis, Axis] | None, has_ratings: bool) -> dict[str, str]:
     alt = say(
-        "All movies as dots on a plane; near dots are alike. Arrow keys move, plus and minus zoom, Enter chooses "
-        "the movie in the middle."
+        "Map of all movies; nearby dots are similar movies. Arrow keys move the map, plus and minus zoom, Enter "
+        "selects the movie in the centre."
     )
     if axes is not None:
         left, right, bottom, top = (named(end) for axis in axes for end in (axis.low, axis.high))
@@ -155,14 +163,14 @@ def _words(axes: tuple[Axis, Axis] | None) -> dict[str, str]:
         "out": say("Zoom out"),
         "whole": say("Show the whole map"),
         "lasso": say("Draw a region to recommend from"),
-        "view": say("Recommend from what is in view"),
-        "clear": say("Give up the region"),
+        "view": say("Recommend from the visible area"),
+        "clear": say("Clear selection"),
         "loading": say("Loading the map …"),
         "failed": say("The map could not be loaded; reload the page."),
-        "ratings": say("{count} ratings", count="{n}"),
+        "ratings": say("{count} ratings", count="{n}") if has_ratings else "",
         "recommended": say("recommended"),
         "rated": say("rated"),
-        "alike": say("alike"),
-        "focus": say("chosen"),
+        "similar": say("similar"),
+        "focus": say("selected"),
         "marked": say("Marked on the map"),
     }

@@ -1,7 +1,7 @@
-// A box to find a movie in while typing. What was typed goes to Python, which knows how to forgive spelling; what it
-// found comes back and is offered as a list (ARIA combobox). Titles are set as text, never as HTML.
+// A search box that suggests movies while typing (ARIA combobox). Each query goes to Python, which tolerates spelling
+// errors, and the matches come back as a list. Titles are inserted as text, never as HTML.
 
-const PAUSE = 60; // milliseconds without a key before Python is asked
+const PAUSE = 60; // milliseconds after the last key until the query is sent
 
 class SearchBox {
   constructor(root) {
@@ -10,7 +10,7 @@ class SearchBox {
     this.list = root.querySelector("ul");
     this.at = -1;
     this.found = [];
-    this.isEager = false; // Enter was pressed before the answer came
+    this.isEager = false; // Enter was pressed before the matches arrived
     const id = `found-${Math.random().toString(36).slice(2)}`;
     this.list.id = id;
     this.input.setAttribute("aria-controls", id);
@@ -27,7 +27,7 @@ class SearchBox {
     this.input.setAttribute("aria-label", data.label);
     const typed = this.input.value.trim();
     if (data.asked !== typed) {
-      if (typed) this.typed(); // an answer to something else: what was typed since may have got lost in a rerun
+      if (typed) this.typed(); // matches of another query: the latest one may have been lost in a rerun
       return;
     }
     this.found = data.asked ? data.found : [];
@@ -52,7 +52,7 @@ class SearchBox {
         const more = Object.assign(document.createElement("small"), { textContent: note });
         option.append(name, more);
         option.addEventListener("pointerdown", (event) => {
-          event.preventDefault(); // the box keeps the focus
+          event.preventDefault(); // keep the focus in the box
           this.pick(at);
         });
         return option;
@@ -62,10 +62,10 @@ class SearchBox {
     nothing.hidden = !this.input.value.trim() || !this.data.asked || found.length > 0;
     nothing.textContent = this.data.nothing;
     this.open(found.length > 0 && this.input.getRootNode().activeElement === this.input);
-    this.mark();
+    this.highlight();
   }
 
-  mark() {
+  highlight() {
     [...this.list.children].forEach((option, at) => option.setAttribute("aria-selected", String(at === this.at)));
     this.list.children[this.at]?.scrollIntoView({ block: "nearest" });
     if (this.at >= 0) this.input.setAttribute("aria-activedescendant", `${this.list.id}-${this.at}`);
@@ -85,16 +85,16 @@ class SearchBox {
 
   key(event) {
     const n = this.found.length;
-    if (event.isComposing) return; // Enter ends a word of Chinese, not the search
+    if (event.isComposing) return; // Enter confirms a word of an input method, not the search
     if (event.key === "ArrowDown" && n) this.at = (this.at + 1) % n;
     else if (event.key === "ArrowUp" && n) this.at = (this.at + n - 1) % n;
-    else if (event.key === "Enter" && !this.isCurrent()) this.isEager = true; // the list is of an older question: wait
+    else if (event.key === "Enter" && !this.isCurrent()) this.isEager = true; // the list belongs to an older query: wait
     else if (event.key === "Enter" && this.at >= 0 && !this.list.hidden) this.pick(this.at);
     else if (event.key === "Escape") this.open(false);
     else return;
     event.preventDefault();
     if (event.key.startsWith("Arrow")) this.open(true);
-    this.mark();
+    this.highlight();
   }
 
   pick(at) {
@@ -104,8 +104,8 @@ class SearchBox {
     this.found = [];
     this.data = { ...this.data, asked: "" };
     this.show();
-    this.ask("typed", ""); // so that the same words can be asked again
-    this.tell("picked", item);
+    this.ask("typed", ""); // so that the same query can be sent again
+    this.send("picked", item);
   }
 }
 
@@ -113,6 +113,6 @@ export default function (component) {
   const root = component.parentElement.querySelector(".search-box");
   const box = (root.searchBox ??= new SearchBox(root));
   box.ask = component.setStateValue;
-  box.tell = component.setTriggerValue;
+  box.send = component.setTriggerValue;
   box.update(component.data);
 }

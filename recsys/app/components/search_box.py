@@ -1,4 +1,4 @@
-"""Find a movie while typing, as a Streamlit component. What fits is decided by `Catalog.search`, nowhere else."""
+"""A search box that suggests movies while typing, as a Streamlit component. `Catalog.search` finds the matches."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from recsys.app.session import Loaded
 HERE = Path(__file__).parent
 N_FOUND = 8
 MOST_TYPED = 100
-"""Letters that are looked at: more name no movie, and cost time."""
+"""Characters of the query that are used; longer queries only cost time."""
 
 _component = st.components.v2.component(
     "recsys.search_box",
@@ -25,9 +25,9 @@ _component = st.components.v2.component(
 
 
 def search_box(loaded: Loaded, label: str, *, key: str, on_pick: Callable[[Any], None]) -> None:
-    """A box that offers movies while one types; `on_pick` gets the id of the one that is taken.
+    """Draw the box; `on_pick` is called with the id of the chosen movie.
 
-    Only the box is drawn anew while one types; once a movie is taken, the whole page is.
+    Typing reruns only the box; choosing a movie reruns the whole page.
     """
     _box(loaded, label, key, on_pick)
 
@@ -44,14 +44,19 @@ def _box(loaded: Loaded, label: str, key: str, on_pick: Callable[[Any], None]) -
             "placeholder": say("Type a title …"),
             "asked": asked,
             "found": [
-                [row, str(catalog.labels[row]), say("{count} ratings", count=f"{counts[row]:,}")] for row in rows
+                [
+                    row,
+                    str(catalog.labels[row]),
+                    say("{count} ratings", count=f"{counts[row]:,}") if loaded.has_ratings else "",
+                ]
+                for row in rows
             ],
-            "nothing": say("Nothing here is called anything like “{title}”.", title=asked[:40]),
+            "nothing": say("No title matches “{title}”.", title=asked[:40]),
         },
         on_typed_change=lambda: None,
         on_picked_change=lambda: None,
     )
     row = result.picked
     if isinstance(row, int) and 0 <= row < len(catalog):
-        on_pick(catalog.item_ids[row : row + 1].tolist()[0])
+        on_pick(loaded.id_of(row))
         st.rerun()

@@ -1,4 +1,4 @@
-"""Five stars to click; taking them back takes the rating back."""
+"""Five stars to rate a movie with."""
 
 from __future__ import annotations
 
@@ -11,9 +11,11 @@ from recsys.app.session import Loaded
 
 
 def stars(loaded: Loaded, item: Any, *, where: str) -> None:
-    """Show what a person gave a movie, and let them change it. `where` tells apart two sets of stars for one movie.
+    """Draw the stars of a movie; clicking the current star again removes the rating.
 
-    Half stars, which exports have, show rounded up; a click gives whole ones.
+    where  distinguishes several sets of stars for one movie on a page
+
+    Half stars, which imported ratings have, are shown rounded up; a click sets whole stars.
     """
     key = f"{where}-{loaded.data_name}-{item}"
     memory = memory_of(loaded)
@@ -25,7 +27,7 @@ def stars(loaded: Loaded, item: Any, *, where: str) -> None:
     def rate() -> None:
         chosen = st.session_state[key]
         if chosen is None and given is not None and given != int(given):
-            chosen = shown  # the click on what is shown for half a star is not to take it back
+            chosen = shown  # a click on the star shown for a half star rounds it up; it does not remove it
         memory.rate(item, None if chosen is None else chosen + 1)
 
     st.feedback("stars", key=key, on_change=rate)

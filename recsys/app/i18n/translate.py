@@ -1,4 +1,4 @@
-"""What the interface says, in the language of its reader. English is the key; `chinese/` holds Simplified Chinese."""
+"""The sentences of the interface in the chosen language. The English sentence is the key; `zh/` has the Chinese."""
 
 from __future__ import annotations
 
@@ -16,12 +16,14 @@ KEY = "language"
 
 
 def choose_language() -> None:
-    """The switch between languages. A link carries Chinese, so one without it is English; a browser that asks for
-    Chinese gets it unasked at the bare address."""
+    """Draw the choice of language. The address of the page holds the choice if it is Chinese.
+
+    A browser that prefers Chinese gets it at an address without a query; any other address without it is English.
+    """
     if KEY not in st.session_state:
         wants_chinese = (st.context.locale or "").lower().startswith("zh") and not st.query_params
-        is_asked = st.query_params.get(KEY) == SIMPLIFIED_CHINESE
-        st.session_state[KEY] = SIMPLIFIED_CHINESE if wants_chinese or is_asked else ENGLISH
+        is_in_address = st.query_params.get(KEY) == SIMPLIFIED_CHINESE
+        st.session_state[KEY] = SIMPLIFIED_CHINESE if wants_chinese or is_in_address else ENGLISH
     st.segmented_control(
         "Language · 语言", LANGUAGES, required=True, key=KEY, label_visibility="collapsed", width="content",
         persist_state="session",
@@ -33,15 +35,15 @@ def choose_language() -> None:
 
 
 def is_chinese() -> bool:
-    """Whether this session reads Chinese."""
+    """Whether the language of this session is Chinese."""
     return st.session_state.get(KEY) == SIMPLIFIED_CHINESE
 
 
 def local(key: str, options: Iterable[Any]) -> str:
-    """The key of a widget that offers options, in this language; what was chosen in another one stays chosen.
+    """The key of a selection widget in the current language; keeps the choice when the language changes.
 
-    Streamlit keeps what a selectbox shows by its words, which a switch of language changes. Call `chosen` with what
-    the widget gives.
+    Streamlit identifies an option of a selectbox by its text, which depends on the language. Pass the widget's value
+    to `chosen`.
     """
     here = f"{key}-zh" if is_chinese() else key
     kept = st.session_state.get(f"chosen-{key}")
@@ -54,25 +56,27 @@ def local(key: str, options: Iterable[Any]) -> str:
 
 
 def chosen(key: str, value: Any) -> Any:
-    """Keep what was chosen in the widget of `local(key, …)`, for the other language and for when the page is back."""
+    """Store the value of the widget of `local(key, …)` for the other language and for later visits to the page."""
     st.session_state[f"chosen-{key}"] = value
     return value
 
 
 def say(english: str, **values: Any) -> str:
-    """A sentence of the interface in the reader's language, with `{name}` filled in from `values`.
+    """A sentence of the interface in the current language, with `{name}` filled in from `values`.
 
-    Values from outside, such as titles, go through `text.plain` first where the sentence is shown as Markdown.
+    External values, such as titles, must go through `escape.plain` if the sentence is shown as Markdown.
     """
     text = CHINESE.get(english, english) if is_chinese() else english
     return text.format(**values) if values else text
 
 
-def named(words: str) -> str:
-    """The name of a genre, an axis, an end of one or a cluster in the reader's language, as far as it is known there:
-    "light ↔ dark" and "Horror, 1980s" are translated part by part."""
+def named(name: str) -> str:
+    """The name of a genre, axis, end of an axis or cluster in the current language.
+
+    Compound names such as "light ↔ dark" and "Horror, 1980s" are translated part by part; unknown parts stay English.
+    """
     if not is_chinese():
-        return words
-    if words in CHINESE:
-        return CHINESE[words]
-    return "".join(CHINESE.get(part, part) for part in re.split(r"( ↔ |, |: | / | \(\d+\))", words))
+        return name
+    if name in CHINESE:
+        return CHINESE[name]
+    return "".join(CHINESE.get(part, part) for part in re.split(r"( ↔ |, |: | / | \(\d+\))", name))

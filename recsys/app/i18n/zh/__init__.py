@@ -1,4 +1,4 @@
-"""Simplified Chinese for every sentence of the interface, a file a page; a test says that none is missing."""
+"""Simplified Chinese of every sentence of the interface, one file per page. A test checks that none is missing."""
 
 from __future__ import annotations
 

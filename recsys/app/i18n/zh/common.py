@@ -1,4 +1,4 @@
-"""Simplified Chinese of what every page has, and of the names of genres, axes and clusters."""
+"""Simplified Chinese of the sentences that several pages share, and of the names of genres, axes and clusters."""
 
 from __future__ import annotations
 
@@ -14,42 +14,47 @@ WORDS: dict[str, str] = {
     "Loading the model …": "正在加载模型……",
     "Reading the ratings …": "正在读取评分……",
     "There is no model yet": "还没有模型",
-    "I looked for one in {folder}.": "已在 {folder} 中查找。",
+    "No model was found in {folder}.": "在 {folder} 中没有找到模型。",
     "The model {name} cannot be used": "模型 {name} 无法使用",
-    "To make one, run this in a terminal, then reload the page:": "请在终端运行以下命令，然后刷新页面：",
-    "{movies:,} movies · {ratings:,} ratings of {users:,} people": "{movies:,} 部电影 · {users:,} 人的 {ratings:,} 条评分",
+    "To create one, run this in a terminal, then reload the page:": "请在终端运行以下命令，然后刷新页面：",
+    "{movies:,} movies": "{movies:,} 部电影",
+    "{movies:,} movies · {ratings:,} ratings by {users:,} people": "{movies:,} 部电影 · {users:,} 人的 {ratings:,} 条评分",
     "This model has no item vectors, so it has no map and no axes. Choose a model such as ials, als or bpr.": (
         "该模型没有电影向量，因此没有地图和轴。请选择 ials、als 或 bpr 等模型。"
     ),
     "The training data of this model was not found in {folder}.": "在 {folder} 中找不到该模型的训练数据。",
     "an unknown folder": "未知文件夹",
     "To prepare it again, run this in a terminal, then reload the page:": "要重新准备数据，请在终端运行以下命令，然后刷新页面：",
-    # --- what several pages say ---
+    # --- several pages ---
+    "There are no named axes yet. To find some, run:": "还没有命名的轴。可运行以下命令来寻找：",
+    "similar, rank {rank}": "相似，第 {rank} 位",
+    "rated {stars:g}": "评分 {stars:g}",
+    "Similar movies": "相似的电影",
     "Ratings": "评分数",
     "Mean rating": "平均分",
     "this model": "本模型",
-    "Nobody's ratings say anything of this movie yet, so nothing is like it.": "还没有评分能说明这部电影，所以没有相似的电影。",
+    "There is not enough data on this movie to find similar ones.": "这部电影的数据太少，无法找出相似的电影。",
     # --- the map ---
-    "All movies as dots on a plane; near dots are alike. Arrow keys move, plus and minus zoom, Enter chooses "
-    "the movie in the middle.": "所有电影都是平面上的点，相近的点彼此相似。方向键移动，加减号缩放，回车选择中央的电影。",
+    "Map of all movies; nearby dots are similar movies. Arrow keys move the map, plus and minus zoom, Enter selects "
+    "the movie in the centre.": "所有电影的地图，相近的点是相似的电影。方向键移动地图，加减号缩放，回车选择中央的电影。",
     "Across: {left} to {right}. Up: {bottom} to {top}.": "横向：从{left}到{right}。纵向：从{bottom}到{top}。",
     "Marked on the map": "地图上的标记",
     "Zoom in": "放大",
     "Zoom out": "缩小",
     "Show the whole map": "显示整张地图",
     "Draw a region to recommend from": "圈出一个区域，从中推荐",
-    "Recommend from what is in view": "从当前视野中推荐",
-    "Give up the region": "取消所选区域",
+    "Recommend from the visible area": "从当前视野中推荐",
+    "Clear selection": "取消所选区域",
     "Loading the map …": "正在加载地图……",
     "The map could not be loaded; reload the page.": "地图加载失败，请刷新页面。",
     "{count} ratings": "{count} 条评分",
     "recommended": "推荐",
     "rated": "已评分",
-    "alike": "相似",
-    "chosen": "已选",
+    "similar": "相似",
+    "selected": "已选",
     # --- the search box ---
     "Type a title …": "输入片名……",
-    "Nothing here is called anything like “{title}”.": "没有与“{title}”相近的片名。",
+    "No title matches “{title}”.": "没有与“{title}”相符的片名。",
     # --- genres, as MovieLens writes them ---
     "Action": "动作",
     "Adventure": "冒险",

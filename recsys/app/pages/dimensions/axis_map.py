@@ -59,7 +59,7 @@ def draw_chosen_movie(loaded: Loaded, chosen_key: str, axes: Sequence[Axis]) -> 
         pages = st.session_state["pages"]
         st.page_link(
             pages["movie"],
-            label=say("All about it"),
+            label=say("Details"),
             icon=":material/arrow_forward:",
             query_params={"movie": str(item)},
         )

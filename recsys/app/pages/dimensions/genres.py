@@ -53,7 +53,7 @@ def draw_genres(loaded: Loaded) -> None:
         key="heat-map",
         alt=say("Mean position of each genre along each axis; the table below has the same numbers"),
     )
-    with st.expander(say("As a table"), key="genre-table", on_change="rerun") as rest:
+    with st.expander(say("Show as table"), key="genre-table", on_change="rerun") as rest:
         if rest.open:
             shown = table.set_axis([title_of(axes[int(at)]) for at in table.columns], axis=1)
             shown.insert(0, say("movies"), n)
