@@ -189,6 +189,21 @@ def test_a_model_without_vectors_has_a_list_but_no_map(app: AppTest) -> None:
     assert "no item vectors" in said(app) and "mood cannot be adjusted" in said(app)
 
 
+def test_vectors_without_rating_counts_make_no_claims_about_popularity(
+    app_models: Path, tmp_path: Path, model: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    vectors = dataclasses.replace(model, n_ratings=np.zeros_like(model.n_ratings), data={})
+    store.save_model(tmp_path / "models" / "vectors", vectors)
+    monkeypatch.setenv("RECSYS_MODELS", str(tmp_path / "models"))
+    app = AppTest.from_file(str(MAIN), default_timeout=60)
+    run(app)
+    assert "1,682 movies\n" in said(app) + "\n" and "most watched" not in said(app)
+    app.session_state["memory-vectors"] = Memory({ALIEN: 5.0})
+    run(app)
+    assert "Aliens (1986)" in listed(app) and "Because you liked Alien (1979)" in said(app)
+    assert [slider.key for slider in app.slider if slider.key in ("novelty", "diversity")] == ["diversity"]
+
+
 def test_the_page_in_chinese(app: AppTest) -> None:
     app.query_params["language"] = "中文"
     run(app, {ALIEN: 5.0})

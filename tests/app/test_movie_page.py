@@ -41,6 +41,13 @@ def made(ml100k, ml100k_model, tmp_path_factory) -> Path:
         .with_data_path(root / "prepared" / NAME)
     )
     store.save_model(root / "popular" / "model", popular)
+    vectors = replace(ml100k_model, n_ratings=np.zeros_like(ml100k_model.n_ratings), data={}, dataset=None)
+    store.save_model(root / "vectors" / "model", vectors)
+    store.save_model(root / "vectors-with-axes" / "model", vectors)
+    store.save_axes(
+        root / "vectors-with-axes" / "model",
+        Axes("varimax", (), tuple(ask(full.space, full.attributes, q) for q in questions), 42),
+    )
     return root
 
 
@@ -154,6 +161,23 @@ def test_a_share_just_below_one_is_not_shown_as_100_percent(made, monkeypatch, m
 def test_the_page_in_chinese(made, monkeypatch) -> None:
     app = opened(made, monkeypatch, movie="50", chinese=True)
     assert [heading.value for heading in app.subheader][:2] == ["相似的电影", "在各条轴上的位置"]
+
+
+@pytest.mark.parametrize("which", ["vectors", "vectors-with-axes"])
+def test_vectors_without_rating_counts_make_no_claims_about_popularity(made, monkeypatch, ml100k_model, which) -> None:
+    start = opened(made, monkeypatch, which)
+    assert "Start with one of these:" in words(start)
+    app = opened(made, monkeypatch, which, movie="50")
+    assert title(app) == "Star Wars (1977)"
+    assert not app.metric  # neither a number of ratings nor a mean
+    assert not [word for word in ("ratings", "well-known", "popular", "watched") if word in words(app)]
+    similar, _ = similar_side_by_side(ml100k_model, 50)
+    buttons = [button.label for button in app.button if button.key.startswith("cosine-")]
+    assert len(buttons) == 10
+    for label, value in zip(buttons, similar["similarity"], strict=False):
+        assert label.replace("\\", "").endswith(f":gray[{value:.2f}]]")
+    assert "Position on each axis" in [heading.value for heading in app.subheader]
+    assert ("Grey: all movies." in words(app)) == (which == "vectors-with-axes")
 
 
 def test_missing_parts_are_reported(made, monkeypatch) -> None:

@@ -1,4 +1,4 @@
-"""The app in a real browser: serve it, open it, rate in it. Shared by the browser tests and the screenshots."""
+"""Serve the app and operate it in a real browser. Shared by the browser tests and the screenshots."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def chromium(playwright: Playwright) -> Iterator[Browser]:
 def browsing(
     browser: Browser, width: int = 1280, dark: bool = False, locale: str = "en-GB", pixel_ratio: float = 1
 ) -> Iterator[Page]:
-    """A page of that width with storage of its own. An exception in one of its scripts fails the test at the end."""
+    """A page with its own storage. Raises AssertionError at the end if a script of the page threw an exception."""
     context = browser.new_context(
         viewport={"width": width, "height": 900},
         color_scheme="dark" if dark else "light",
@@ -93,10 +93,10 @@ def browsing(
     try:
         page = context.new_page()
         page.set_default_timeout(PATIENCE)
-        complaints: list[str] = []
-        page.on("pageerror", lambda error: complaints.append(str(error)))
+        errors: list[str] = []
+        page.on("pageerror", lambda error: errors.append(str(error)))
         yield page
-        assert not complaints, complaints
+        assert not errors, errors
     finally:
         context.close()
 
@@ -175,23 +175,23 @@ def nearest(places: dict[str, Point], x: float, y: float) -> str:
 
 
 def marked(page: Page, kind: str) -> list[str]:
-    """Titles that the map marks as rated, recommended, alike or focus, as it lists them for screen readers."""
+    """Titles that the map marks as rated, recommended, similar or focus, as it lists them for screen readers."""
     return map_of(page).locator(f".marked [data-kind={kind}] bdi").all_text_contents()
 
 
 def picture_of(shown: Page | Locator) -> np.ndarray:
-    """The colours of what is shown of a page or a part of it, (height, width, 3) int, in pixels of the device."""
+    """Colours of a page or of one element, (height, width, 3) int, in device pixels."""
     return np.asarray(Image.open(io.BytesIO(shown.screenshot())).convert("RGB"), dtype=int)
 
 
 def find(page: Page, typed: str, title: str, label: str = "Which movies have you seen?") -> None:
-    """Type into a search box and take the title that is offered."""
+    """Type into a search box and choose the suggested title."""
     page.get_by_role("combobox", name=label).fill(typed)
     page.get_by_role("option").filter(has_text=title).first.click()
 
 
 def rate(page: Page, title: str, stars: int) -> None:
-    """Find a movie by the beginning of its title and give it stars."""
+    """Search for a movie and rate it."""
     find(page, title[:6], title)
     found = page.locator(".st-key-found").filter(has_text=title)
     found.get_by_role("radio", name=f"{stars} out of 5 stars").click()
@@ -206,10 +206,10 @@ def recommended(page: Page) -> list[str]:
 
 
 def whole_page(page: Page, path: Path, height: int | None = None) -> None:
-    """A picture of all of the page, not only of what fits the window; or of so many pixels of it."""
+    """Save a screenshot of the whole page, or of its first `height` pixels."""
     path.parent.mkdir(parents=True, exist_ok=True)
     page.mouse.move(2, 2)
-    page.wait_for_function("() => !document.querySelector('[data-testid=stSkeleton]')")  # charts that are on their way
+    page.wait_for_function("() => !document.querySelector('[data-testid=stSkeleton]')")  # charts that are still loading
     height = height or page.evaluate("document.querySelector('[data-testid=stMain]').scrollHeight")
     size = page.viewport_size
     assert size is not None

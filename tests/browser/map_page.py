@@ -1,4 +1,4 @@
-"""A page with nothing but a map, for test_map.py; run by map_app.py.
+"""A page that shows only a map, for test_map.py; run by map_app.py.
 
 The model folder `map` holds the movies and their coordinates, scene.json beside it everything else:
 {"colours": {title: colour}, "marks": {title of the movie that was chosen last, or "": keyword arguments of Marks}}.
@@ -34,7 +34,7 @@ def colouring(folder: str) -> Colouring:
 def marks_of(scene: dict[str, Any], titles: list[str], chosen: str) -> Marks:
     """The marks to show after a movie was chosen."""
     named = dict(scene["marks"].get(chosen, scene["marks"][""]))
-    for kind in ("rated", "recommended", "alike"):
+    for kind in ("rated", "recommended", "similar"):
         named[kind] = [(titles.index(title), kind) for title in named.get(kind, ())]
     if "focus" in named:
         named["focus"] = titles.index(named["focus"])

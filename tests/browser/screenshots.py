@@ -1,4 +1,4 @@
-"""Take the pictures of README and docs: `make screenshots`. Needs the model of `recsys demo --no-app`, and Chromium."""
+"""Take the screenshots of README and docs (`make screenshots`). Needs the model of `recsys demo --no-app`, and Chromium."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ RATED = {"Toy Story (1995)": 4, "Alien (1979)": 5, "Blade Runner (1982)": 5, "Th
 
 
 def for_you(page: Page, address: str) -> None:
-    """Four ratings, the list they lead to, and the map."""
+    """Four ratings, the resulting list, and the map."""
     open_app(page, address)
     for title, stars in RATED.items():
         rate(page, title, stars)
 
 
 def movie(page: Page, address: str) -> None:
-    """All about Alien."""
+    """The page of Alien."""
     open_app(page, address, "movie?movie=183")
     map_of(page)
 
@@ -51,14 +51,14 @@ def genres(page: Page, address: str) -> None:
 
 
 def batch(page: Page, address: str) -> None:
-    """Lists for everyone."""
+    """Lists for all users."""
     open_app(page, address, "batch")
     page.get_by_role("button", name="Generate").click()
     page.get_by_role("button", name="Parquet").wait_for()
 
 
 def opened(path: str) -> Callable[[Page, str], None]:
-    """Simply a page."""
+    """Open a page without further action."""
     return lambda page, address: open_app(page, address, path)
 
 
@@ -74,11 +74,11 @@ PICTURES: dict[str, tuple[Callable[[Page, str], None], int, int | None, bool]] =
     "data": (opened("data"), 1280, None, False),
     "batch": (batch, 1280, None, False),
 }
-"""Name in docs/: what is shown, how wide and how high (None: all of the page), and whether dark."""
+"""File name in docs/: action, width, height (None: the whole page), dark theme."""
 
 
 def main() -> None:
-    """Write one picture a page into docs/, and docs/plane.png, the map of two axes that `recsys map` makes."""
+    """Write one screenshot per page to docs/, and docs/plane.png, the map of two axes that `recsys map` writes."""
     there = data_root().resolve() / "models" / MODEL
     if CHROMIUM is None or not there.is_dir():
         sys.exit(f"screenshots need a Chromium and the model {there}; run recsys demo --no-app first")
@@ -87,7 +87,7 @@ def main() -> None:
     shutil.copytree(there, model)
     data = work / "prepared" / demo_workflow.DEMO_DATASET
     shutil.copytree(data_root().resolve() / "prepared" / demo_workflow.DEMO_DATASET, data)
-    os.environ["RECSYS_DATA"] = str(work)  # where the batch goes
+    os.environ["RECSYS_DATA"] = str(work)  # output folder of the page Batch
     evaluate_workflow.evaluate(data, trained=model)
     inspect_workflow.report_embedding(model, data)
     page_of_plane = work / "plane.html"

@@ -1,4 +1,4 @@
-"""The page "For you" as its users see and use it, in Chromium. Screenshots are kept in test-output/."""
+"""The page "For you" in Chromium. Screenshots are kept in test-output/."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def pixels_of_you(page) -> int:
 
 def test_two_ratings_give_recommendations_reasons_and_marks_on_the_map(page) -> None:
     before = recommended(page)
-    page.get_by_text("Nothing is known of you yet").wait_for()
+    page.get_by_text("Rate a few movies to make this yours.").wait_for()
     you = page.locator(".movie-map .legend").get_by_text("You", exact=True)
     assert you.count() == pixels_of_you(page) == 0
     rate(page, "Alien (1979)", 5)
@@ -48,8 +48,8 @@ def test_two_ratings_give_recommendations_reasons_and_marks_on_the_map(page) -> 
     assert len(after) == 10 and after != before
     assert "Aliens (1986)" in after
     assert not {"Alien (1979)", "Blade Runner (1982)"} & set(after)
-    page.get_by_text("because of Alien (1979)").first.wait_for()
-    assert page.get_by_text("Nothing is known of you yet").count() == 0
+    page.get_by_text("Because you liked Alien (1979)").first.wait_for()
+    assert page.get_by_text("Rate a few movies to make this yours.").count() == 0
     assert marked(page, "recommended") == after
     assert set(marked(page, "rated")) == {"Alien (1979)", "Blade Runner (1982)"}
     you.wait_for()
@@ -59,12 +59,12 @@ def test_two_ratings_give_recommendations_reasons_and_marks_on_the_map(page) -> 
 def test_ratings_survive_a_reload_and_a_visit_to_another_page(page) -> None:
     rate(page, "Alien (1979)", 5)
     page.get_by_role("button", name="Not for me").first.click()
-    page.get_by_text("1 left out of the list").wait_for()
+    page.get_by_text("1 hidden").wait_for()
     settle(page)
     listed = recommended(page)
     page.reload()
     page.locator(".st-key-mine").get_by_text("Alien (1979)").wait_for()
-    page.get_by_text("1 left out of the list").wait_for()
+    page.get_by_text("1 hidden").wait_for()
     settle(page)
     assert recommended(page) == listed
     page.get_by_role("link", name="Data").click()
@@ -75,21 +75,21 @@ def test_ratings_survive_a_reload_and_a_visit_to_another_page(page) -> None:
     assert recommended(page) == listed
 
 
-def test_a_rating_can_be_changed_and_taken_back(page) -> None:
+def test_a_rating_can_be_changed_and_removed(page) -> None:
     rate(page, "Alien (1979)", 5)
     mine = page.locator(".st-key-mine")
     mine.get_by_role("radio", name="2 out of 5 stars").click()
-    page.get_by_text("and you gave none").wait_for()  # the model takes three stars or more as liking
+    page.get_by_text("and you have none yet").wait_for()  # the model counts three stars or more as a like
     settle(page)
-    mine.get_by_role("radio", name="2 out of 5 stars").click()  # the same star again takes it back
-    page.get_by_text("Nothing is known of you yet").wait_for()
+    mine.get_by_role("radio", name="2 out of 5 stars").click()  # the same star again removes it
+    page.get_by_text("Rate a few movies to make this yours.").wait_for()
     until(page, lambda: not marked(page, "rated"))
 
 
-def test_start_over_forgets_everything_for_good(page) -> None:
+def test_start_over_removes_everything_permanently(page) -> None:
     rate(page, "Alien (1979)", 5)
     page.get_by_role("button", name="Start over").click()
-    page.get_by_text("Nothing is known of you yet").wait_for()
+    page.get_by_text("Rate a few movies to make this yours.").wait_for()
     settle(page)
     page.reload()
     map_of(page)
@@ -97,34 +97,34 @@ def test_start_over_forgets_everything_for_good(page) -> None:
     assert page.get_by_text("Alien (1979)").count() == 0
 
 
-def test_a_title_is_found_though_it_is_spelt_badly_and_by_keyboard(page) -> None:
+def test_a_misspelt_title_is_found_by_keyboard(page) -> None:
     box = page.get_by_role("combobox", name="Which movies have you seen?")
     box.fill("blad runer")
     page.get_by_role("option", name="Blade Runner (1982)").wait_for()
     box.press("Enter")
     page.locator(".st-key-found").get_by_text("Blade Runner (1982)").wait_for()
     box.fill("qqqqqq")
-    page.get_by_text("Nothing here is called anything like “qqqqqq”.").wait_for()
+    page.get_by_text("No title matches “qqqqqq”.").wait_for()
 
 
-def test_what_is_not_wanted_or_seen_leaves_the_list_and_can_come_back(page) -> None:
+def test_hidden_movies_leave_the_list_and_can_be_unhidden(page) -> None:
     first, second = recommended(page)[:2]
     page.get_by_role("button", name="Not for me").first.click()
-    page.get_by_text("1 left out of the list").wait_for()
+    page.get_by_text("1 hidden").wait_for()
     settle(page)
     assert first not in recommended(page)
     page.get_by_role("button", name="Seen it").first.click()
-    page.get_by_text("2 left out of the list").click()
+    page.get_by_text("2 hidden").click()
     settle(page)
     assert second not in recommended(page)
-    page.locator(".st-key-found").get_by_text(second).wait_for()  # to be rated, if one likes
-    page.get_by_role("button", name="Bring back").first.click()
-    page.get_by_text("1 left out of the list").wait_for()
+    page.locator(".st-key-found").get_by_text(second).wait_for()  # offered for rating
+    page.get_by_role("button", name="Unhide").first.click()
+    page.get_by_text("1 hidden").wait_for()
     settle(page)
     assert first in recommended(page) and second not in recommended(page)
 
 
-def test_filters_hold(page) -> None:
+def test_filters_limit_the_list(page) -> None:
     page.get_by_role("button", name="Filter").click()
     page.get_by_role("combobox", name="Genres").click()
     page.get_by_role("option", name="Horror").click()
@@ -135,8 +135,8 @@ def test_filters_hold(page) -> None:
 def test_steering_moves_the_list(page) -> None:
     rate(page, "Alien (1979)", 5)
     before = recommended(page)
-    page.get_by_role("button", name="Steer").click()
-    page.get_by_text("AUC").first.wait_for()  # how far the name holds
+    page.get_by_role("button", name="Adjust the mood").click()
+    page.get_by_text("AUC").first.wait_for()  # the evidence for the axis
     slider = page.get_by_role("slider", name="children's ↔ adult")
     for _ in range(4):
         slider.press("ArrowLeft")
@@ -152,7 +152,7 @@ def test_steering_moves_the_list(page) -> None:
 def test_a_lasso_recommends_from_its_region(page, places: dict[str, Point]) -> None:
     rate(page, "Alien (1979)", 5)
     everywhere = recommended(page)
-    clear = page.get_by_role("button", name="Give up the region")
+    clear = page.locator(".movie-map").get_by_role("button", name="Clear selection")
     assert clear.count() == 0
     page.get_by_role("button", name="Draw a region").click()
     left, top, width, height = frame_of(page)
@@ -162,7 +162,7 @@ def test_a_lasso_recommends_from_its_region(page, places: dict[str, Point]) -> N
     for dx, dy in ((90, -90), (90, 90), (-90, 90), (-90, -80)):
         page.mouse.move(x + dx, y + dy, steps=4)
     page.mouse.up()
-    page.get_by_text("Only from the region you drew on the map.").wait_for()
+    page.get_by_text("Only movies in the region you selected on the map.").wait_for()
     settle(page)
     inside = recommended(page)
     assert inside and inside != everywhere
@@ -172,8 +172,8 @@ def test_a_lasso_recommends_from_its_region(page, places: dict[str, Point]) -> N
     east, south = to_map(page, x + 90, y + 90)
     assert all(west <= places[title][0] <= east and south <= places[title][1] <= north for title in inside)
     whole_page(page, PICTURES / "for-you-region-1280.png")
-    page.get_by_role("button", name="Everywhere again").click()
-    page.get_by_text("Only from the region you drew on the map.").wait_for(state="detached")
+    page.get_by_test_id("stButton").get_by_role("button", name="Clear selection").click()
+    page.get_by_text("Only movies in the region you selected on the map.").wait_for(state="detached")
     settle(page)
     clear.wait_for(state="hidden")
     assert recommended(page) == everywhere
@@ -195,12 +195,12 @@ def test_a_click_on_the_map_shows_the_movie_and_keeps_the_zoom(page, places: dic
     left, top, *_ = frame_of(page)  # the focus may have scrolled the page
     title = nearest(places, *to_map(page, left + 200, top + 200))
     page.mouse.click(*to_screen(page, *places[title]))
-    page.locator(".st-key-chosen strong").get_by_text(title, exact=True).wait_for()
+    page.locator(".st-key-selected strong").get_by_text(title, exact=True).wait_for()
     settle(page)
     assert view_of(page) == view
     assert marked(page, "focus") == [title]
-    assert len(marked(page, "alike")) == 10
-    page.get_by_role("button", name="All about it").click()
+    assert len(marked(page, "similar")) == 10
+    page.get_by_role("button", name="Details").click()
     page.get_by_role("heading", name="Movie").or_(page.get_by_role("heading", name=title)).first.wait_for()
     assert "movie=" in page.url
 
@@ -217,7 +217,7 @@ def test_the_map_can_be_used_by_keyboard(page, places: dict[str, Point]) -> None
     assert title == nearest(places, view["x"], view["y"])
     assert title in page.locator(".movie-map .spoken").inner_text()
     page.keyboard.press("Enter")
-    page.locator(".st-key-chosen strong").get_by_text(title, exact=True).wait_for()
+    page.locator(".st-key-selected strong").get_by_text(title, exact=True).wait_for()
 
 
 def test_pointing_at_a_dot_shows_its_title(page, places: dict[str, Point]) -> None:
@@ -242,21 +242,23 @@ def test_labels_thin_out_and_titles_come_with_zoom(page) -> None:
     assert int(shown.get_attribute("data-titles")) > 0
 
 
-def test_colours_follow_what_is_asked(page) -> None:
+def test_the_colours_of_the_map_can_be_chosen(page) -> None:
     for choice, legend in (("Genre", "Drama"), ("Year of release", "1990s"), ("old ↔ new", "new")):
         page.get_by_role("combobox", name="Colours").click()
         page.get_by_role("option", name=choice).first.click()
         page.locator(".movie-map .legend").get_by_text(legend, exact=True).wait_for()
 
 
-def test_somebodys_list_can_be_looked_at_and_linked_to(browser, grid_address: str) -> None:
+def test_a_link_shows_the_list_of_another_user(browser, grid_address: str) -> None:
     with browsing(browser) as page:
         open_app(page, grid_address, "?user=5")
         page.get_by_text("175 ratings").wait_for()
         assert len(recommended(page)) == 10
         page.locator(".movie-map .legend").get_by_text("User 5", exact=True).wait_for()
         assert len(marked(page, "rated")) == 30
-        assert page.get_by_role("button", name="Not for me").count() == 0  # their list is not mine to change
+        assert (
+            page.get_by_role("button", name="Not for me").count() == 0
+        )  # nobody can hide movies in the list of another user
         page.get_by_role("textbox").first.fill("no one")
         page.get_by_role("textbox").first.press("Enter")
         page.get_by_text("no one").last.wait_for()
@@ -271,19 +273,19 @@ LETTERBOXD = """Date,Name,Year,Letterboxd URI,Rating
 """
 
 
-def test_letterboxd_ratings_are_taken_over_and_the_unknown_listed(page) -> None:
+def test_letterboxd_ratings_are_imported_and_unknown_movies_listed(page) -> None:
     page.get_by_role("button", name="Import").click()
     page.get_by_test_id("stFileUploaderDropzoneInput").set_input_files(
         {"name": "ratings.csv", "mimeType": "text/csv", "buffer": LETTERBOXD.encode()}
     )
-    page.get_by_text("Letterboxd: 2 of 3 movies are known here.").wait_for()
+    page.get_by_text("Letterboxd: found 2 of 3 movies.").wait_for()
     page.keyboard.press("Escape")
     page.get_by_text("You rated 2").wait_for()
     settle(page)
     assert set(marked(page, "rated")) == {"Alien (1979)", "The Good, The Bad and The Ugly (1966)"}
 
 
-def test_a_file_that_is_no_export_gets_a_line(page) -> None:
+def test_a_file_that_is_not_an_export_is_reported(page) -> None:
     page.get_by_role("button", name="Import").click()
     page.get_by_test_id("stFileUploaderDropzoneInput").set_input_files(
         {"name": "x.csv", "mimeType": "text/csv", "buffer": b"a,b\n1,2\n"}
@@ -291,7 +293,7 @@ def test_a_file_that_is_no_export_gets_a_line(page) -> None:
     page.get_by_text("neither Letterboxd nor IMDb").wait_for()
 
 
-def test_another_model_is_chosen_and_the_link_says_so(browser, grid_address: str) -> None:
+def test_the_address_holds_the_chosen_model(browser, grid_address: str) -> None:
     with browsing(browser) as page:
         open_app(page, grid_address)
         rate(page, "Alien (1979)", 5)
@@ -300,14 +302,16 @@ def test_another_model_is_chosen_and_the_link_says_so(browser, grid_address: str
         page.get_by_text("This model has no item vectors").wait_for()
         settle(page)
         assert "model=ml-100k-popular" in page.url
-        page.locator(".st-key-mine").get_by_text("Alien (1979)").wait_for()  # ratings are of the data, not of a model
+        page.locator(".st-key-mine").get_by_text(
+            "Alien (1979)"
+        ).wait_for()  # ratings belong to the data set, not to a model
         link = page.url
     with browsing(browser) as other:
         other.goto(link)
         other.get_by_text("This model has no item vectors").wait_for()
 
 
-def test_what_the_browser_kept_may_be_damaged(browser, grid_address: str) -> None:
+def test_damaged_ratings_in_the_browser_are_skipped(browser, grid_address: str) -> None:
     with browsing(browser) as page:
         page.goto(grid_address)
         page.evaluate("localStorage.setItem('recsys:ml-100k', '{\"ratings\": [[1, 99], \"x\", [183, 5]]}')")
@@ -326,10 +330,10 @@ def test_a_chinese_browser_gets_chinese(browser, grid_address: str) -> None:
         page.get_by_role("heading", name="For you").wait_for()
 
 
-def test_a_switch_of_language_keeps_what_was_chosen(page) -> None:
+def test_switching_the_language_keeps_the_chosen_map(page) -> None:
     tsne = map_of(page).get_attribute("data-coordinates")
     page.get_by_role("combobox", name="Map").click()
-    page.get_by_role("option", name="Overview (PCA)").click()
+    page.get_by_role("option", name="Simple projection").click()
     page.locator(f".movie-map:not([data-coordinates='{tsne}'])").wait_for()
     pca = map_of(page).get_attribute("data-coordinates")
     page.get_by_text("中文", exact=True).click()
@@ -344,7 +348,7 @@ def test_the_map_stays_in_view_beside_a_long_list(page) -> None:
     assert frame["y"] > 0
 
 
-def test_enter_waits_for_the_answer_to_what_was_typed_last(page) -> None:
+def test_enter_waits_for_the_matches_of_the_latest_query(page) -> None:
     box = page.get_by_role("combobox", name="Which movies have you seen?")
     box.fill("star wars")
     page.get_by_role("option", name="Star Wars (1977)").wait_for()
@@ -373,7 +377,7 @@ def test_the_map_follows_the_theme(browser, grid_address: str, dark: bool) -> No
         assert bool(np.median(picture, axis=(0, 1)).sum() < 384) is dark
 
 
-def test_two_tabs_tell_each_other(browser, grid_address: str) -> None:
+def test_two_tabs_share_ratings(browser, grid_address: str) -> None:
     with browsing(browser) as page:
         open_app(page, grid_address)
         other = page.context.new_page()

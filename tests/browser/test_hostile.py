@@ -1,4 +1,4 @@
-"""Titles, genres and ids are data, whatever is in them: every page with a catalogue that means harm."""
+"""Titles, genres and ids are shown as plain text: every page with a hostile catalogue."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def item_of(at: int) -> str:
 
 @pytest.fixture(scope="module")
 def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A model of 120 such movies, with ids that mean harm too, rated by 200 people of four tastes; and bad rows."""
+    """A model of 120 hostile titles, genres and ids, rated by 200 users of four tastes; one row is invalid."""
     rng = np.random.default_rng(0)
     root = tmp_path_factory.mktemp("hostile")
     source, n = root / "raw", N_COPIES * len(HOSTILE)
@@ -97,13 +97,13 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def hostile(models: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The app over that model."""
+    """The address of the app with that model."""
     with serving(models, tmp_path_factory.mktemp("log") / "app.log") as where:
         yield where
 
 
-def unharmed(page, picture: str) -> None:
-    """Nothing of a title ran or became markup, nothing is cut off, and no error shows."""
+def assert_unharmed(page, picture: str) -> None:
+    """No title was executed or rendered as markup, the page is not too wide, and no error is shown."""
     settle(page)
     whole_page(page, PICTURES / f"hostile-{picture}.png")
     assert page.evaluate("window.hacked") is None
@@ -125,7 +125,7 @@ def test_the_list_the_map_and_the_search(browser, hostile: str, models: Path, wi
         rate(page, "ordinary (1969)", 5)
         assert marked(page, "recommended") == recommended(page)
         page.get_by_role("button", name="More like this").first.click()
-        page.locator(".st-key-chosen").wait_for()
+        page.locator(".st-key-selected").wait_for()
         box = page.get_by_role("combobox", name="Which movies have you seen?")
         box.fill("script window")
         page.get_by_role("option").first.wait_for()
@@ -135,7 +135,7 @@ def test_the_list_the_map_and_the_search(browser, hostile: str, models: Path, wi
         page.mouse.move(*to_screen(page, *item_map.coordinates[at].tolist()))
         page.locator(".movie-map .tip strong").wait_for()
         assert page.locator(".movie-map .tip strong").inner_text() == HOSTILE[0]
-        unharmed(page, f"for-you-{width}")
+        assert_unharmed(page, f"for-you-{width}")
 
 
 @pytest.mark.parametrize("path", ["movie", "dimensions", "dimensions?dimensions-tab=Plane", "quality", "data", "batch"])
@@ -146,7 +146,7 @@ def test_every_other_page(browser, hostile: str, path: str) -> None:
         if path == "movie":
             map_of(page)
             page.get_by_text("<script>window.hacked = 1</script>").first.wait_for()
-        unharmed(page, path.replace("?", "-"))
+        assert_unharmed(page, path.replace("?", "-"))
 
 
 def test_a_batch_shows_titles_as_they_are(browser, hostile: str) -> None:
@@ -154,4 +154,4 @@ def test_a_batch_shows_titles_as_they_are(browser, hostile: str) -> None:
         open_app(page, hostile, "batch")
         page.get_by_role("button", name="Generate").click()
         page.get_by_role("button", name="Parquet").wait_for()
-        unharmed(page, "batch-made")
+        assert_unharmed(page, "batch-made")

@@ -58,7 +58,7 @@ DOTS: dict[str, tuple[int, float, float, str]] = {
 MARKS = {
     "recommended": ["First rank", "Second rank", "Diamond", "Beside the focus"],
     "rated": ["Star"],
-    "alike": ["Ring"],
+    "similar": ["Ring"],
     "focus": "Focus",
     "you": [-185, -80],
     "you_label": "You",

@@ -1,4 +1,4 @@
-"""Every page with its main action, at both widths, light and dark. Pictures are kept in test-output/."""
+"""Every page with its main action, at two widths, light and dark. Screenshots are kept in test-output/."""
 
 from __future__ import annotations
 
@@ -38,11 +38,11 @@ def for_you(page, address: str) -> None:
     open_app(page, address)
     rate(page, "Toy Story (1995)", 5)
     assert len(recommended(page)) == 10
-    page.get_by_text("because of Toy Story (1995)").first.wait_for()
+    page.get_by_text("Because you liked Toy Story (1995)").first.wait_for()
 
 
 def movie(page, address: str) -> None:
-    """Look a movie up, and go on to one that is like it."""
+    """Find a movie, then open a similar one."""
     open_app(page, address, "movie?movie=50")
     page.get_by_role("heading", name="Star Wars (1977)").wait_for()
     find(page, "alien", "Alien (1979)", "Find a movie")
@@ -52,7 +52,7 @@ def movie(page, address: str) -> None:
     page.get_by_role("heading", name="Aliens (1986)").wait_for()
     map_of(page)
     settle(page)
-    assert len(marked(page, "alike")) == 10
+    assert len(marked(page, "similar")) == 10
     for words in ("Cosine", "Dot product", "Euclidean distance", "Who likes it"):
         page.get_by_text(words, exact=True).first.wait_for()
 
@@ -68,14 +68,14 @@ def dimensions(page, address: str) -> None:
 
 
 def quality(page, address: str) -> None:
-    """See how good the model is beside the simplest, and whom it serves badly."""
+    """Read how the model compares with the baseline, and the users with the lowest quality."""
     open_app(page, address, "quality")
     page.get_by_text("Lowest quality:").wait_for()
     page.locator(".js-plotly-plot").nth(2).wait_for()
 
 
 def data(page, address: str) -> None:
-    """See what came in and how it spreads."""
+    """Read the counts and distributions of the data."""
     open_app(page, address, "data")
     page.get_by_text("100,000").first.wait_for()
     page.get_by_role("heading", name="The long tail").wait_for()
@@ -83,7 +83,7 @@ def data(page, address: str) -> None:
 
 
 def batch(page, address: str) -> None:
-    """Make lists for everyone and take them away."""
+    """Generate lists for all users and download them."""
     open_app(page, address, "batch")
     page.get_by_role("button", name="Generate").click()
     with page.expect_download() as download:
@@ -93,7 +93,7 @@ def batch(page, address: str) -> None:
 
 @pytest.mark.parametrize(("width", "dark"), LOOKS, ids=[f"{w}-{'dark' if d else 'light'}" for w, d in LOOKS])
 @pytest.mark.parametrize("act", [for_you, movie, dimensions, quality, data, batch], ids=lambda act: act.__name__)
-def test_a_page_does_what_it_is_for(browser, address: str, act, width: int, dark: bool) -> None:
+def test_the_main_action_of_a_page(browser, address: str, act, width: int, dark: bool) -> None:
     with browsing(browser, width, dark) as page:
         act(page, address)
         settle(page)
@@ -104,7 +104,7 @@ def test_a_page_does_what_it_is_for(browser, address: str, act, width: int, dark
 
 
 @pytest.mark.parametrize("path", ["", "movie?movie=50", "dimensions", "quality", "data", "batch"])
-def test_every_page_speaks_chinese(browser, address: str, path: str) -> None:
+def test_every_page_in_chinese(browser, address: str, path: str) -> None:
     with browsing(browser) as page:
         open_app(page, address, f"{path}{'&' if '?' in path else '?'}language=中文")
         text = page.get_by_test_id("stMain").inner_text()
@@ -112,7 +112,7 @@ def test_every_page_speaks_chinese(browser, address: str, path: str) -> None:
         whole_page(page, PICTURES / f"{path.partition('?')[0] or 'for-you'}-1280-chinese.png")
 
 
-def test_a_link_carries_model_movie_axes_and_user(browser, address: str) -> None:
+def test_a_link_restores_the_plane(browser, address: str) -> None:
     with browsing(browser) as page:
         open_app(page, address, "dimensions?dimensions-tab=Plane&model=ml-100k-ials")
         map_of(page)
@@ -130,7 +130,7 @@ def test_a_link_carries_model_movie_axes_and_user(browser, address: str) -> None
         assert ends_of_axes(other) == ends
 
 
-def test_an_axis_of_ones_own_is_asked_for_and_steered_along(browser, address: str) -> None:
+def test_a_new_axis_can_be_used_to_adjust_recommendations(browser, address: str) -> None:
     with browsing(browser) as page:
         open_app(page, address)
         rate(page, "Alien (1979)", 5)
@@ -154,11 +154,11 @@ def test_an_axis_of_ones_own_is_asked_for_and_steered_along(browser, address: st
         settle(page)
         page.get_by_role("link", name="For you").click()
         map_of(page)
-        page.get_by_role("button", name="Steer").click()
+        page.get_by_role("button", name="Adjust the mood").click()
         page.get_by_role("slider", name=re.compile("Dumbo")).wait_for()
 
 
-def test_without_a_model_every_page_says_what_to_run(browser, tmp_path: Path) -> None:
+def test_without_a_model_every_page_shows_the_command(browser, tmp_path: Path) -> None:
     with serving(tmp_path, tmp_path / "app.log") as where, browsing(browser) as page:
         for path in ("", "movie", "dimensions", "quality", "data", "batch"):
             page.goto(f"{where}/{path}")
@@ -167,7 +167,7 @@ def test_without_a_model_every_page_says_what_to_run(browser, tmp_path: Path) ->
         whole_page(page, PICTURES / "no-model-1280.png")
 
 
-def test_a_broken_model_gives_a_page_that_says_what_to_run(browser, tmp_path: Path) -> None:
+def test_a_broken_model_is_reported_with_a_command(browser, tmp_path: Path) -> None:
     (tmp_path / "broken").mkdir()
     manifest = {"format_version": store.FORMAT_VERSION, "model": "als", "hyperparameters": {}}
     (tmp_path / "broken" / "manifest.json").write_text(json.dumps(manifest))
@@ -179,7 +179,7 @@ def test_a_broken_model_gives_a_page_that_says_what_to_run(browser, tmp_path: Pa
         whole_page(page, PICTURES / "broken-model-1280.png")
 
 
-def test_a_map_that_cannot_be_fetched_says_so(browser, address: str) -> None:
+def test_a_map_that_cannot_be_loaded_is_reported(browser, address: str) -> None:
     with browsing(browser) as page:
         page.route("**/blob/**", lambda route: route.fulfill(status=404, body="gone"))
         page.goto(address)

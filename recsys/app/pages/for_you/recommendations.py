@@ -39,6 +39,8 @@ def draw_recommendations(loaded: Loaded, viewer: Viewer, controls: Controls) -> 
         with st.container(horizontal=True, vertical_alignment="center"):
             st.caption(say("Only movies in the region you selected on the map."), width="stretch")
             st.button(say("Clear selection"), type="tertiary", on_click=clear_region, args=(loaded,))
+    if table.empty and viewer.is_cold and not loaded.has_ratings:
+        return table
     if table.empty:
         st.info(say("No movies are left to recommend. Relax a filter or clear the selection on the map."))
         return table
