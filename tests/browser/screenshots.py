@@ -1,4 +1,4 @@
-"""Take the screenshots of README and docs (`make screenshots`). Needs the model of `recsys demo --no-app`, and Chromium."""
+"""Take the screenshots of README and docs (`make screenshots`). Needs Chromium and the model of the demo."""
 
 from __future__ import annotations
 
