@@ -19,7 +19,7 @@ from recsys import store
 from recsys.app.blobs import Blob
 from recsys.app.escape import plain
 from recsys.app.i18n.translate import say
-from recsys.dataset.interactions import Interactions, rows_of
+from recsys.dataset.interactions import Interactions
 from recsys.errors import InputError, RecsysError
 from recsys.ingest.datasets import data_root
 from recsys.models import Model
@@ -72,12 +72,6 @@ class Loaded:
     def id_of(self, row: int) -> Any:
         """The item id of a row, as a Python object."""
         return self.model.item_ids[row : row + 1].tolist()[0]
-
-    def known_rows(self, items: Sequence[Any]) -> list[tuple[Any, int]]:
-        """The given item ids that the model has, each with its row."""
-        index = self.model.catalog.index
-        known = [item for item in items if item in index]
-        return list(zip(known, rows_of(index, known, "item").tolist() if known else [], strict=True))
 
     @property
     def interactions(self) -> Interactions | None:

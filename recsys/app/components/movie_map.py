@@ -21,7 +21,7 @@ from recsys.space.axis import Axis
 from recsys.space.item_map import ItemMap
 
 HERE = Path(__file__).parent
-MOST_MARKED = 30
+MAX_MARKED = 30
 """Rated movies that are marked; more would hide the map."""
 
 _component = st.components.v2.component(
@@ -54,8 +54,8 @@ class Marks:
 
 
 def rated_marks(loaded: Loaded, ratings: Mapping[Any, float]) -> list[tuple[int, str]]:
-    """Marks of at most `MOST_MARKED` rated movies (item id → stars), the best rated first."""
-    best = sorted(loaded.known_rows(list(ratings)), key=lambda known: -ratings[known[0]])[:MOST_MARKED]
+    """Marks of at most `MAX_MARKED` rated movies (item id → stars), the best rated first."""
+    best = sorted(loaded.known_rows(list(ratings)), key=lambda known: -ratings[known[0]])[:MAX_MARKED]
     return [(row, say("rated {stars:g}", stars=ratings[item])) for item, row in best]
 
 

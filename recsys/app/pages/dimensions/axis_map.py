@@ -11,16 +11,14 @@ from recsys.app.axis_text import (
     ends_of,
 )
 from recsys.app.components.memory import memory_of
-from recsys.app.components.movie_map import Marks
+from recsys.app.components.movie_map import Marks, rated_marks
 from recsys.app.escape import plain
-from recsys.app.i18n.translate import named, say
+from recsys.app.i18n.translate import say
+from recsys.app.pages.items import genres_and_count
 from recsys.app.session import Loaded
 from recsys.plots.colours import Colouring
 from recsys.plots.dimensions import signed
 from recsys.space.axis import Axis
-
-MAX_MARKED = 30
-"""Rated movies marked on a map, the best rated: more would hide it."""
 
 
 def choose_colouring(loaded: Loaded, key: str) -> Colouring:
@@ -33,11 +31,8 @@ def choose_colouring(loaded: Loaded, key: str) -> Colouring:
 
 def marks_of(loaded: Loaded, chosen_key: str) -> Marks:
     """Marks for the clicked movie and for the movies rated in this browser, the best rated first."""
-    ratings = memory_of(loaded).ratings
-    mine = sorted(ratings, key=lambda item: -ratings[item])
-    rated = [(row, say("rated {stars:g}", stars=ratings[item])) for item, row in loaded.known_rows(mine)[:MAX_MARKED]]
     chosen = loaded.known_rows([st.session_state.get(chosen_key)])
-    return Marks(rated=rated, focus=chosen[0][1] if chosen else None)
+    return Marks(rated=rated_marks(loaded, memory_of(loaded).ratings), focus=chosen[0][1] if chosen else None)
 
 
 def draw_chosen_movie(loaded: Loaded, chosen_key: str, axes: Sequence[Axis]) -> None:
@@ -49,8 +44,7 @@ def draw_chosen_movie(loaded: Loaded, chosen_key: str, axes: Sequence[Axis]) -> 
     item, row = found[0]
     with st.container(border=True, key=f"{chosen_key}-panel", gap="small"):
         st.markdown(f"**{plain(loaded.model.catalog.labels[row])}**")
-        genres = " · ".join(map(named, loaded.model.catalog.items["genres"][row])) or say("no genre")
-        st.caption(plain(f"{genres} · {say('{count} ratings', count=f'{loaded.model.n_ratings[row]:,}')}"))
+        st.caption(plain(genres_and_count(loaded, row)))
         for axis in axes:
             low, high = ends_of(axis)
             position = axis.positions(loaded.model.space)[row]

@@ -12,7 +12,7 @@ from recsys.app.components.stars import stars
 from recsys.app.escape import plain
 from recsys.app.i18n.translate import say
 from recsys.app.pages.for_you.import_ratings import draw_import
-from recsys.app.pages.starters import starter_rows
+from recsys.app.pages.items import starter_rows
 from recsys.app.session import Loaded
 
 N_STARTERS = 5

@@ -9,7 +9,8 @@ import streamlit as st
 
 from recsys.app.components.stars import stars
 from recsys.app.escape import plain
-from recsys.app.i18n.translate import named, say
+from recsys.app.i18n.translate import say
+from recsys.app.pages.items import genres_and_count
 from recsys.app.session import Loaded
 from recsys.recommend.topn import similar
 
@@ -45,10 +46,7 @@ def draw_selected(loaded: Loaded) -> None:
         with st.container(horizontal=True, vertical_alignment="center"):
             st.markdown(f"**{plain(model.catalog.labels[row])}**", width="stretch")
             st.button(say("Close"), type="tertiary", icon=":material/close:", on_click=select, args=(loaded, None))
-        facts = [" · ".join(map(named, model.catalog.items["genres"][row])) or say("no genre")]
-        if loaded.has_ratings:
-            facts.append(say("{count} ratings", count=f"{model.n_ratings[row]:,}"))
-        st.caption(plain(" · ".join(facts)))
+        st.caption(plain(genres_and_count(loaded, row)))
         with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
             stars(loaded, item, where="selected")
             if st.button(say("Details"), type="tertiary", icon=":material/arrow_forward:"):

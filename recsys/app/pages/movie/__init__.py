@@ -11,12 +11,12 @@ from recsys.app.components.search_box import search_box
 from recsys.app.escape import plain
 from recsys.app.i18n.translate import say
 from recsys.app.notices import explain_missing_vectors
+from recsys.app.pages.items import starter_rows
 from recsys.app.pages.movie.facts import draw_facts
 from recsys.app.pages.movie.fans import draw_fans
 from recsys.app.pages.movie.link import link_to, open_movie
 from recsys.app.pages.movie.position import draw_positions
 from recsys.app.pages.movie.similar import draw_similar
-from recsys.app.pages.starters import starter_rows
 from recsys.app.session import Loaded, loaded_model
 from recsys.dataset.interactions import rows_of
 from recsys.errors import UnknownId

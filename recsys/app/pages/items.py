@@ -1,9 +1,11 @@
-"""Movies to offer to someone who has not searched yet."""
+"""What several pages show of movies: a line of facts, and movies to start with."""
 
 from __future__ import annotations
 
 import numpy as np
 
+from recsys.app.i18n.translate import named, say
+from recsys.app.session import Loaded
 from recsys.models import Model
 
 N_CANDIDATES = 300
@@ -22,3 +24,11 @@ def starter_rows(model: Model, n: int) -> list[int]:
         if len(rows) == n:
             break
     return rows
+
+
+def genres_and_count(loaded: Loaded, row: int) -> str:
+    """Genres and number of ratings of a movie in one line; without the number if rating counts are unknown."""
+    genres = " · ".join(map(named, loaded.model.catalog.items["genres"][row])) or say("no genre")
+    if not loaded.has_ratings:
+        return genres
+    return f"{genres} · {say('{count} ratings', count=f'{loaded.model.n_ratings[row]:,}')}"
