@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import re
 import shlex
 from pathlib import Path
@@ -72,19 +71,26 @@ def test_links_and_pictures_exist(document: Path) -> None:
 
 
 def test_the_layout_in_contributing_is_complete() -> None:
-    contributing = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    table = dict(re.findall(r"^\| `([\w.]+)/?` (\|.*)", (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8"), re.M))
     for path in (ROOT / "recsys").iterdir():
-        if path.is_dir() and (path / "__init__.py").is_file():
-            assert f"`{path.name}/`" in contributing
-        elif path.suffix == ".py" and path.name != "__init__.py":
-            assert f"`{path.name}`" in contributing
+        if path.suffix == ".py" and not path.name.startswith("__"):
+            assert path.name in table
+        if (path / "__init__.py").is_file():
+            modules = {module.stem for module in path.iterdir() if module.suffix == ".py"} - {"__init__"}
+            modules |= {f"{package.parent.name}/" for package in path.glob("*/__init__.py")}
+            assert set(re.findall(r"`([\w/]+)`", table[path.name].split("|")[2])) == modules, path.name
 
 
-def test_python_blocks_are_valid() -> None:
-    found = [block for document in DOCUMENTS for block in blocks(document, "python")]
-    assert found
-    for block in found:
-        ast.parse(block)
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_python_blocks_run(document: Path, ml100k_folder: Path, tmp_path: Path, monkeypatch) -> None:
+    if document.name == "README.md":
+        pytest.skip("tests/test_public_api.py runs it")
+    (tmp_path / "raw").mkdir()
+    (tmp_path / "raw" / "ml-100k").symlink_to(ml100k_folder, target_is_directory=True)
+    monkeypatch.setenv("RECSYS_DATA", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    for block in blocks(document, "python"):
+        exec(compile(block, str(document), "exec"), {})
 
 
 def test_every_section_of_the_results_has_a_benchmark() -> None:
