@@ -95,11 +95,11 @@ def rejected_rows(data: Path, n: int = 100) -> pd.DataFrame:
     path = data / store.REJECTED
     try:
         with pq.ParquetFile(path) as file:
-            for batch in file.iter_batches(n, columns=REJECTED.names):
-                return batch.to_pandas()
+            rows = next(file.iter_batches(n, columns=REJECTED.names), REJECTED.empty_table())
     except (OSError, pa.ArrowException) as error:
         raise InputError(f"{path}: cannot be read: {str(error).splitlines()[0]}") from None
-    return REJECTED.empty_table().to_pandas()
+    table: pd.DataFrame = rows.to_pandas()
+    return table
 
 
 def _bytes(progress: Progress) -> Callable[[int, int | None], None]:
