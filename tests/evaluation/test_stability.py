@@ -1,4 +1,4 @@
-"""Discovered axes: true on real data, silent on shuffled vectors; and the split of a score over them."""
+"""Discovered axes: verified on MovieLens, unnamed on shuffled vectors; and the split of a score over them."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def axes(ml100k_model: Model, ml100k) -> Axes:
     return discover_axes(ml100k_model, ml100k.interactions, n_refits=2)
 
 
-def test_movielens_has_axes_with_true_names(axes: Axes, ml100k_model: Model) -> None:
+def test_movielens_has_axes_with_verified_names(axes: Axes, ml100k_model: Model) -> None:
     named = {end for axis in axes.discovered for end in (axis.low, axis.high) if end != UNNAMED}
     assert {"Horror", "Children's, Animation"} <= named
     assert len(axes.discovered) == ml100k_model.space.n_factors
@@ -34,7 +34,7 @@ def test_movielens_has_axes_with_true_names(axes: Axes, ml100k_model: Model) -> 
     assert shares == sorted(shares, reverse=True) and sum(shares) == pytest.approx(1, abs=1e-5)
 
 
-def test_evidence_is_what_anyone_can_recompute(axes: Axes, ml100k_model: Model) -> None:
+def test_evidence_can_be_recomputed(axes: Axes, ml100k_model: Model) -> None:
     model, known = ml100k_model, ml100k_model.attributes.well_known
     horror = next(axis for axis in axes.discovered if axis.high == "Horror")
     position = horror.positions(model.space)[known]
@@ -44,13 +44,13 @@ def test_evidence_is_what_anyone_can_recompute(axes: Axes, ml100k_model: Model) 
     assert position.mean() == pytest.approx(0, abs=1e-4) and position.std() == pytest.approx(1, abs=1e-4)
 
 
-def test_an_axis_that_does_not_come_back_has_no_name(axes: Axes) -> None:
+def test_an_unstable_axis_has_no_name(axes: Axes) -> None:
     unstable = [axis for axis in axes.discovered if axis.evidence.stability < STABLE_AXIS]
     assert unstable and all((axis.low, axis.high) == (UNNAMED, UNNAMED) and not axis.is_valid for axis in unstable)
 
 
 def test_shuffled_vectors_get_no_name(ml100k_model: Model) -> None:
-    """The control: the same directions, dealt to other movies."""
+    """The control: the same directions, assigned to other movies."""
     space, known = ml100k_model.space, ml100k_model.attributes.well_known
     attributes = Attributes.of(ml100k_model.catalog, ml100k_model.n_ratings)
     for seed in range(3):
@@ -71,7 +71,7 @@ def test_a_score_is_the_sum_of_its_axes(axes: Axes, ml100k_model: Model) -> None
     np.testing.assert_allclose(shares.sum(), space.score(space.user_factors[7][None])[0, rows], atol=1e-5)
 
 
-def test_a_bias_is_a_share_of_its_own() -> None:
+def test_the_bias_has_its_own_row_in_the_split() -> None:
     rng = np.random.default_rng(0)
     data = Interactions(rng.random((300, 60)) < 0.4, np.arange(300), np.arange(60))
     model = BPR(n_factors=4, epochs=3).fit(Dataset(data, Catalog.of(data.item_ids)))
@@ -82,14 +82,14 @@ def test_a_bias_is_a_share_of_its_own() -> None:
     assert float(shares.sum().iloc[0]) == pytest.approx(float(model.space.score(model.space.user_factors[:1])[0, 5]))
 
 
-def test_skew_axes_split_no_score(ml100k_model: Model, ml100k) -> None:
+def test_axes_that_are_not_perpendicular_cannot_split_a_score(ml100k_model: Model, ml100k) -> None:
     skew = discover_axes(ml100k_model, ml100k.interactions, "ica", n_refits=0)
-    assert not any(axis.is_valid for axis in skew.discovered), "without refits nothing is known of stability"
+    assert not any(axis.is_valid for axis in skew.discovered), "without refits stability is unknown"
     with pytest.raises(Unsupported, match="right angles"):
         split_by_axes(ml100k_model.space, skew, ml100k_model.space.user_factors[0], np.array([0]))
 
 
-def test_ends_are_known_movies_far_out(axes: Axes, ml100k_model: Model) -> None:
+def test_ends_are_well_known_movies_at_the_extremes(axes: Axes, ml100k_model: Model) -> None:
     model, known = ml100k_model, ml100k_model.attributes.well_known
     horror = next(axis for axis in axes.discovered if axis.high == "Horror")
     low, high = horror.ends(model.space, model.n_ratings, 5, known)
@@ -110,12 +110,12 @@ def test_axes_are_found_by_name(axes: Axes) -> None:
         dataclasses.replace(flat, direction=flat.direction * 2)
 
 
-def test_a_vector_of_length_zero_has_no_place(axes: Axes) -> None:
+def test_a_zero_vector_has_no_position(axes: Axes) -> None:
     space = EmbeddingSpace(np.vstack([np.zeros(64), np.ones(64)]), ["a", "b"])
     assert np.isnan(axes.discovered[0].positions(space)).tolist() == [True, False]
 
 
-def test_models_and_data_that_cannot_have_axes_say_so(ml100k) -> None:
+def test_models_and_data_without_axes_are_refused(ml100k) -> None:
     small = Interactions(np.ones((30, 8)), np.arange(30), np.arange(8))
     with pytest.raises(InputError, match="only 8 items"):
         discover_axes(IALS(n_factors=2).fit(Dataset(small, Catalog.of(small.item_ids))), small)

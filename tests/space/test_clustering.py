@@ -1,4 +1,4 @@
-"""Clusters: planted ones are found and named, those of real movies are true, chance has neither clusters nor names."""
+"""Clusters: planted clusters are found and named, those of MovieLens are verified, random data has none."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ def made(vectors: np.ndarray, genres=None, counts=None, has_bias: bool = False) 
     return EmbeddingSpace(vectors, ids, has_bias=has_bias), Attributes.of(catalog, counts)
 
 
-def bundles(sizes=SIZES, d: int = 12, noise: float = 0.12, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """Vectors around the first axes, shuffled, with lengths that say nothing; and the bundle of each."""
+def groups(sizes=SIZES, d: int = 12, noise: float = 0.12, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Vectors around the first axes in random order and with random lengths; and the group of each."""
     rng = np.random.default_rng(seed)
     group = rng.permutation(np.repeat(np.arange(len(sizes)), sizes))
     vectors = np.eye(d)[group] + rng.normal(scale=noise, size=(len(group), d))
@@ -48,8 +48,8 @@ def found(ml100k_model: Model) -> ItemClusters:
 
 
 @pytest.mark.parametrize("method", ["kmeans", "hdbscan", "auto"])
-def test_planted_bundles_are_found_counted_and_named(method) -> None:
-    vectors, group = bundles()
+def test_planted_clusters_are_found_counted_and_named(method) -> None:
+    vectors, group = groups()
     kinds = ["Western", "Horror", "Musical", "War", "Drama"]
     genres = [[kinds[g]] for g in group]
     clusters = find_clusters(*made(vectors, genres), method, numbers=(2, 3, 4, 5, 6, 8, 12))
@@ -61,8 +61,8 @@ def test_planted_bundles_are_found_counted_and_named(method) -> None:
     np.testing.assert_allclose(clusters.centres, np.eye(12)[:5], atol=0.1)
 
 
-def test_chance_has_no_clusters_and_no_names() -> None:
-    """The control: directions without any order, genres dealt at random."""
+def test_random_vectors_have_no_clusters_and_no_names() -> None:
+    """The control: random directions and random genres."""
     rng = np.random.default_rng(1)
     genres = [[("Western", "Horror", "Musical")[k]] for k in rng.integers(0, 3, 500)]
     clusters = find_clusters(*made(rng.normal(size=(500, 32)), genres), "kmeans")
@@ -71,7 +71,7 @@ def test_chance_has_no_clusters_and_no_names() -> None:
 
 
 @pytest.mark.slow
-def test_movielens_has_clusters_with_true_names(found: ItemClusters, ml100k_model: Model) -> None:
+def test_movielens_has_clusters_with_verified_names(found: ItemClusters, ml100k_model: Model) -> None:
     model, known = ml100k_model, ml100k_model.attributes.well_known
     assert {"Horror", "Children's"} & set(found.names)
     assert 8 <= found.n_clusters <= 20 and np.mean(found.stability) > STABLE_CLUSTER
@@ -87,7 +87,7 @@ def test_movielens_has_clusters_with_true_names(found: ItemClusters, ml100k_mode
         assert evidence.names[0].auc == pytest.approx(roc_auc_score(carries[known], along[known]), abs=0.03)
 
 
-def test_examples_are_known_and_near_the_centre(found: ItemClusters, ml100k_model: Model) -> None:
+def test_examples_are_well_known_and_near_the_centre(found: ItemClusters, ml100k_model: Model) -> None:
     space, counts = ml100k_model.space, ml100k_model.n_ratings
     horror = found.names.index("Horror")
     rows = found.examples(space, counts, horror, 5)
@@ -99,7 +99,7 @@ def test_examples_are_known_and_near_the_centre(found: ItemClusters, ml100k_mode
 
 
 def test_shuffled_movies_get_no_name(found: ItemClusters, ml100k_model: Model) -> None:
-    """The control: the same vectors, just as clearly in clusters, dealt to other movies."""
+    """The control: the same vectors, clustered as clearly, assigned to other movies."""
     model, known = ml100k_model, np.flatnonzero(ml100k_model.attributes.well_known)
     number = found.n_clusters
     for seed in range(3):
@@ -115,13 +115,13 @@ def test_shuffled_movies_get_no_name(found: ItemClusters, ml100k_model: Model) -
 def test_an_unstable_cluster_has_no_name(ml100k_model: Model) -> None:
     clusters = find_clusters(ml100k_model.space, ml100k_model.attributes, "kmeans", numbers=(30,))
     unstable = [n for n in range(30) if clusters.stability[n] < STABLE_CLUSTER]
-    assert any(clusters.evidence.clusters[n].names for n in unstable), "true of them, but they may not come back"
+    assert any(clusters.evidence.clusters[n].names for n in unstable), "they have verified names, but are not stable"
     assert {clusters.names[n] for n in unstable} == {UNNAMED} != set(clusters.names)
 
 
-def test_what_comes_back_is_stable_and_what_is_cut_in_two_is_not() -> None:
-    """Five bundles in six clusters: the wide one is cut, each time elsewhere."""
-    vectors, group = bundles()
+def test_recovered_clusters_are_stable_and_a_cluster_cut_in_two_is_not() -> None:
+    """Five groups in six clusters: the wide one is cut differently in each resample."""
+    vectors, group = groups()
     wide = group == 0
     vectors[wide] = np.eye(12)[0] + np.random.default_rng(8).normal(scale=0.25, size=(wide.sum(), 12))
     clusters = find_clusters(*made(vectors), "kmeans", numbers=(6,))
@@ -130,18 +130,18 @@ def test_what_comes_back_is_stable_and_what_is_cut_in_two_is_not() -> None:
     assert all((stability > 0.95) == is_whole for stability, is_whole in zip(clusters.stability, whole, strict=True))
 
 
-def test_what_few_of_a_cluster_carry_is_not_its_name() -> None:
-    """All musicals lie in one bundle, but are a fifth of it."""
-    vectors, group = bundles()
+def test_an_attribute_of_few_members_is_not_the_name_of_a_cluster() -> None:
+    """All musicals are in one group, but are a fifth of it."""
+    vectors, group = groups()
     rare = np.flatnonzero(group == 1)[:16]
     space, attributes = made(vectors, [["Musical"] * int(row in rare) for row in range(len(group))])
     clusters = find_clusters(space, attributes, "kmeans", numbers=(5,))
     along = space.item_directions @ clusters.centres.T
-    truly = [[name.attribute for name in high] for _, high in name_ends(along, attributes, attributes.n_ratings > 0)]
-    assert truly[1] == ["Musical"] and clusters.names[1] == UNNAMED, "true of the direction, not of the movies"
+    verified = [[name.attribute for name in high] for _, high in name_ends(along, attributes, attributes.n_ratings > 0)]
+    assert verified[1] == ["Musical"] and clusters.names[1] == UNNAMED, "few members have it"
 
 
-def test_silhouette_is_that_of_scikit_learn(found: ItemClusters, ml100k_model: Model) -> None:
+def test_silhouette_equals_scikit_learn(found: ItemClusters, ml100k_model: Model) -> None:
     known = ml100k_model.attributes.well_known
     directions, labels = ml100k_model.space.item_directions[known], found.labels[known]
     assert found.silhouette == pytest.approx(silhouette_score(directions, labels, metric="cosine"), abs=1e-5)
@@ -151,14 +151,14 @@ def test_silhouette_is_that_of_scikit_learn(found: ItemClusters, ml100k_model: M
     )
 
 
-def test_jaccards_counted_by_hand() -> None:
+def test_jaccard_indices_computed_by_hand() -> None:
     labels = np.array([0, 0, 0, 0, 1, 1, 1, NO_CLUSTER])
     others = np.array([1, 1, 1, 0, 0, 0, NO_CLUSTER, 1])
     assert best_jaccards(labels, others, 3).tolist() == [3 / 5, 2 / 4, 0]
     assert best_jaccards(labels, np.full(8, NO_CLUSTER), 2).tolist() == [0, 0]
 
 
-def test_the_choice_is_the_one_that_was_said(found: ItemClusters) -> None:
+def test_the_choice_follows_the_documented_rule(found: ItemClusters) -> None:
     tried = found.evidence.tried
     assert {way.method for way in tried} == {"kmeans", "hdbscan"}
     assert found.evidence == ClusteringEvidence.from_json(json.loads(json.dumps(found.evidence.to_json())))
@@ -176,26 +176,26 @@ def test_every_item_is_with_its_nearest_centre(found: ItemClusters, ml100k_model
     assert found.sizes.tolist() == sorted(found.sizes, reverse=True) and found.sizes.sum() == len(found.labels)
 
 
-def test_hdbscan_leaves_out_what_is_in_no_bundle() -> None:
-    """Strangers among five bundles; a third of them, and eight of a bundle, hardly rated."""
-    vectors, group = bundles()
+def test_hdbscan_leaves_out_noise() -> None:
+    """Noise among five groups; a third of it, and eight members of a group, are rarely rated."""
+    vectors, group = groups()
     rng = np.random.default_rng(3)
     n = len(vectors)
     vectors = np.vstack([vectors, rng.normal(size=(60, 12))])
     counts = rng.integers(20, 900, len(vectors))
-    late, strangers = np.flatnonzero(group == 2)[:8], np.arange(n, n + 60, 3)
-    counts[np.r_[late, strangers]] = 3
+    late, noise = np.flatnonzero(group == 2)[:8], np.arange(n, n + 60, 3)
+    counts[np.r_[late, noise]] = 3
     clusters = find_clusters(*made(vectors, counts=counts), "hdbscan")
     outside = clusters.labels == NO_CLUSTER
     assert clusters.method == "hdbscan" and clusters.n_clusters == 5
-    assert outside[strangers].all() and outside[n:].mean() > 0.5 and outside[:n].mean() < 0.02
+    assert outside[noise].all() and outside[n:].mean() > 0.5 and outside[:n].mean() < 0.02
     home = np.bincount(clusters.labels[:n][group == 2] + 1).argmax() - 1
     assert (clusters.labels[late] == home).sum() >= 6, "three in four would be expected"
     assert clusters.evidence.share < 1
 
 
 def test_zero_vectors_and_the_bias_are_in_no_cluster() -> None:
-    vectors, group = bundles()
+    vectors, group = groups()
     zero = np.array([0, 7, 50])
     vectors[zero] = 0
     popularity = np.random.default_rng(2).normal(scale=50, size=(len(vectors), 1))
@@ -208,9 +208,9 @@ def test_zero_vectors_and_the_bias_are_in_no_cluster() -> None:
 
 
 @pytest.mark.parametrize(("has_next", "names"), [(True, {"Drama", "Drama, Fantasy"}), (False, {"Drama", "Drama (2)"})])
-def test_clusters_of_one_name_are_told_apart(has_next: bool, names: set[str]) -> None:
-    """Two bundles side by side, both drama; nearly all of one is fantasy, which elsewhere is rare."""
-    vectors, group = bundles((120, 100, 90, 80, 70), noise=0.08)
+def test_clusters_with_the_same_name_get_another_or_a_number(has_next: bool, names: set[str]) -> None:
+    """Two similar groups, both drama; nearly all of one is fantasy, which is rare elsewhere."""
+    vectors, group = groups((120, 100, 90, 80, 70), noise=0.08)
     vectors[group == 1] += np.linalg.norm(vectors[group == 1], axis=1, keepdims=True) * np.eye(12)[0]
     rng = np.random.default_rng(6)
     fantasy = has_next & (rng.random(len(group)) < np.where(group == 0, 0.9, 0.06))
@@ -227,9 +227,9 @@ def test_the_same_seed_gives_the_same_bytes(ml100k_model: Model) -> None:
     assert (a.names, a.stability, a.evidence, a.seed) == (b.names, b.stability, b.evidence, 3)
 
 
-def test_progress_counts_the_ways() -> None:
+def test_progress_counts_the_clusterings() -> None:
     seen: list[tuple[int, int]] = []
-    vectors, _ = bundles()
+    vectors, _ = groups()
     find_clusters(*made(vectors), "kmeans", numbers=(4, 5), n_resamples=1, progress=lambda *at: seen.append(at))
     assert seen == [(1, 2), (2, 2)]
 
@@ -244,13 +244,13 @@ def test_progress_counts_the_ways() -> None:
         ({"n_resamples": 0}, SettingError, "at least 1"),
     ],
 )
-def test_settings_that_cannot_be_are_refused(settings, error: type[RecsysError], words: str) -> None:
+def test_invalid_settings_are_refused(settings, error: type[RecsysError], words: str) -> None:
     with pytest.raises(error, match=words) as caught:
-        find_clusters(*made(bundles()[0]), **settings)
+        find_clusters(*made(groups()[0]), **settings)
     assert "\n" not in str(caught.value)
 
 
-def test_models_that_cannot_have_clusters_say_so() -> None:
+def test_data_without_clusters_are_refused() -> None:
     small = Interactions(np.ones((30, 8)), np.arange(30), np.arange(8))
     data = Dataset(small, Catalog.of(small.item_ids))
     tiny, popular = IALS(n_factors=2).fit(data), Popular().fit(data)
@@ -263,8 +263,8 @@ def test_models_that_cannot_have_clusters_say_so() -> None:
             find_clusters(*made(np.tile([0.3, 0.4, 0.5], (80, 1))), method)  # type: ignore[arg-type]
 
 
-def test_a_line_of_two_directions_is_two_clusters() -> None:
-    """One dimension: there are but two directions, whatever number is asked for."""
+def test_one_dimension_has_two_clusters() -> None:
+    """One dimension has only two directions, whatever number of clusters is requested."""
     clusters = find_clusters(*made(np.linspace(-3, 5, 90)[:, None]))
     assert clusters.n_clusters == 2 and clusters.silhouette == pytest.approx(1)
 
@@ -288,7 +288,7 @@ def test_a_line_of_two_directions_is_two_clusters() -> None:
         ({"labels": np.array([0, 0, 0, -1])}, "must not be empty"),
     ],
 )
-def test_parts_that_do_not_fit_are_refused(wrong, words: str) -> None:
+def test_parts_that_do_not_match_are_refused(wrong, words: str) -> None:
     parts = {
         "method": "kmeans",
         "item_ids": np.array(["a", "b", "c", "d"]),

@@ -1,4 +1,4 @@
-"""The space: scores, neighbours and analogies against plain arithmetic."""
+"""EmbeddingSpace: scores, neighbours and analogies compared with plain NumPy."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def space(has_bias: bool = False) -> EmbeddingSpace:
     return EmbeddingSpace(ITEMS, IDS, USERS, list("abcd"), has_bias)
 
 
-def plain_likeness(item: int, metric: str, d: int) -> np.ndarray:
+def plain_similarity(item: int, metric: str, d: int) -> np.ndarray:
     here, all_items = ITEMS[item].astype(np.float64), ITEMS.astype(np.float64)
     if metric == "dot":
         return all_items @ here
@@ -30,22 +30,22 @@ def plain_likeness(item: int, metric: str, d: int) -> np.ndarray:
 
 @pytest.mark.parametrize("has_bias", [False, True])
 @pytest.mark.parametrize("metric", ["cosine", "dot", "euclidean"])
-def test_neighbours_equal_plain_arithmetic_and_leave_the_bias_out_of_angles(metric, has_bias: bool) -> None:
-    ids, likeness = space(has_bias).neighbours([IDS[3], IDS[8]], 5, metric)
+def test_neighbours_equal_plain_numpy_and_exclude_the_bias_from_cosine(metric, has_bias: bool) -> None:
+    ids, similarity = space(has_bias).neighbours([IDS[3], IDS[8]], 5, metric)
     for row, item in enumerate((3, 8)):
-        expected = plain_likeness(item, metric, 4 if has_bias else 5)
+        expected = plain_similarity(item, metric, 4 if has_bias else 5)
         expected[item] = -np.inf
         best = np.argsort(-expected)[:5]
         assert ids[row].tolist() == [IDS[i] for i in best]
-        np.testing.assert_allclose(likeness[row], expected[best], rtol=1e-4, atol=1e-5)
+        np.testing.assert_allclose(similarity[row], expected[best], rtol=1e-4, atol=1e-5)
 
 
-def test_the_bias_takes_part_in_scores() -> None:
+def test_the_bias_is_part_of_scores() -> None:
     np.testing.assert_allclose(space(True).score(USERS), USERS @ ITEMS.T)
     assert (space(True).n_factors, space(False).n_factors) == (4, 5)
 
 
-def test_a_small_catalogue_gives_all_others_once() -> None:
+def test_a_small_catalog_returns_all_other_items_once() -> None:
     ids, _ = space().neighbours([IDS[0]], 100)
     assert sorted(ids[0]) == sorted(IDS[1:])
     alone = EmbeddingSpace(ITEMS[:1], IDS[:1], USERS, list("abcd"))
@@ -61,14 +61,14 @@ def test_an_analogy_completes_the_parallelogram() -> None:
     assert cosines[0] > 0.95 > 0 > cosines[1]
 
 
-def test_vectors_of_length_zero_are_like_nothing() -> None:
+def test_zero_vectors_have_no_similarity() -> None:
     items = ITEMS.copy()
     items[2] = 0
     made = EmbeddingSpace(items, IDS, USERS, list("abcd"))
     assert not made.similarity(items[2:3]).any()
 
 
-def test_what_does_not_fit_is_refused() -> None:
+def test_invalid_input_is_refused() -> None:
     with pytest.raises(InputError, match="do not match 3 user ids"):
         EmbeddingSpace(ITEMS, IDS, USERS, list("abc"))
     with pytest.raises(InputError, match="user vectors have 4 dimensions, item vectors have 5"):
@@ -81,6 +81,6 @@ def test_what_does_not_fit_is_refused() -> None:
         space().neighbours([IDS[0]], metric="manhattan")  # type: ignore[arg-type]
 
 
-def test_vectors_cannot_be_changed_by_accident() -> None:
+def test_vectors_are_read_only() -> None:
     with pytest.raises(ValueError, match="read-only"):
         space().item_factors[0, 0] = 1

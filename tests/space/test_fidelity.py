@@ -1,4 +1,4 @@
-"""Fidelity: numbers that agree with others' and with the definition, and that a random map does not get."""
+"""Fidelity equals scikit-learn and the definition, and is low for a random map."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def directions_of(n: int, d: int = 6) -> np.ndarray:
 
 
 def circle(n: int) -> np.ndarray:
-    """Directions in a plane: as places, they keep every neighbourhood."""
+    """Directions in a plane: as positions, they preserve every neighbourhood."""
     angle = np.sort(np.random.default_rng(0).uniform(0, 2 * np.pi, n))
     return np.column_stack([np.cos(angle), np.sin(angle)])
 
@@ -30,22 +30,22 @@ def plain_ranks(distances: np.ndarray) -> np.ndarray:
 
 
 @pytest.mark.parametrize("k", [1, 5, 15])
-def test_it_agrees_with_sklearn_and_with_the_definition(k: int) -> None:
+def test_fidelity_equals_sklearn_and_the_definition(k: int) -> None:
     directions = directions_of(150)
-    for places in (directions[:, :2], np.random.default_rng(0).normal(size=(150, 2))):
-        found = fidelity(directions, places, k)
-        there = trustworthiness(directions.astype(np.float64), places, n_neighbors=k, metric="cosine")
+    for positions in (directions[:, :2], np.random.default_rng(0).normal(size=(150, 2))):
+        found = fidelity(directions, positions, k)
+        there = trustworthiness(directions.astype(np.float64), positions, n_neighbors=k, metric="cosine")
         assert found["trustworthiness"] == pytest.approx(there, abs=1e-5)
 
         in_space = plain_ranks(1 - directions.astype(np.float64) @ directions.T)
-        on_map = plain_ranks(((places[:, None].astype(np.float64) - places[None]) ** 2).sum(axis=2))
+        on_map = plain_ranks(((positions[:, None].astype(np.float64) - positions[None]) ** 2).sum(axis=2))
         missed = (on_map - k)[(in_space <= k) & (on_map > k)].sum()
         assert found["continuity"] == pytest.approx(1 - missed * 2 / (150 * k * (300 - 3 * k - 1)), abs=1e-5)
         both = ((in_space <= k) & (on_map <= k)).sum()
         assert found[f"recall@{k}"] == pytest.approx(both / (150 * k), abs=1e-3)
 
 
-def test_a_true_map_has_ones_and_a_random_one_what_chance_gives() -> None:
+def test_a_perfect_map_has_ones_and_a_random_map_chance_values() -> None:
     true = fidelity(circle(300), 7 * circle(300) + 3)
     assert true == {"trustworthiness": 1, "continuity": 1, "recall@15": 1}
     random = fidelity(directions_of(1000), np.random.default_rng(1).normal(size=(1000, 2)))
@@ -54,8 +54,8 @@ def test_a_true_map_has_ones_and_a_random_one_what_chance_gives() -> None:
     assert random["recall@15"] == pytest.approx(15 / 999, abs=0.005)
 
 
-def test_false_neighbours_and_missed_ones_are_told_apart() -> None:
-    """A ring pressed flat invents neighbours; a ring cut open tears some apart."""
+def test_trustworthiness_and_continuity_measure_different_errors() -> None:
+    """A ring projected onto a line gets false neighbours; a ring cut open loses some."""
     ring = circle(400)
     folded = np.column_stack([ring[:, 0], np.zeros(400)])
     invented = fidelity(ring, folded)
@@ -65,21 +65,21 @@ def test_false_neighbours_and_missed_ones_are_told_apart() -> None:
     assert cut["continuity"] < 0.995 < cut["trustworthiness"]
 
 
-def test_a_sample_tells_what_all_items_tell_whatever_the_blocks(monkeypatch) -> None:
+def test_a_sample_estimates_all_items_and_blocks_do_not_matter(monkeypatch) -> None:
     directions = directions_of(1500)
-    places = directions[:, :2]
-    exact = fidelity(directions, places)
-    sampled = fidelity(directions, places, n_sample=500)
-    assert sampled == fidelity(directions, places, n_sample=500)
+    positions = directions[:, :2]
+    exact = fidelity(directions, positions)
+    sampled = fidelity(directions, positions, n_sample=500)
+    assert sampled == fidelity(directions, positions, n_sample=500)
     assert sampled != exact
     assert sampled == pytest.approx(exact, abs=0.02)
     monkeypatch.setattr(judge, "BLOCK_BYTES", 8 * 1500 * 7)  # seven rows at a time
-    assert fidelity(directions, places, n_sample=500) == pytest.approx(sampled, abs=1e-5)
+    assert fidelity(directions, positions, n_sample=500) == pytest.approx(sampled, abs=1e-5)
     assert (np.diff(sample_rows(1500, 500)) > 0).all()
     assert sample_rows(3).tolist() == [0, 1, 2]
 
 
-def test_landing_on_the_own_place_is_perfect_and_anywhere_is_not() -> None:
+def test_landing_is_perfect_at_the_own_position_and_poor_at_random() -> None:
     ring, rows = circle(400), np.arange(0, 400, 3)
     at_home = landing(ring, ring, rows, ring[rows])
     assert at_home == {"landing_error": 0, "landing_recall@15": 1}
@@ -92,18 +92,18 @@ def test_landing_on_the_own_place_is_perfect_and_anywhere_is_not() -> None:
 
 
 @pytest.mark.parametrize("n", [3, 4, 5, 16, 30])
-def test_small_maps_are_judged_by_fewer_neighbours(n: int) -> None:
+def test_small_maps_use_fewer_neighbours(n: int) -> None:
     assert fidelity(circle(n), circle(n)) == {"trustworthiness": 1, "continuity": 1, "recall@15": 1}
     assert landing(circle(n), circle(n), np.arange(n), circle(n))["landing_error"] == 0
 
 
-def test_items_in_one_place_do_not_pass_for_a_map() -> None:
+def test_items_at_one_position_are_not_a_good_map() -> None:
     found = fidelity(directions_of(300), np.zeros((300, 2)))
     assert max(found["trustworthiness"], found["continuity"]) < 0.6
     assert landing(directions_of(300), np.zeros((300, 2)), np.arange(9), np.zeros((9, 2)))["landing_error"] == 0
 
 
-def test_what_cannot_be_judged_is_said() -> None:
+def test_invalid_input_is_refused() -> None:
     with pytest.raises(InputError, match="at least three items"):
         fidelity(circle(2), circle(2))
     with pytest.raises(InputError, match="finite coordinates of at least three items"):

@@ -1,4 +1,4 @@
-"""The map: near on it means near in the space, newcomers land where they belong, and a refit does not spin it."""
+"""Maps preserve neighbourhoods, place new vectors near similar items, and stay aligned after a refit."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ MEASURED = set(FIDELITY) - {"alignment_residual"}
 
 
 def clusters(n: int = 120, has_bias: bool = False) -> tuple[EmbeddingSpace, np.ndarray]:
-    """Three bundles of directions in eight dimensions, with lengths that say nothing."""
+    """Three groups of directions in eight dimensions, with random lengths."""
     rng = np.random.default_rng(1)
     group = np.arange(n) % 3
     vectors = 4 * np.eye(8)[group] + rng.normal(size=(n, 8)) * 0.5
@@ -36,7 +36,7 @@ def clusters(n: int = 120, has_bias: bool = False) -> tuple[EmbeddingSpace, np.n
 
 @pytest.mark.slow
 @pytest.mark.parametrize("method", LAID_OUT)
-def test_the_same_seed_gives_the_same_bytes_and_leaves_no_trace(method) -> None:
+def test_the_same_seed_gives_the_same_bytes_and_global_state_is_unchanged(method) -> None:
     space, _ = clusters()
     before = numba.get_num_threads(), np.random.get_state()[1].tobytes()  # noqa: NPY002
     made = make_map(space, method)
@@ -51,17 +51,17 @@ def test_the_same_seed_gives_the_same_bytes_and_leaves_no_trace(method) -> None:
 
 @pytest.mark.parametrize("method", LAID_OUT)
 @pytest.mark.parametrize("has_bias", [False, True])
-def test_what_is_alike_lies_together_whatever_its_popularity(method, has_bias: bool) -> None:
+def test_similar_items_are_close_whatever_their_popularity(method, has_bias: bool) -> None:
     space, group = clusters(has_bias=has_bias)
-    places = make_map(space, method).coordinates
-    nearest = np.argsort(((places[:, None] - places[None]) ** 2).sum(2), axis=1)[:, 1:6]
+    positions = make_map(space, method).coordinates
+    nearest = np.argsort(((positions[:, None] - positions[None]) ** 2).sum(2), axis=1)[:, 1:6]
     assert (group[nearest] == group[:, None]).mean() > 0.95
-    assert np.abs(places).max() == pytest.approx(1)
-    np.testing.assert_allclose(places.mean(axis=0), 0, atol=0.2)
+    assert np.abs(positions).max() == pytest.approx(1)
+    np.testing.assert_allclose(positions.mean(axis=0), 0, atol=0.2)
 
 
 @pytest.mark.parametrize("method", LAID_OUT)
-def test_every_map_says_how_true_it_is(method, capfd) -> None:
+def test_every_map_has_its_fidelity(method, capfd) -> None:
     space, _ = clusters()
     item_map = make_map(space, method)
     assert set(item_map.fidelity) == MEASURED
@@ -73,14 +73,14 @@ def test_every_map_says_how_true_it_is(method, capfd) -> None:
     assert capfd.readouterr() == ("", "")  # the libraries have much to say
 
 
-def test_pca_lands_every_item_on_its_own_place() -> None:
+def test_pca_places_every_item_at_its_own_position() -> None:
     space, _ = clusters()
     item_map = make_map(space, "pca")
     np.testing.assert_allclose(land(item_map, space, space.item_factors), item_map.coordinates, atol=1e-4)
 
 
 @pytest.mark.parametrize("method", LAID_OUT)
-def test_a_newcomer_lands_among_the_like(method) -> None:
+def test_a_new_vector_is_placed_among_similar_items(method) -> None:
     space, group = clusters()
     item_map = make_map(space, method)
     newcomer = np.eye(8)[[1]] * 37.0
@@ -90,7 +90,7 @@ def test_a_newcomer_lands_among_the_like(method) -> None:
 
 
 @pytest.mark.parametrize("method", LAID_OUT)
-def test_odd_spaces_still_get_a_map(method) -> None:
+def test_degenerate_spaces_still_get_a_map(method) -> None:
     ids = np.arange(30)
     line = EmbeddingSpace(np.linspace(-1, 1, 30)[:, None], ids)
     same = EmbeddingSpace(np.ones((30, 3)), ids)
@@ -116,7 +116,7 @@ def two_axes(space: EmbeddingSpace) -> tuple[Axis, Axis]:
     )
 
 
-def test_a_map_of_two_axes_has_their_positions_and_newcomers_land_exactly() -> None:
+def test_a_map_along_axes_has_their_positions_and_places_new_vectors_exactly() -> None:
     space, _ = clusters(has_bias=True)
     factors = space.item_factors.copy()
     factors[4] = 0
@@ -136,7 +136,7 @@ def test_a_map_of_two_axes_has_their_positions_and_newcomers_land_exactly() -> N
     assert item_map.fidelity["trustworthiness"] < make_map(space, "tsne").fidelity["trustworthiness"]
 
 
-def test_a_map_of_axes_needs_two_of_this_space() -> None:
+def test_a_map_along_axes_needs_two_axes_of_this_space() -> None:
     space, _ = clusters()
     x, y = two_axes(space)
     other = EmbeddingSpace(np.eye(3), np.arange(3))
@@ -151,7 +151,7 @@ def test_a_map_of_axes_needs_two_of_this_space() -> None:
 # --- refits -----------------------------------------------------------------------------------------------------
 
 
-def test_a_picture_aligns_with_a_turned_mirrored_moved_and_scaled_copy_and_not_with_another() -> None:
+def test_align_undoes_rotation_reflection_translation_and_scale_only() -> None:
     rng = np.random.default_rng(0)
     picture = rng.normal(size=(200, 2))
     turn = np.array([[np.cos(2), -np.sin(2)], [np.sin(2), np.cos(2)]]) @ np.diag([1, -1])
@@ -165,16 +165,16 @@ def test_a_picture_aligns_with_a_turned_mirrored_moved_and_scaled_copy_and_not_w
     assert align(rng.normal(size=(200, 2)), rows, picture[rows])[1] > 1
 
 
-def test_aligning_night_after_night_does_not_shrink_the_map() -> None:
+def test_repeated_alignment_does_not_shrink_the_map() -> None:
     rng = np.random.default_rng(0)
-    first = places = rng.normal(size=(100, 2))
+    first = positions = rng.normal(size=(100, 2))
     for _ in range(50):
-        places, _ = align(places + 0.3 * rng.normal(size=(100, 2)), np.arange(100), places)
-    assert places.std() == pytest.approx(first.std(), rel=1e-6)
+        positions, _ = align(positions + 0.3 * rng.normal(size=(100, 2)), np.arange(100), positions)
+    assert positions.std() == pytest.approx(first.std(), rel=1e-6)
 
 
 def refit(space: EmbeddingSpace, noise: float, n_new: int = 0) -> EmbeddingSpace:
-    """The same items learned anew: another basis, vectors a little off, and `n_new` unlike ones before the others."""
+    """The same items retrained: another basis, noise on the vectors, and `n_new` random items before the others."""
     rng = np.random.default_rng(9)
     turn = np.linalg.qr(rng.normal(size=(space.n_factors, space.n_factors)))[0]
     lengths = np.linalg.norm(space.item_factors, axis=1, keepdims=True)
@@ -185,7 +185,7 @@ def refit(space: EmbeddingSpace, noise: float, n_new: int = 0) -> EmbeddingSpace
 
 
 @pytest.mark.parametrize("method", LAID_OUT)
-def test_a_refit_keeps_the_picture_and_says_how_well(method) -> None:
+def test_a_refit_keeps_the_layout_and_reports_the_residual(method) -> None:
     space, group = clusters()
     before = make_map(space, method)
     after = make_map(refit(space, 0.02, n_new=6), method, previous=before)
@@ -200,7 +200,7 @@ def test_a_refit_keeps_the_picture_and_says_how_well(method) -> None:
     assert (group[nearest] == group[:6, None]).mean() > 0.9  # the new items are among their like
 
 
-def test_a_map_that_is_untrue_of_the_space_is_not_settled_into() -> None:
+def test_an_unfaithful_previous_map_is_not_refined() -> None:
     space, _ = clusters()
     noise = np.random.default_rng(0).uniform(-1, 1, size=(120, 2))
     alone = make_map(space, "tsne").fidelity["trustworthiness"]
@@ -209,12 +209,12 @@ def test_a_map_that_is_untrue_of_the_space_is_not_settled_into() -> None:
     assert from_noise.fidelity["alignment_residual"] > 0.5
 
 
-def test_what_cannot_be_aligned_is_said() -> None:
+def test_impossible_alignments_are_refused() -> None:
     space, _ = clusters()
     before = make_map(space, "pca")
-    strangers = EmbeddingSpace(space.item_factors, space.item_ids + 118, space.user_factors, space.user_ids)
+    others = EmbeddingSpace(space.item_factors, space.item_ids + 118, space.user_factors, space.user_ids)
     with pytest.raises(InputError, match="at least three items that are also on the previous map, not 2"):
-        make_map(strangers, "pca", previous=before)
+        make_map(others, "pca", previous=before)
     one_place = ItemMap("pca", space.item_ids, np.ones((120, 2)), 1)
     with pytest.raises(InputError, match="all items at the same position"):
         make_map(space, "pca", previous=one_place)
@@ -223,7 +223,7 @@ def test_what_cannot_be_aligned_is_said() -> None:
 # --- what cannot be ---------------------------------------------------------------------------------------------
 
 
-def test_what_cannot_be_drawn_is_said() -> None:
+def test_impossible_maps_are_refused() -> None:
     space, _ = clusters()
     with pytest.raises(SettingError, match="unknown map method 'globe': use pca, tsne, umap, pacmap, axes"):
         make_map(space, "globe")  # type: ignore[arg-type]
@@ -234,14 +234,14 @@ def test_what_cannot_be_drawn_is_said() -> None:
 
 
 @pytest.mark.parametrize(("method", "library"), [("umap", "umap-learn"), ("pacmap", "pacmap")])
-def test_a_method_that_is_not_installed_says_how_to_get_it(method, library: str, monkeypatch) -> None:
+def test_a_method_that_is_not_installed_names_the_extra(method, library: str, monkeypatch) -> None:
     monkeypatch.setitem(sys.modules, library.removesuffix("-learn"), None)
     with pytest.raises(SettingError, match=rf"the {method} map needs {library}: pip install 'recsys-atlas\[maps\]'"):
         make_map(clusters()[0], method)
 
 
-def test_parts_of_a_map_must_fit_together() -> None:
-    ids, places = [1, 2], np.zeros((2, 2))
+def test_parts_of_a_map_must_match() -> None:
+    ids, positions = [1, 2], np.zeros((2, 2))
     for wrong, words in (
         ({"method": "globe"}, "unknown map method 'globe'"),
         ({"coordinates": np.zeros((3, 2))}, "two finite coordinates for each of its 2 items"),
@@ -255,7 +255,7 @@ def test_parts_of_a_map_must_fit_together() -> None:
         ({"fidelity": [1.0]}, "must be a mapping of names to numbers"),
     ):
         with pytest.raises(InputError, match=words):
-            ItemMap(**({"method": "pca", "item_ids": ids, "coordinates": places, "seed": 1} | wrong))
+            ItemMap(**({"method": "pca", "item_ids": ids, "coordinates": positions, "seed": 1} | wrong))
 
 
 # --- MovieLens --------------------------------------------------------------------------------------------------
@@ -267,7 +267,7 @@ def real_map(ml100k_model: Model) -> ItemMap:
 
 
 @pytest.mark.slow
-def test_on_movielens_100k_the_map_keeps_neighbourhoods_and_a_fan_lands_near_the_loved(ml100k_model, real_map) -> None:
+def test_on_movielens_100k_the_map_is_faithful_and_a_user_is_near_their_favourites(ml100k_model, real_map) -> None:
     directions = ml100k_model.space.item_directions
     kept = trustworthiness(directions, real_map.coordinates, n_neighbors=15, metric="cosine")
     shuffled = np.random.default_rng(0).permutation(real_map.coordinates)
@@ -284,7 +284,7 @@ def test_on_movielens_100k_the_map_keeps_neighbourhoods_and_a_fan_lands_near_the
     assert np.linalg.norm(there - place, axis=1).max() < 0.3
 
 
-def test_on_movielens_100k_the_default_wins_over_pca(ml100k_model, real_map) -> None:
+def test_on_movielens_100k_the_default_is_better_than_pca(ml100k_model, real_map) -> None:
     assert real_map.method == DEFAULT_MAP
     pca = make_map(ml100k_model.space, "pca").fidelity
     for measure in ("trustworthiness", "continuity", "recall@15"):
@@ -292,11 +292,11 @@ def test_on_movielens_100k_the_default_wins_over_pca(ml100k_model, real_map) -> 
 
 
 @pytest.mark.slow
-def test_on_movielens_100k_a_retrained_model_does_not_spin_the_map(ml100k, ml100k_model, real_map) -> None:
+def test_on_movielens_100k_a_retrained_model_keeps_the_orientation(ml100k, ml100k_model, real_map) -> None:
     again = MODELS[DEFAULT_MODEL](seed=7).fit(ml100k).space
 
-    def moved(places: np.ndarray) -> float:
-        return float(np.median(np.linalg.norm(places - real_map.coordinates, axis=1)))
+    def moved(positions: np.ndarray) -> float:
+        return float(np.median(np.linalg.norm(positions - real_map.coordinates, axis=1)))
 
     kept = make_map(again, previous=real_map)
     anew = make_map(again).coordinates

@@ -1,4 +1,4 @@
-"""Names: true ones are found, and chance, popularity and the year alone earn none."""
+"""Verified names are found; chance, popularity and the year alone give none."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def attributes(carries: np.ndarray, kinds: list[str], years=None, counts=None) -
     return Attributes(catalog, counts, True, names, tuple(kinds), carries)  # type: ignore[arg-type]
 
 
-def test_auc_is_that_of_mann_and_whitney() -> None:
+def test_auc_equals_mann_whitney_u() -> None:
     values, carries = RNG.integers(0, 9, (80, 3)).astype(float), RNG.random((80, 4)) < 0.3
     found = auc(values, carries)
     for a in range(4):
@@ -36,8 +36,8 @@ def test_auc_is_that_of_mann_and_whitney() -> None:
     assert np.isnan(auc(values, np.zeros((80, 1), dtype=bool))).all()
 
 
-def test_the_interval_covers_what_it_should() -> None:
-    """Normal scores one apart: the true AUC is Φ(1/√2) = .7602; 95 of 100 intervals hold it."""
+def test_the_interval_has_its_nominal_coverage() -> None:
+    """Normal scores with means one apart have AUC Φ(1/√2) = .7602; 95 of 100 intervals contain it."""
     inside = 0
     for _ in range(300):
         high, low = RNG.normal(1, 1, 15), RNG.normal(0, 1, 40)
@@ -51,7 +51,7 @@ def test_the_interval_covers_what_it_should() -> None:
     assert 0.9995 < low <= 0.99993 <= high <= 1
 
 
-def test_a_true_name_is_given_to_its_end_only() -> None:
+def test_a_verified_name_is_given_to_its_end_only() -> None:
     carries = RNG.random((N, 6)) < 0.15
     along = np.column_stack([RNG.normal(size=N) + 2 * carries[:, 2], RNG.normal(size=N) - 2 * carries[:, 4]])
     (low, high), (low2, high2) = name_ends(along, attributes(carries, ["genre"] * 6), ALL)
@@ -62,14 +62,14 @@ def test_a_true_name_is_given_to_its_end_only() -> None:
     assert high[0].carriers == carries[:, 2].sum()
 
 
-def test_chance_earns_no_name() -> None:
+def test_random_attributes_give_no_name() -> None:
     """Sixty-four random directions against sixty attributes, many of them rare."""
     carries = RNG.random((N, 60)) < np.linspace(0.02, 0.3, 60)
     names = name_ends(RNG.normal(size=(N, 64)), attributes(carries, ["genre"] * 60), ALL)
     assert names == [([], [])] * 64
 
 
-def test_what_popularity_or_the_year_says_alone_is_no_name() -> None:
+def test_an_attribute_that_popularity_or_the_year_predicts_is_not_a_name() -> None:
     years = RNG.integers(1930, 2000, N).astype(float)
     counts = RNG.integers(20, 1000, N)
     old, loved = years < 1950, counts > 800
@@ -81,7 +81,7 @@ def test_what_popularity_or_the_year_says_alone_is_no_name() -> None:
     assert [n.attribute for n in high] == ["decade 0"] and [n.attribute for n in high2] == ["popularity 1"]
 
 
-def test_only_the_items_asked_about_count() -> None:
+def test_only_the_given_items_count() -> None:
     carries = RNG.random((N, 3)) < 0.2
     along = (RNG.normal(size=N) + 3 * carries[:, 1])[:, None]
     half = np.arange(N) < N // 2

@@ -1,4 +1,4 @@
-"""Asked-for axes: what the space knows is found, what it doesn't is said; judged by movies the probe has not seen."""
+"""Asked axes: known answers are found, absent ones are refused, both evaluated on held-out movies."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_the_built_in_axes_are_in_movielens(ml100k_model: Model, attributes: Att
 
 
 def test_held_out_auc_recomputed_by_hand(ml100k_model: Model, attributes: Attributes) -> None:
-    """The same folds through scikit-learn's own scorer, and the axis is the probe of all movies."""
+    """The same folds with scikit-learn's own scorer; the axis is the probe fitted on all movies."""
     model = ml100k_model
     axis = ask(model.space, model.attributes, question_of("horror", attributes))
     rows = np.flatnonzero(model.attributes.well_known)
@@ -73,11 +73,11 @@ def test_held_out_auc_recomputed_by_hand(ml100k_model: Model, attributes: Attrib
     assert (axis.evidence.n_high, axis.evidence.n_low) == (horror.sum(), (~horror).sum())
 
 
-def test_turning_the_space_changes_no_answer(ml100k_model: Model, attributes: Attributes) -> None:
+def test_a_rotation_of_the_space_changes_no_answer(ml100k_model: Model, attributes: Attributes) -> None:
     model = ml100k_model
-    turned = np.linalg.qr(np.random.default_rng(1).normal(size=(64, 64)))[0]
+    rotation = np.linalg.qr(np.random.default_rng(1).normal(size=(64, 64)))[0]
     space = EmbeddingSpace(
-        model.space.item_factors @ turned, model.item_ids, model.space.user_factors @ turned, model.space.user_ids
+        model.space.item_factors @ rotation, model.item_ids, model.space.user_factors @ rotation, model.space.user_ids
     )
     question = question_of("Comedy", attributes)
     a, b = ask(model.space, model.attributes, question), ask(space, model.attributes, question)
@@ -85,8 +85,8 @@ def test_turning_the_space_changes_no_answer(ml100k_model: Model, attributes: At
     np.testing.assert_allclose(a.positions(model.space), b.positions(space), atol=0.01)
 
 
-def test_what_is_not_in_the_space_is_said(attributes: Attributes, ml100k_model: Model) -> None:
-    """A coin thrown for every movie; a title's length."""
+def test_answers_that_the_space_does_not_contain_are_not_valid(attributes: Attributes, ml100k_model: Model) -> None:
+    """Random values, and the lengths of titles."""
     rng = np.random.default_rng(0)
     coin = graded_question("heads", "tails", rng.normal(size=ml100k_model.space.n_items))
     axis = ask(ml100k_model.space, ml100k_model.attributes, coin)
@@ -95,8 +95,8 @@ def test_what_is_not_in_the_space_is_said(attributes: Attributes, ml100k_model: 
     assert not ask(ml100k_model.space, ml100k_model.attributes, lengths).is_valid
 
 
-def test_what_popularity_alone_answers_is_not_believed() -> None:
-    """Vectors that know nothing but popularity know no genre that only popular movies have."""
+def test_an_answer_that_popularity_alone_predicts_is_not_valid() -> None:
+    """Vectors that contain only popularity do not contain a genre that only popular movies have."""
     rng = np.random.default_rng(2)
     counts = rng.integers(20, 1000, 500)
     vectors = np.column_stack([counts / 500, rng.normal(1, 0.3, 500), rng.normal(size=500)])
@@ -108,7 +108,7 @@ def test_what_popularity_alone_answers_is_not_believed() -> None:
     assert ask(space, attributes, type(answer)("a", "b", classes.answer, by_definition=("popularity",))).is_valid
 
 
-def test_a_quantity_is_judged_by_rank(ml100k_model: Model) -> None:
+def test_a_quantity_is_evaluated_by_rank(ml100k_model: Model) -> None:
     rng = np.random.default_rng(4)
     vectors = rng.normal(size=(400, 6))
     directions = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
@@ -123,23 +123,23 @@ def test_a_quantity_is_judged_by_rank(ml100k_model: Model) -> None:
     assert spearmanr(axis.positions(space), directions[:, 2]).statistic > 0.97
 
 
-def test_two_handfuls_of_movies(ml100k_model: Model, attributes: Attributes) -> None:
+def test_two_lists_of_titles(ml100k_model: Model, attributes: Attributes) -> None:
     text = "Cinderella, Dumbo, Pinocchio, Aladdin <-> GoodFellas, Reservoir Dogs, Heat, Alien"
     question = question_of(text, attributes)
     assert question.hand_picked and np.nansum(question.answer) == 4 and (question.answer == 0).sum() == 4
     axis = ask(ml100k_model.space, ml100k_model.attributes, question)
     assert axis.is_valid and axis.evidence.value > 0.9
-    assert axis.evidence.low < 0.75, "eight movies leave doubt, and the interval says so"
+    assert axis.evidence.low < 0.75, "with eight movies the interval is wide"
     lion = ml100k_model.catalog.row_of("The Lion King")
     assert axis.positions(ml100k_model.space)[lion] < -1
 
 
 @pytest.mark.slow
-def test_a_few_movies_drawn_by_lot_are_not_believed(ml100k_model: Model) -> None:
-    """Groups that mean nothing: of three against three a quarter order each other right by luck."""
+def test_random_groups_of_few_movies_are_rarely_valid(ml100k_model: Model) -> None:
+    """Random groups: of three against three a quarter are ordered correctly by chance."""
     rng = np.random.default_rng(0)
     known = np.flatnonzero(ml100k_model.attributes.well_known)
-    believed = {}
+    valid = {}
     for size in (2, 3, 5):
         found = []
         for _ in range(40):
@@ -149,8 +149,8 @@ def test_a_few_movies_drawn_by_lot_are_not_believed(ml100k_model: Model) -> None
             found.append(
                 ask(ml100k_model.space, ml100k_model.attributes, Question("a", "b", answer, hand_picked=True)).is_valid
             )
-        believed[size] = np.mean(found)
-    assert believed[2] == 0 and believed[3] <= 0.15 and believed[5] <= 0.2, believed
+        valid[size] = np.mean(found)
+    assert valid[2] == 0 and valid[3] <= 0.15 and valid[5] <= 0.2, valid
 
 
 def test_a_question_of_items_has_one_end_for_each_list_and_counts_them_all() -> None:
@@ -161,7 +161,7 @@ def test_a_question_of_items_has_one_end_for_each_list_and_counts_them_all() -> 
         question_of_items("cosy", "scary", [3, 0], [1, 3], 5)
 
 
-def test_the_concordance_is_the_auc_for_two_classes_and_whole_where_all_is_right() -> None:
+def test_concordance_equals_auc_for_two_classes_and_is_one_for_a_perfect_order() -> None:
     rng = np.random.default_rng(3)
     answer = (rng.random(300) < 0.1).astype(float)
     for values in (rng.normal(size=300) + answer, np.round(rng.normal(size=300) + answer), answer):
@@ -171,7 +171,7 @@ def test_the_concordance_is_the_auc_for_two_classes_and_whole_where_all_is_right
     assert concordance(rng.normal(size=300), graded) == pytest.approx(0.5, abs=0.15)
 
 
-def test_titles_with_commas_stand_whole_or_between_semicolons(ml100k_model, attributes) -> None:
+def test_titles_with_commas_are_recognised_or_separated_by_semicolons(ml100k_model, attributes) -> None:
     alone = question_of("The Good, The Bad and The Ugly", attributes)
     assert np.nansum(alone.answer) == 1
     text = "The Good, The Bad and The Ugly; Tombstone <-> Heat; Alien"
@@ -188,22 +188,22 @@ def test_titles_with_commas_stand_whole_or_between_semicolons(ml100k_model, attr
         ("Horror <-> Gone with the Mind", UnknownId, "is not a genre, tag or decade, and no movie is called"),
     ],
 )
-def test_a_question_that_makes_no_sense_is_named(ml100k_model, attributes, text, error, words) -> None:
+def test_invalid_questions_are_refused(ml100k_model, attributes, text, error, words) -> None:
     with pytest.raises(error, match=words):
         question_of(text, attributes)
 
 
-def test_one_movie_an_end_is_too_few(ml100k_model: Model, attributes: Attributes) -> None:
+def test_one_movie_per_end_is_too_few(ml100k_model: Model, attributes: Attributes) -> None:
     with pytest.raises(InputError, match="two movies"):
         ask(ml100k_model.space, ml100k_model.attributes, question_of("Alien <-> Babe", attributes))
 
 
-def test_built_in_axes_need_what_they_are_made_of() -> None:
-    """Without years and genres nothing can be asked."""
+def test_built_in_questions_need_genres_or_years() -> None:
+    """Without years and genres there is no built-in question."""
     assert built_in_questions(made(np.random.default_rng(0).normal(size=(80, 4)))[1]) == []
 
 
-def test_the_interval_of_a_rank_correlation_covers_it() -> None:
+def test_the_interval_of_a_rank_correlation_has_its_nominal_coverage() -> None:
     rng = np.random.default_rng(6)
     big = rng.multivariate_normal([0, 0], [[1, 0.7], [0.7, 1]], 100_000)
     truth = float(spearmanr(big[:, 0], big[:, 1]).statistic)

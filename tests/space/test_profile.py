@@ -1,4 +1,4 @@
-"""Where movies and genres lie along axes: what is said agrees with the vectors, and a random axis has little to say."""
+"""Positions of movies and genres along axes agree with the vectors; a random axis separates little."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_the_shares_of_all_axes_of_a_rotation_add_up_to_one(ml100k_model) -> Non
     assert min(shares) > 0
 
 
-def test_a_movie_lies_where_its_vector_says_the_farthest_out_first(ml100k_model, horror, child, chance) -> None:
+def test_positions_of_a_movie_follow_its_vector_most_extreme_first(ml100k_model, horror, child, chance) -> None:
     row = ml100k_model.catalog.row_of("Psycho (1960)")
     positions, known = positions_along(ml100k_model.space, [child, chance, horror]), ml100k_model.attributes.well_known
     table = item_positions(positions, known, row)
@@ -79,7 +79,7 @@ def test_a_movie_lies_where_its_vector_says_the_farthest_out_first(ml100k_model,
     assert found["below"] > 0.8
 
 
-def test_a_movie_without_a_vector_lies_nowhere(ml100k_model, horror) -> None:
+def test_a_movie_without_a_vector_has_no_position(ml100k_model, horror) -> None:
     factors = ml100k_model.space.item_factors.copy()
     factors[7] = 0
     unknown = replace(ml100k_model, fitted=replace(ml100k_model.space, item_factors=factors))
@@ -88,7 +88,7 @@ def test_a_movie_without_a_vector_lies_nowhere(ml100k_model, horror) -> None:
     assert len(item_positions(positions_along(ml100k_model.space, [horror]), everything, 7)) == 1
 
 
-def test_genres_lie_where_their_movies_do_and_a_random_axis_parts_them_less(ml100k_model, horror, chance) -> None:
+def test_genre_positions_are_means_and_a_random_axis_separates_less(ml100k_model, horror, chance) -> None:
     table, n = genre_positions(ml100k_model.space, ml100k_model.attributes, [horror, chance])
     known = ml100k_model.attributes.well_known
     carries = np.array(["Horror" in genres for genres in ml100k_model.catalog.items["genres"]])
@@ -102,17 +102,17 @@ def test_genres_lie_where_their_movies_do_and_a_random_axis_parts_them_less(ml10
     assert n.min() >= 10
 
 
-def test_like_rows_and_columns_become_neighbours() -> None:
+def test_similar_rows_and_columns_become_adjacent() -> None:
     blocks = np.kron(np.array([[2.0, 0.1], [-0.1, -3.0]]), np.ones((4, 3)))
     mixed = np.random.default_rng(3)
     rows, columns = mixed.permutation(8), mixed.permutation(6)
     ordered = ordered_by_similarity(pd.DataFrame(blocks[rows][:, columns], index=rows, columns=columns))
     assert (np.diff(np.array(ordered.index) // 4) != 0).sum() == 1
     assert (np.diff(np.array(ordered.columns) // 3) != 0).sum() == 1
-    assert (np.diff(rows // 4) != 0).sum() > 1, "the control was in blocks before"
+    assert (np.diff(rows // 4) != 0).sum() > 1, "the control is not in blocks"
 
 
-def test_a_line_of_well_known_movies_in_order_with_room_between(ml100k_model, child) -> None:
+def test_examples_along_an_axis_are_ordered_and_spaced(ml100k_model, child) -> None:
     rows = examples_along(ml100k_model.space, ml100k_model.attributes, child, 7)
     positions = child.positions(ml100k_model.space)[rows]
     assert 5 <= len(rows) <= 7
@@ -120,7 +120,7 @@ def test_a_line_of_well_known_movies_in_order_with_room_between(ml100k_model, ch
     assert np.median(ml100k_model.n_ratings[rows]) > np.quantile(ml100k_model.n_ratings, 0.9)
 
 
-def test_a_plane_of_well_known_movies_that_keep_their_distance(ml100k_model, child, horror) -> None:
+def test_examples_on_a_plane_keep_their_distance(ml100k_model, child, horror) -> None:
     rows = examples_on_plane(ml100k_model.space, ml100k_model.attributes, child, horror, (3, 4), (1.5, 0.4))
     places = np.column_stack([axis.positions(ml100k_model.space)[rows] for axis in (child, horror)])
     assert 6 <= len(rows) <= 12

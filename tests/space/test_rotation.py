@@ -1,4 +1,4 @@
-"""Turning the factors: nothing is lost, simple structure is found, the same input gives the same bytes."""
+"""Rotations keep every score, find simple structure, and give the same bytes for the same input."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ RNG = np.random.default_rng(0)
 
 
 def simple_structure(n: int = 400, d: int = 6) -> tuple[np.ndarray, np.ndarray]:
-    """Items that lie on one axis each, hidden by a random rotation; and that rotation."""
+    """Items on one axis each, under a random rotation; and that rotation."""
     hidden = np.abs(RNG.normal(1, 0.2, n))[:, None] * np.eye(d)[RNG.integers(0, d, n)] + RNG.normal(0, 0.05, (n, d))
     rotation = np.linalg.qr(RNG.normal(size=(d, d)))[0]
     return hidden @ rotation, rotation
@@ -24,19 +24,19 @@ def simple_structure(n: int = 400, d: int = 6) -> tuple[np.ndarray, np.ndarray]:
 @pytest.mark.parametrize("method", ["quartimax", "varimax", "nmf"])
 def test_hidden_axes_are_found(method: Method) -> None:
     items, rotation = simple_structure()
-    likeness = np.abs(rotation @ rotate(items, method))
-    assert (likeness.max(axis=1) > 0.97).all()
+    similarity = np.abs(rotation @ rotate(items, method))
+    assert (similarity.max(axis=1) > 0.97).all()
     assert (np.abs(rotation @ rotate(items, "none")).max(axis=1) < 0.97).any(), "the control finds them too"
 
 
 def test_independent_components_are_found() -> None:
     rotation = np.linalg.qr(RNG.normal(size=(6, 6)))[0]
-    likeness = np.abs(rotation @ rotate(RNG.exponential(size=(2000, 6)) @ rotation, "ica"))
-    assert (likeness.max(axis=1) > 0.97).all()
+    similarity = np.abs(rotation @ rotate(RNG.exponential(size=(2000, 6)) @ rotation, "ica"))
+    assert (similarity.max(axis=1) > 0.97).all()
 
 
 @pytest.mark.parametrize("method", get_args(Method))
-def test_columns_are_ordered_of_length_one_and_the_same_each_time(method: Method) -> None:
+def test_columns_are_ordered_of_length_one_and_deterministic(method: Method) -> None:
     items = RNG.exponential(size=(400, 6)) @ np.linalg.qr(RNG.normal(size=(6, 6)))[0]
     columns = rotate(items, method)
     np.testing.assert_allclose(np.linalg.norm(columns, axis=0), 1)
@@ -55,22 +55,22 @@ def test_a_rotation_changes_no_score(method: Method) -> None:
 
 
 @pytest.mark.parametrize("gamma", [0.0, 1.0])
-def test_in_the_plane_it_is_the_best_of_all_angles(gamma: float) -> None:
+def test_in_two_dimensions_it_finds_the_best_angle(gamma: float) -> None:
     items = RNG.normal(size=(200, 2)) * [2, 1] + [0.5, 0]
 
     def criterion(rotation: np.ndarray) -> float:
         squares = (items @ rotation) ** 2
         return float((squares**2).sum() - gamma * (squares.sum(axis=0) ** 2).sum() / len(items))
 
-    def turned(angle: float) -> np.ndarray:
+    def rotated(angle: float) -> np.ndarray:
         return np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
 
-    best = max(-minimize_scalar(lambda a: -criterion(turned(a)), bounds=(at, at + 0.2), method="bounded").fun
+    best = max(-minimize_scalar(lambda a: -criterion(rotated(a)), bounds=(at, at + 0.2), method="bounded").fun
                for at in np.arange(0, np.pi / 2, 0.2))  # fmt: skip
     assert criterion(orthomax(items, gamma)) == pytest.approx(best, rel=1e-6)
 
 
-def test_wrong_use_is_refused() -> None:
+def test_invalid_input_is_refused() -> None:
     with pytest.raises(SettingError, match="'promax'"):
         rotate(RNG.normal(size=(30, 3)), "promax")  # type: ignore[arg-type]
     with pytest.raises(InputError, match="too few"):
