@@ -24,7 +24,7 @@ APPLIES_TO = {
     "--resume": (BATCH,),
     "--threads": (BATCH,),
 }
-"""The ways of recommending that each option of `recommend` applies to; other options apply to all."""
+"""The modes of `recommend` that an option applies to; options that are not listed apply to all."""
 
 
 def recommend(
@@ -70,8 +70,8 @@ def recommend(
 
     --out writes lists for many users to a Parquet file; --user and --rate print one list.
     """
-    ways = [way for way, value in ((BATCH, out), (ONE_USER, user), (NEW_USER, rate)) if value is not None]
-    if len(ways) != 1:
+    modes = [mode for mode, value in ((BATCH, out), (ONE_USER, user), (NEW_USER, rate)) if value is not None]
+    if len(modes) != 1:
         raise InputError("give one of --out FILE (many users), --user ID (one user), --rate TITLE=STARS (a new user)")
     given = {
         "--data": data is not None,
@@ -84,8 +84,8 @@ def recommend(
         "--threads": threads is not None,
     }
     for option, is_given in given.items():
-        if is_given and ways[0] not in APPLIES_TO[option]:
-            raise InputError(f"{option} does not apply to {ways[0]}, only to {' and '.join(APPLIES_TO[option])}")
+        if is_given and modes[0] not in APPLIES_TO[option]:
+            raise InputError(f"{option} does not apply to {modes[0]}, only to {' and '.join(APPLIES_TO[option])}")
     if rate is not None:
         return _to_new_user(model, rate, k, steer or [], why, as_json)
     if data is None:

@@ -65,7 +65,7 @@ def prepare(
     """Clean ratings and store them in the folder `out`.
 
     source    name of a dataset, a MovieLens folder, or a file of ratings
-    items     table of items; default: the one found beside the ratings
+    items     table of items; default: the one found next to the ratings
     scale     lowest and highest valid rating; default: that of a named dataset, else no limits
     ids       "auto", "integer" or "string"
     min_user, min_item  the fewest ratings of a user and of an item (iterated until both hold)

@@ -40,8 +40,8 @@ def test_listed_users_keep_their_order_and_unusable_lines_are_rejected(work: Pat
     result = json.loads(done.stdout)
     assert (result["users"], result["rows"], result["rejected_users"]) == (2, 4, 2)
     assert pq.read_table(work / "some.parquet")["user_id"].to_pylist() == ["u7", "u7", "u3", "u3"]
-    aside = pq.read_table(work / "some.rejected.parquet").to_pylist()
-    assert [(row["file"], row["line"], row["reason"], row["text"]) for row in aside] == [
+    rejected = pq.read_table(work / "some.rejected.parquet").to_pylist()
+    assert [(row["file"], row["line"], row["reason"], row["text"]) for row in rejected] == [
         ("users.txt", 3, "user is not in the data", "nobody"),
         ("users.txt", 6, "user is listed twice", "u7"),
     ]
