@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import pydantic
 
 from recsys.errors import InputError, RecsysError
-from recsys.evaluation.evaluate import Evaluation
-from recsys.evaluation.report import EmbeddingReport
 from recsys.evaluation.serialization import from_json
 from recsys.store.files import read_json
 from recsys.store.models import fingerprint_of
+
+if TYPE_CHECKING:  # they import scikit-learn and scipy.stats, which most commands do not need
+    from recsys.evaluation.evaluate import Evaluation
+    from recsys.evaluation.report import EmbeddingReport
 
 REPORT_PAGE = "report.html"
 RANKING = "ranking.json"
@@ -26,6 +28,8 @@ def stored_ranking(model_folder: Path) -> Evaluation | None:
 
     Raises InputError if the file is damaged or incomplete, or belongs to another model.
     """
+    from recsys.evaluation.evaluate import Evaluation
+
     path = model_folder / RANKING
     if not path.is_file():
         return None
@@ -41,6 +45,8 @@ def stored_report(model_folder: Path) -> EmbeddingReport | None:
 
     Raises InputError if the file is damaged or incomplete, or belongs to another model.
     """
+    from recsys.evaluation.report import EmbeddingReport
+
     path = (model_folder / REPORT_PAGE).with_suffix(".json")
     if not path.is_file():
         return None
