@@ -1,4 +1,4 @@
-"""The page Batch: make lists for many people and look at them, lay two models side by side, and say what is wrong."""
+"""The page Batch: generate lists for many users, download them, compare two models, and report errors."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def errors(app: AppTest) -> list[str]:
     return [element.value.replace("\\", "") for element in app.error]
 
 
-def test_everyone_gets_a_list_to_look_at_and_to_take_away(app: AppTest) -> None:
+def test_lists_for_all_users_can_be_viewed_and_downloaded(app: AppTest) -> None:
     app.number_input(key="batch-k").set_value(3)
     generate(app)
     assert {metric.label: metric.value for metric in app.metric} == {"Users": "943", "Rows": "2,829"}
@@ -114,7 +114,7 @@ def test_everyone_gets_a_list_to_look_at_and_to_take_away(app: AppTest) -> None:
     assert [element.value for element in app.warning] == ["nobody is not in this batch."]
 
 
-def test_the_address_leads_back_to_the_batch_from_another_session(app: AppTest) -> None:
+def test_the_address_of_a_batch_works_in_another_session(app: AppTest) -> None:
     app.number_input(key="batch-k").set_value(1)
     generate(app)
     name = folder_of(app).name
@@ -130,20 +130,20 @@ def test_the_address_leads_back_to_the_batch_from_another_session(app: AppTest) 
     assert not opened(batch="../../etc").metric
 
 
-def test_typed_people_alone_and_who_was_unused_lines(app: AppTest) -> None:
+def test_chosen_users_and_unused_lines(app: AppTest) -> None:
     app.segmented_control(key="batch-who").set_value("Chosen users").run()
     app.text_area(key="batch-typed").set_value("7, 3 7\nghost")
     app.number_input(key="batch-k").set_value(2)
     generate(app)
     assert {metric.label: metric.value for metric in app.metric} == {"Users": "2", "Rows": "4"}
     assert app.warning[0].value.startswith("Lines of your list that were not used: 2.")
-    aside, lists = (frame.value for frame in app.dataframe)
-    assert aside["text"].tolist() == ["7", "ghost"]
-    assert aside["reason"].tolist() == ["user is listed twice", "user is not in the data"]
+    unused, lists = (frame.value for frame in app.dataframe)
+    assert unused["text"].tolist() == ["7", "ghost"]
+    assert unused["reason"].tolist() == ["user is listed twice", "user is not in the data"]
     assert lists["user"].tolist() == ["7", "7", "3", "3"]
 
 
-def test_nobody_and_strangers_are_told_of_in_a_line(app: AppTest) -> None:
+def test_an_empty_list_and_unknown_users_give_a_one_line_error(app: AppTest) -> None:
     app.segmented_control(key="batch-who").set_value("Chosen users").run()
     generate(app)
     assert errors(app) == ["No users given. Enter at least one user id, or choose a file."]
@@ -165,7 +165,7 @@ def test_nobody_and_strangers_are_told_of_in_a_line(app: AppTest) -> None:
         ("film.bin", b"\x89\xff\x00", "film.bin: cannot be read as text"),
     ],
 )
-def test_a_file_that_lists_nobody_is_told_of_in_a_line(app: AppTest, name: str, content: bytes, words: str) -> None:
+def test_a_file_without_users_gives_a_one_line_error(app: AppTest, name: str, content: bytes, words: str) -> None:
     app.segmented_control(key="batch-who").set_value("Users from a file").run()
     app.file_uploader(key="batch-file").upload(name, content).run()
     generate(app)
@@ -174,7 +174,7 @@ def test_a_file_that_lists_nobody_is_told_of_in_a_line(app: AppTest, name: str, 
     assert list((data_root() / "batches").iterdir()) == []
 
 
-def test_a_stopped_batch_can_be_taken_up_again_or_discarded(app: AppTest, root: Path) -> None:
+def test_a_stopped_batch_can_be_resumed_or_discarded(app: AppTest, root: Path) -> None:
     request = batch_files.Request(root / "models" / f"{NAME}-popular", root / "prepared" / NAME, 2, True)
     # asked for, and the app ended before it was made
     stopped = batch_jobs.new_batch(data_root() / "batches", request, 943)
@@ -196,7 +196,7 @@ def keys(app: AppTest) -> set[str | None]:
     return {button.key for button in app.button}
 
 
-def test_who_has_the_link_reads_and_takes_away_and_changes_nothing(app: AppTest, root: Path) -> None:
+def test_other_sessions_can_download_a_batch_but_not_change_it(app: AppTest, root: Path) -> None:
     app.number_input(key="batch-k").set_value(1)
     generate(app)
     mine = folder_of(app)
@@ -225,7 +225,7 @@ def test_a_session_keeps_its_last_few_batches(app: AppTest) -> None:
     assert app.session_state["started-batches"] == [folder.name for folder in made[1:]]
 
 
-def test_too_many_rows_come_with_the_whole_command_for_a_terminal(app: AppTest, root: Path, monkeypatch) -> None:
+def test_too_many_rows_give_the_command_for_a_terminal(app: AppTest, root: Path, monkeypatch) -> None:
     monkeypatch.setattr(batch_jobs, "MAX_ROWS", 10)
     app.checkbox(key="batch-unseen").uncheck().run()
     assert shlex.split(app.code[0].value) == [
@@ -295,26 +295,26 @@ def test_a_batch_waits_while_others_run(app: AppTest, root: Path, held) -> None:
     assert all(batch_jobs.QUEUE.wait(job, PATIENCE) for job in jobs)
 
 
-def test_two_models_stand_side_by_side(root: Path) -> None:
+def test_two_models_are_compared(root: Path) -> None:
     app = opened(batch_part="Compare two models")
     assert [app.selectbox(key=f"compare-{letter}").value for letter in "ab"] == [f"{NAME}-ials", f"{NAME}-popular"]
-    told = {metric.label: metric.value for metric in app.metric}
-    assert told["In both lists"].endswith(" of 10") and 0 <= float(told["Rank-biased overlap"]) < 1
+    text = {metric.label: metric.value for metric in app.metric}
+    assert text["In both lists"].endswith(" of 10") and 0 <= float(text["Rank-biased overlap"]) < 1
     signs = [element.value for element in app.markdown if "badge[" in element.value]
     assert len(signs) == 20
-    n_common = int(told["In both lists"].split()[0])
+    n_common = int(text["In both lists"].split()[0])
     assert sum("✓" in sign for sign in signs) == 2 * n_common
     assert sum("○" in sign for sign in signs) == 20 - 2 * n_common
     assert app.subheader[0].value == "Random sample of 500 users"
-    stranger = opened(batch_part="Compare two models", compare_user="nobody")
-    assert errors(stranger) == ["unknown user id: 'nobody' (ids look like 1)"]
-    assert stranger.subheader[0].value == "Random sample of 500 users"
+    unknown = opened(batch_part="Compare two models", compare_user="nobody")
+    assert errors(unknown) == ["unknown user id: 'nobody' (ids look like 1)"]
+    assert unknown.subheader[0].value == "Random sample of 500 users"
     app.selectbox(key="compare-user").set_value(7).run()
     app.selectbox(key="compare-b").set_value(f"{NAME}-ials").run()
     assert [element.value for element in app.info] == ["Choose two different models."]
 
 
-def test_a_single_model_is_told_how_to_get_another(root: Path, tmp_path: Path, monkeypatch) -> None:
+def test_a_single_model_gives_the_command_to_train_another(root: Path, tmp_path: Path, monkeypatch) -> None:
     shutil.copytree(root / "models" / f"{NAME}-ials", tmp_path / "models" / f"{NAME}-ials")
     manifest = store.read_json(tmp_path / "models" / f"{NAME}-ials" / "manifest.json")
     manifest["data"]["path"] = str(root / "prepared" / NAME)
@@ -325,7 +325,7 @@ def test_a_single_model_is_told_how_to_get_another(root: Path, tmp_path: Path, m
     assert app.code[0].value.startswith("recsys train --data") and "--model ease" in app.code[0].value
 
 
-def test_without_the_data_the_page_says_what_to_run(root: Path, tmp_path: Path, monkeypatch) -> None:
+def test_missing_data_give_the_command_to_prepare_them(root: Path, tmp_path: Path, monkeypatch) -> None:
     shutil.copytree(root / "models" / f"{NAME}-ials", tmp_path / "elsewhere" / "models" / f"{NAME}-ials")
     monkeypatch.setenv("RECSYS_MODELS", str(tmp_path / "elsewhere" / "models"))
     app = opened()

@@ -1,4 +1,4 @@
-"""The page Dimensions: every tab says what the data say, and what is missing instead of failing."""
+"""The page Dimensions: what each tab shows, and its notice when something is missing."""
 
 from __future__ import annotations
 
@@ -31,8 +31,7 @@ CURVE = [
 
 @pytest.fixture(scope="module")
 def axes(ml100k, ml100k_model) -> Axes:
-    """Those of the default model: the built-in questions, one that it knows, one that it does not, and discovered
-    ones."""
+    """Axes of the default model: two built-in questions, one that is found, one that is not, and discovered axes."""
     questions = [
         *built_in_questions(ml100k_model.attributes)[:2],
         question_of("Horror", ml100k_model.attributes),
@@ -46,7 +45,7 @@ def axes(ml100k, ml100k_model) -> Axes:
 
 @pytest.fixture(scope="module")
 def made(ml100k, ml100k_model, axes, tmp_path_factory) -> Path:
-    """Folders of models on MovieLens 100K: with axes and a report, bare of both, and without vectors."""
+    """Models of MovieLens 100K: with axes and a report, with neither, and without vectors."""
     root = tmp_path_factory.mktemp("dimensions-page")
     for which in ("full", "bare"):
         store.save_model(root / which / "model", replace(ml100k_model, data={**ml100k_model.data, "name": NAME}))
@@ -123,7 +122,7 @@ def words(app: AppTest) -> str:
     return " ".join(element.value.replace("\\", "") for element in shown)
 
 
-def test_axes_come_with_their_evidence_and_those_without_a_name_are_folded_away(made, monkeypatch, axes) -> None:
+def test_axes_have_their_evidence_and_unnamed_ones_are_collapsed(made, monkeypatch, axes) -> None:
     app = opened(made, monkeypatch)
     said = words(app)
     for axis in axes.asked[:3]:
@@ -152,7 +151,7 @@ def test_a_plane_of_any_two_axes(made, monkeypatch, axes) -> None:
     assert "two different axes" in words(app)
 
 
-def test_the_movie_that_was_clicked_leads_to_its_page(made, monkeypatch) -> None:
+def test_the_clicked_movie_is_described(made, monkeypatch) -> None:
     app = opened(made, monkeypatch, "Plane")
     app.session_state[f"plane-chosen-{NAME}"] = 50
     run(app)
@@ -163,7 +162,7 @@ def put(app: AppTest, end: str, items: list[int]) -> None:
     app.session_state[f"movies-{end}-{NAME}"] = items
 
 
-def test_an_axis_of_ones_own_needs_two_movies_an_end(made, monkeypatch) -> None:
+def test_a_custom_axis_needs_two_movies_at_each_end(made, monkeypatch) -> None:
     app = opened(made, monkeypatch, "Your own axis")
     assert app.button(key="ask-movies").disabled
     put(app, "low", [1, 95])
@@ -180,7 +179,7 @@ def test_an_axis_of_ones_own_needs_two_movies_an_end(made, monkeypatch) -> None:
     assert app.session_state[f"movies-high-{NAME}"] == [288]
 
 
-def test_an_axis_of_ones_own_is_judged_kept_and_let_go(made, monkeypatch) -> None:
+def test_a_custom_axis_is_evaluated_kept_and_removed(made, monkeypatch) -> None:
     app = opened(made, monkeypatch, "Your own axis")
     put(app, "low", [1, 95, 71, 99])  # Toy Story, Aladdin, The Lion King, Snow White
     put(app, "high", [288, 183, 185, 200])  # Scream, Alien, Psycho, The Shining
@@ -220,11 +219,11 @@ def ask_in_words(app: AppTest, text: str) -> AppTest:
         ("", "Enter a genre, tag, decade or title"),
     ],
 )
-def test_asking_in_words(made, monkeypatch, text: str, answer: str) -> None:
+def test_a_custom_axis_in_words(made, monkeypatch, text: str, answer: str) -> None:
     assert answer in words(ask_in_words(opened(made, monkeypatch, "Your own axis"), text))
 
 
-def test_how_many_dimensions_are_enough_is_read_off_the_curve(made, monkeypatch) -> None:
+def test_the_gain_from_added_dimensions(made, monkeypatch) -> None:
     app = opened(made, monkeypatch, "How many dimensions?")
     assert "reaches nDCG@10 0.200" in words(app)
     assert "+0.100" in words(app)
@@ -241,7 +240,9 @@ def test_how_many_dimensions_are_enough_is_read_off_the_curve(made, monkeypatch)
         ([(1, 0.30, 0.01)], "Only one number of dimensions was tried: 1."),
     ],
 )
-def test_a_best_number_is_named_only_where_no_other_interval_overlaps(made, tmp_path, monkeypatch, rows, said) -> None:
+def test_a_number_of_dimensions_is_best_only_if_no_other_interval_overlaps(
+    made, tmp_path, monkeypatch, rows, said
+) -> None:
     folder = tmp_path / "flat" / "model"
     shutil.copytree(made / "full" / "model", folder)
     curve = [
@@ -249,13 +250,13 @@ def test_a_best_number_is_named_only_where_no_other_interval_overlaps(made, tmp_
         for d, q, near in rows
     ]
     write_report(folder, curve)
-    told = words(opened(tmp_path, monkeypatch, "How many dimensions?", "flat"))
-    assert said in told
-    assert ("Best of those tried" in told) == ("Best of those tried" in said)
-    assert "liked" not in told
+    text = words(opened(tmp_path, monkeypatch, "How many dimensions?", "flat"))
+    assert said in text
+    assert ("Best of those tried" in text) == ("Best of those tried" in said)
+    assert "liked" not in text
 
 
-def test_a_report_without_its_dimensions_is_refused_in_a_line(made, tmp_path, monkeypatch) -> None:
+def test_an_incomplete_report_gives_a_one_line_warning(made, tmp_path, monkeypatch) -> None:
     folder = tmp_path / "broken" / "model"
     shutil.copytree(made / "full" / "model", folder)
     report = store.read_json(folder / "report.json")
@@ -266,7 +267,7 @@ def test_a_report_without_its_dimensions_is_refused_in_a_line(made, tmp_path, mo
     )
 
 
-def test_genres_have_their_table(made, monkeypatch) -> None:
+def test_the_genres_tab_has_a_table(made, monkeypatch) -> None:
     app = opened(made, monkeypatch, "Genres")
     assert "standard deviations" in words(app)
     assert any(expander.label == "As a table" for expander in app.expander)
@@ -281,18 +282,18 @@ def test_genres_have_their_table(made, monkeypatch) -> None:
         ("How many dimensions?", "recsys report"),
     ],
 )
-def test_what_is_missing_is_said_with_the_command_that_makes_it(made, monkeypatch, tab: str, missing: str) -> None:
+def test_missing_results_are_explained_with_a_command(made, monkeypatch, tab: str, missing: str) -> None:
     app = opened(made, monkeypatch, tab, "bare")
     assert missing in app.code[0].value
 
 
-def test_a_model_without_vectors_has_no_dimensions(made, monkeypatch) -> None:
+def test_a_model_without_vectors_has_no_tabs(made, monkeypatch) -> None:
     app = opened(made, monkeypatch, which="popular")
     assert "no item vectors" in words(app)
     assert not app.tabs
 
 
-def test_chinese_parts_its_characters_from_digits(axes, monkeypatch) -> None:
+def test_chinese_has_a_space_before_digits(axes, monkeypatch) -> None:
     import streamlit as st
 
     from recsys.app.axis_text import ends_of
@@ -305,7 +306,7 @@ def test_chinese_parts_its_characters_from_digits(axes, monkeypatch) -> None:
 
 
 @pytest.mark.parametrize("tab", ["轴", "平面", "自定义轴", "类型", "需要多少维？"])
-def test_it_speaks_chinese(made, monkeypatch, tab: str) -> None:
+def test_each_tab_in_chinese(made, monkeypatch, tab: str) -> None:
     app = opened(made, monkeypatch, tab, chinese=True)
     assert app.header[0].value == "维度"
     assert "完全由评分学得" in words(app)

@@ -1,4 +1,4 @@
-"""The page Quality: measuring a model from the page, what is then said of it, and what is refused."""
+"""The page Quality: measure a model from the page, read the results, and refuse broken ones."""
 
 from __future__ import annotations
 
@@ -69,37 +69,37 @@ def button(app: AppTest, key: str):
     return app.button(key=key)
 
 
-def test_a_measured_model_is_told_of_in_words_and_numbers(root: Path) -> None:
+def test_results_are_shown_in_words_and_numbers(root: Path) -> None:
     app = opened()
     ranking = json.loads((root / "models" / "a-ials" / store.RANKING).read_text())
     table = app.dataframe[0].value
     assert table["model"].tolist() == ["ials (this model)", "popular", "itemknn"]
     mean = ranking["results"][0]["metrics"]["ndcg@10"]["mean"]
     assert table["ndcg"][0].startswith(f"{mean:.3f} (")
-    told = words(app)
-    assert "this model is ahead of **popular**" in told
+    text = words(app)
+    assert "this model is ahead of **popular**" in text
     least = min(ranking["results"][0]["by_activity"], key=lambda group: group["mean"])
-    assert "Lowest quality" in told and f"{least['fewest']:,}" in told
+    assert "Lowest quality" in text and f"{least['fewest']:,}" in text
     head = ranking["results"][0]["by_popularity"][0]
-    assert f"**{head['items']:,} most popular movies**" in told and f"**{head['recommendations']:.0%}**" in told
-    assert "a random 20% of each user's ratings" in told and "20,000 ratings of 943 users" in told
+    assert f"**{head['items']:,} most popular movies**" in text and f"**{head['recommendations']:.0%}**" in text
+    assert "a random 20% of each user's ratings" in text and "20,000 ratings of 943 users" in text
     space = app.dataframe[1].value.set_index("name")
     report = json.loads((root / "models" / "a-ials" / "report.json").read_text())
     assert space.at["genres (one-hot)", "genre_retrieval"] == "1.000 †"
     assert space["genre_retrieval"].str.endswith("★").sum() >= 1
-    assert f"{report['representations']['ials']['genre_retrieval']['precision']:.0%} of a movie's ten nearest" in told
+    assert f"{report['representations']['ials']['genre_retrieval']['precision']:.0%} of a movie's ten nearest" in text
     assert len(app.get("plotly_chart")) == 4 and len(app.get("download_button")) == 1
 
 
-def test_in_chinese_the_same_is_said(root: Path) -> None:
-    told = words(opened(language="中文"))
-    assert "本模型优于 **popular**" in told and "Lowest quality" not in told and "{" not in told
+def test_results_in_chinese(root: Path) -> None:
+    text = words(opened(language="中文"))
+    assert "本模型优于 **popular**" in text and "Lowest quality" not in text and "{" not in text
 
 
-def test_a_model_that_was_not_measured_is_measured_by_a_click(root: Path) -> None:
+def test_a_model_is_measured_by_a_click(root: Path) -> None:
     app = opened("b-popular")
-    told = words(app)
-    assert "have not been evaluated yet" in told and "has no item vectors" in told
+    text = words(app)
+    assert "have not been evaluated yet" in text and "has no item vectors" in text
     folder = root / "models" / "b-popular"
     (command,) = [block.value for block in app.code]
     assert command.startswith("recsys evaluate --data") and command.endswith("--model itemknn --model ease")
@@ -113,7 +113,7 @@ def test_a_model_that_was_not_measured_is_measured_by_a_click(root: Path) -> Non
     assert not app.success  # said once
 
 
-def test_numbers_of_another_model_are_refused(root: Path) -> None:
+def test_results_of_another_model_are_refused(root: Path) -> None:
     folder = root / "models" / "b-popular"
     for name in (store.RANKING, "report.json"):
         shutil.copy(root / "models" / "a-ials" / name, folder / name)
@@ -154,7 +154,7 @@ def without(*path: str | int):
         without("results", 1, "by_activity", 0),
     ],
 )
-def test_a_ranking_that_lacks_something_is_refused_in_a_line(root: Path, change) -> None:
+def test_an_incomplete_ranking_gives_a_one_line_warning(root: Path, change) -> None:
     path = root / "models" / "a-ials" / store.RANKING
     found = store.read_json(path)
     change(found)
@@ -176,7 +176,7 @@ def test_a_ranking_that_lacks_something_is_refused_in_a_line(root: Path, change)
         lambda found: found.update(model=["ials"]),
     ],
 )
-def test_a_report_that_lacks_something_is_refused_in_a_line(root: Path, change) -> None:
+def test_an_incomplete_report_gives_a_one_line_warning(root: Path, change) -> None:
     path = root / "models" / "a-ials" / "report.json"
     found = store.read_json(path)
     change(found)
@@ -187,7 +187,7 @@ def test_a_report_that_lacks_something_is_refused_in_a_line(root: Path, change) 
 
 
 @pytest.mark.parametrize("genres", [("Drama",), ()])
-def test_a_catalogue_of_one_genre_or_of_none_has_a_report_too(root: Path, ml100k: Dataset, genres) -> None:
+def test_a_catalog_with_one_genre_or_none_has_a_report(root: Path, ml100k: Dataset, genres) -> None:
     items = ml100k.catalog.items
     catalog = Catalog.of(items["item_id"].to_numpy(), list(items["title"]), genres=[genres] * len(items))
     store.save_prepared(root / "plain", dataclasses.replace(ml100k, catalog=catalog))
@@ -195,33 +195,33 @@ def test_a_catalogue_of_one_genre_or_of_none_has_a_report_too(root: Path, ml100k
     model = IALS(n_factors=4, epochs=2).fit(Dataset(ml100k.interactions, catalog, name="plain"))
     store.save_model(folder, model.with_data_path(root / "plain"))
     inspect_workflow.report_embedding(folder, root / "plain", dimensions=(2,), n_seeds=0)
-    told = words(opened("c-plain"))
+    text = words(opened("c-plain"))
     assert (
-        "Quality by number of dimensions" in told and "None" not in told and "share a genre with it; among" not in told
+        "Quality by number of dimensions" in text and "None" not in text and "share a genre with it; among" not in text
     )
 
 
-def test_of_few_people_nothing_is_made(root: Path) -> None:
+def test_few_evaluated_users_allow_no_conclusion(root: Path) -> None:
     path = root / "models" / "a-ials" / store.RANKING
     found = store.read_json(path)
     for result in found["results"]:
         result["judged"] = 29
     store.write_json(path, found)
-    told = words(opened())
-    assert "Evaluated users: 29. That is too few to tell which model is better." in told
-    assert "ahead of" not in told and "Lowest quality" not in told and "equally many ratings" not in told
+    text = words(opened())
+    assert "Evaluated users: 29. That is too few to tell which model is better." in text
+    assert "ahead of" not in text and "Lowest quality" not in text and "equally many ratings" not in text
 
 
-def test_intervals_that_overlap_are_called_that_and_nothing_more(root: Path) -> None:
+def test_overlapping_intervals_are_not_called_equal(root: Path) -> None:
     path = root / "models" / "a-ials" / store.RANKING
     found = store.read_json(path)
     found["results"][1]["metrics"]["ndcg@10"] = found["results"][0]["metrics"]["ndcg@10"]
     store.write_json(path, found)
-    told = words(opened())
-    assert "Its 95% interval for nDCG@10 overlaps with that of **popular**" in told and "level" not in told
+    text = words(opened())
+    assert "Its 95% interval for nDCG@10 overlaps with that of **popular**" in text and "level" not in text
 
 
-def test_without_its_data_a_model_can_be_looked_at_but_not_measured(root: Path) -> None:
+def test_without_data_results_are_shown_but_nothing_can_be_measured(root: Path) -> None:
     shutil.rmtree(root / "ml-100k")
     app = opened()
     assert len(app.dataframe) == 2  # what was measured before still shows
@@ -255,7 +255,7 @@ def test_one_session_measures_at_a_time(root: Path) -> None:
     assert store.stored_ranking(root / "models" / "b-popular") is not None
 
 
-def test_what_goes_wrong_while_measuring_is_said_in_a_line(root: Path, ml100k: Dataset) -> None:
+def test_an_error_while_measuring_is_a_one_line_message(root: Path, ml100k: Dataset) -> None:
     app = opened("b-popular")
     half = ml100k.interactions.select(np.arange(100_000) % 2 == 0)
     store.save_prepared(root / "ml-100k", dataclasses.replace(ml100k, interactions=half))  # while the page is open

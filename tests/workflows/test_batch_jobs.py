@@ -1,4 +1,4 @@
-"""Batches behind the pages: their folders, and what happens to them when they are stopped, broken off or left alone."""
+"""Background batches: their folders, the queue, and stopped, interrupted, failed and abandoned jobs."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ N_USERS = 943
 
 @pytest.fixture(scope="module")
 def place(ml100k, tmp_path_factory) -> Path:
-    """A folder with `data`, MovieLens 100K, and `model`, the quickest one."""
+    """A folder with `data`, MovieLens 100K, and `model`, the fastest model."""
     folder = tmp_path_factory.mktemp("jobs")
     store.save_prepared(folder / "data", ml100k)
     store.save_model(folder / "model", MODELS["popular"]().fit(ml100k))
@@ -40,7 +40,7 @@ def request_for(place: Path) -> Callable[..., Request]:
 
 
 class Gate:
-    """Stands before each block of lists: tells that a job has come to it, and holds it until it is opened."""
+    """Blocks each job before a block of lists: signals that it has arrived, and holds it until the gate opens."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.arrived, self.opened = threading.Semaphore(0), threading.Event()
@@ -75,7 +75,7 @@ def finish(queue: JobQueue, job: Job) -> None:
     assert queue.wait(job, PATIENCE), job.state
 
 
-def test_a_batch_is_what_the_command_line_makes_and_the_same_as_csv(place, request_for, queue, tmp_path) -> None:
+def test_a_batch_equals_the_output_of_the_command_line_and_its_csv(place, request_for, queue, tmp_path) -> None:
     folder = batch_jobs.new_batch(tmp_path, request_for(), N_USERS)
     job = queue.start(folder)
     finish(queue, job)
@@ -91,26 +91,26 @@ def test_a_batch_is_what_the_command_line_makes_and_the_same_as_csv(place, reque
     assert batch_files.read_request(folder) == request_for()
 
 
-def test_rows_are_found_by_the_user_as_typed(request_for, queue, tmp_path) -> None:
+def test_rows_of_a_user_given_as_typed(request_for, queue, tmp_path) -> None:
     folder = batch_jobs.new_batch(tmp_path, request_for(), N_USERS)
     finish(queue, queue.start(folder))
     assert batch_files.first_rows(folder, 7)["user_id"].tolist() == [1, 1, 1, 2, 2, 2, 3]
     assert batch_files.rows_of_user(folder, " 943 ")["rank"].tolist() == [1, 2, 3]
-    for stranger in ("944", "-1", "x", "1.5"):
+    for unknown in ("944", "-1", "x", "1.5"):
         with pytest.raises(UnknownId):
-            batch_files.rows_of_user(folder, stranger)
+            batch_files.rows_of_user(folder, unknown)
     (folder / batch_files.LISTS).unlink()
     with pytest.raises(InputError, match="gone"):
         batch_files.first_rows(folder, 7)
 
 
-def test_listed_users_alone_get_lists_and_the_rest_is_reported(request_for, queue, tmp_path) -> None:
+def test_listed_users_get_lists_and_unused_lines_are_reported(request_for, queue, tmp_path) -> None:
     folder = batch_jobs.new_batch(tmp_path, request_for(), N_USERS, ("my users.csv", b"user_id\n7\nghost\n3\n7\n"))
     finish(queue, queue.start(folder))
     assert batch_files.first_rows(folder, 100)["user_id"].tolist() == [7, 7, 7, 3, 3, 3]
-    aside = batch_files.unused_lines(folder)
-    assert aside is not None
-    assert aside[["line", "text", "reason"]].to_numpy().tolist() == [
+    unused = batch_files.unused_lines(folder)
+    assert unused is not None
+    assert unused[["line", "text", "reason"]].to_numpy().tolist() == [
         [3, "ghost", "user is not in the data"],
         [5, "7", "user is listed twice"],
     ]
@@ -127,7 +127,7 @@ def test_listed_users_alone_get_lists_and_the_rest_is_reported(request_for, queu
         ("../evil.PARQUET", b"", "users.parquet: is not a Parquet file"),
     ],
 )
-def test_a_list_that_cannot_be_used_is_one_line_and_leaves_nothing(request_for, tmp_path, name, content, words) -> None:
+def test_an_unusable_list_is_a_one_line_error_and_leaves_no_files(request_for, tmp_path, name, content, words) -> None:
     with pytest.raises(InputError) as error:
         batch_jobs.new_batch(tmp_path / "batches", request_for(), N_USERS, (name, content))
     assert str(error.value).startswith(words)
@@ -135,7 +135,7 @@ def test_a_list_that_cannot_be_used_is_one_line_and_leaves_nothing(request_for, 
     assert list((tmp_path / "batches").iterdir()) == []
 
 
-def test_a_list_of_strangers_fails_with_one_line_and_no_lists(request_for, queue, tmp_path) -> None:
+def test_a_list_of_unknown_users_fails_with_a_one_line_error(request_for, queue, tmp_path) -> None:
     folder = batch_jobs.new_batch(tmp_path, request_for(), N_USERS, ("list.txt", b"5000\nghost\n"))
     job = queue.start(folder)
     finish(queue, job)
@@ -151,7 +151,7 @@ def test_a_batch_too_large_for_a_browser_is_refused(request_for, tmp_path) -> No
     assert batch_jobs.new_batch(tmp_path / "batches", request_for(1000), 10_001, ("two.txt", b"1\n2\n")).is_dir()
 
 
-def test_a_cancelled_batch_ends_at_the_next_block_and_goes_on_from_there(
+def test_a_cancelled_batch_ends_at_the_next_block_and_can_be_resumed(
     request_for, queue, gate, tmp_path, monkeypatch
 ) -> None:
     monkeypatch.setattr(recommend_workflow, "PART_ROWS", 3 * 300)  # 300 users a part
@@ -173,7 +173,7 @@ def test_a_cancelled_batch_ends_at_the_next_block_and_goes_on_from_there(
     assert pq.read_table(folder / batch_files.LISTS).num_rows == 3 * N_USERS
 
 
-def test_finished_parts_are_taken_over_and_the_pace_is_that_of_new_ones(
+def test_finished_parts_are_reused_and_do_not_count_for_the_estimate(
     request_for, queue, gate, tmp_path, monkeypatch
 ) -> None:
     monkeypatch.setattr(recommend_workflow, "PART_ROWS", 3 * 300)
@@ -194,7 +194,7 @@ def test_finished_parts_are_taken_over_and_the_pace_is_that_of_new_ones(
     resumed = queue.start(folder)
     for _ in range(3):  # two blocks of the first run, then the first of this one
         gate.wait()
-    assert resumed.done == 300  # the first part is there before anything is made
+    assert resumed.done == 300  # the first part is reused before any new block
     assert resumed.seconds_left is None
     gate.opened.set()
     finish(queue, resumed)
@@ -203,7 +203,7 @@ def test_finished_parts_are_taken_over_and_the_pace_is_that_of_new_ones(
     assert resumed.seconds_left == 0
 
 
-def test_a_third_batch_waits_for_a_place_and_is_not_begun_twice(request_for, queue, gate, tmp_path) -> None:
+def test_a_third_batch_waits_and_is_not_started_twice(request_for, queue, gate, tmp_path) -> None:
     folders = [batch_jobs.new_batch(tmp_path, request_for(), N_USERS) for _ in range(4)]
     first, second, third, fourth = (queue.start(folder) for folder in folders)
     gate.wait()
@@ -220,10 +220,8 @@ def test_a_third_batch_waits_for_a_place_and_is_not_begun_twice(request_for, que
     assert not (folders[2] / batch_files.LISTS).exists()
 
 
-def test_a_batch_ends_soon_after_its_reader_has_gone_unless_they_come_back(
-    request_for, queue, gate, tmp_path, monkeypatch
-) -> None:
-    monkeypatch.setattr(batch_jobs, "GRACE_SECONDS", -1.0)  # over as soon as it begins
+def test_an_abandoned_batch_ends_unless_its_viewer_returns(request_for, queue, gate, tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(batch_jobs, "GRACE_SECONDS", -1.0)  # no grace period
     gone, back = (queue.start(batch_jobs.new_batch(tmp_path, request_for(), N_USERS)) for _ in range(2))
     gate.wait()
     gate.wait()
@@ -236,11 +234,11 @@ def test_a_batch_ends_soon_after_its_reader_has_gone_unless_they_come_back(
     finish(queue, gone)
     finish(queue, back)
     assert (gone.state, back.state) == ("stopped", "done")
-    Viewer().leave()  # who looked at nothing leaves nothing
+    Viewer().leave()  # a viewer without a batch
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
-def test_a_bug_leaves_the_batch_failed_and_its_place_free(request_for, tmp_path, monkeypatch) -> None:
+def test_an_unexpected_error_fails_the_job_and_frees_the_queue(request_for, tmp_path, monkeypatch) -> None:
     narrow = JobQueue(1)
 
     def broken(*_: Any, **__: Any) -> pd.DataFrame:
@@ -275,7 +273,7 @@ def test_old_batches_are_removed_and_nothing_else_is(request_for, queue, gate, t
     assert not running.exists() and queue.find(running) is None
 
 
-def test_what_is_removed_is_forgotten_by_the_desk(request_for, queue, tmp_path) -> None:
+def test_removing_a_batch_removes_its_job(request_for, queue, tmp_path) -> None:
     folder = batch_jobs.new_batch(tmp_path, request_for(), N_USERS)
     finish(queue, queue.start(folder))
     long_ago = time.time() - batch_jobs.KEPT_SECONDS - 60
@@ -285,7 +283,7 @@ def test_what_is_removed_is_forgotten_by_the_desk(request_for, queue, tmp_path) 
     assert not folder.exists() and queue.find(folder) is None
 
 
-def test_a_session_s_oldest_batches_give_way_but_for_those_being_made(request_for, queue, gate, tmp_path) -> None:
+def test_the_oldest_batches_of_a_session_are_removed_except_active_ones(request_for, queue, gate, tmp_path) -> None:
     running, *rest = (batch_jobs.new_batch(tmp_path, request_for(), N_USERS) for _ in range(4))
     job = queue.start(running)
     gate.wait()
@@ -296,7 +294,7 @@ def test_a_session_s_oldest_batches_give_way_but_for_those_being_made(request_fo
 
 
 @pytest.mark.parametrize(("user", "is_formula"), [("=1+1", True), ("@SUM(A1)", True), ("u=1", False), ("7", False)])
-def test_ids_that_a_spreadsheet_would_run_are_noticed(tmp_path, user: str, is_formula: bool) -> None:
+def test_ids_that_a_spreadsheet_would_run_are_detected(tmp_path, user: str, is_formula: bool) -> None:
     table = pa.table({"user_id": ["a", user], "rank": [1, 2], "score": [-1.0, 2.0]})
     pq.write_table(table, tmp_path / "lists.parquet")
     assert batch_files.write_csv(tmp_path / "lists.parquet", tmp_path / "lists.csv") is is_formula
