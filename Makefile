@@ -15,7 +15,7 @@ test: .venv/installed-dev        ## set up and run every test
 	$(BIN)/python -m pytest
 
 quick: .venv/installed-dev       ## the tests that need neither a browser nor a trained app: under a minute
-	$(BIN)/python -m pytest -n auto -m "not browser and not slow"
+	$(BIN)/python -m pytest -n auto --dist loadfile -m "not browser and not slow"
 
 lint: .venv/installed-dev        ## check style, format and types
 	$(BIN)/ruff check .
