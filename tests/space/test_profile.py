@@ -82,9 +82,9 @@ def test_positions_of_a_movie_follow_its_vector_most_extreme_first(ml100k_model,
 def test_a_movie_without_a_vector_has_no_position(ml100k_model, horror) -> None:
     factors = ml100k_model.space.item_factors.copy()
     factors[7] = 0
-    unknown = replace(ml100k_model, fitted=replace(ml100k_model.space, item_factors=factors))
+    unknown = replace(ml100k_model.space, item_factors=factors)
     everything = np.ones(len(factors), dtype=bool)
-    assert item_positions(positions_along(unknown.space, [horror]), everything, 7).empty
+    assert item_positions(positions_along(unknown, [horror]), everything, 7).empty
     assert len(item_positions(positions_along(ml100k_model.space, [horror]), everything, 7)) == 1
 
 
