@@ -51,7 +51,7 @@ def grid_models(app_models: Path, tmp_path_factory: pytest.TempPathFactory) -> P
 
 
 @pytest.fixture(scope="session")
-def places(grid_models: Path) -> dict[str, Point]:
+def positions(grid_models: Path) -> dict[str, Point]:
     """Map coordinates of each movie on the map of `grid_address`, by title."""
     folder = grid_models / "ml-100k-ials"
     item_map = store.load_map(folder, "tsne")
@@ -68,7 +68,7 @@ def grid_address(grid_models: Path, tmp_path_factory: pytest.TempPathFactory) ->
 
 @pytest.fixture
 def page(browser, grid_address: str) -> Iterator[object]:
-    """The page "For you", 1280 wide and light, with the map of `places`."""
+    """The page "For you", 1280 wide and light, with the map of `positions`."""
     with browsing(browser) as opened:
         open_app(opened, grid_address)
         yield opened

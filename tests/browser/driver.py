@@ -169,9 +169,9 @@ def frame_of(page: Page) -> tuple[float, float, float, float]:
     return box["x"], box["y"], box["width"], box["height"]
 
 
-def nearest(places: dict[str, Point], x: float, y: float) -> str:
+def nearest(positions: dict[str, Point], x: float, y: float) -> str:
     """Title of the movie whose map coordinates are nearest."""
-    return min(places, key=lambda title: (places[title][0] - x) ** 2 + (places[title][1] - y) ** 2)
+    return min(positions, key=lambda title: (positions[title][0] - x) ** 2 + (positions[title][1] - y) ** 2)
 
 
 def marked(page: Page, kind: str) -> list[str]:

@@ -149,7 +149,7 @@ def test_steering_moves_the_list(page) -> None:
     assert genres.count("Children's") >= 5
 
 
-def test_a_lasso_recommends_from_its_region(page, places: dict[str, Point]) -> None:
+def test_a_lasso_recommends_from_its_region(page, positions: dict[str, Point]) -> None:
     rate(page, "Alien (1979)", 5)
     everywhere = recommended(page)
     clear = page.locator(".movie-map").get_by_role("button", name="Clear selection")
@@ -170,7 +170,7 @@ def test_a_lasso_recommends_from_its_region(page, places: dict[str, Point]) -> N
     assert marked(page, "recommended") == inside
     west, north = to_map(page, x - 90, y - 90)
     east, south = to_map(page, x + 90, y + 90)
-    assert all(west <= places[title][0] <= east and south <= places[title][1] <= north for title in inside)
+    assert all(west <= positions[title][0] <= east and south <= positions[title][1] <= north for title in inside)
     whole_page(page, PICTURES / "for-you-region-1280.png")
     page.get_by_test_id("stButton").get_by_role("button", name="Clear selection").click()
     page.get_by_text("Only movies in the region you selected on the map.").wait_for(state="detached")
@@ -179,7 +179,7 @@ def test_a_lasso_recommends_from_its_region(page, places: dict[str, Point]) -> N
     assert recommended(page) == everywhere
 
 
-def test_a_click_on_the_map_shows_the_movie_and_keeps_the_zoom(page, places: dict[str, Point]) -> None:
+def test_a_click_on_the_map_shows_the_movie_and_keeps_the_zoom(page, positions: dict[str, Point]) -> None:
     left, top, width, height = frame_of(page)
     page.mouse.move(left + width / 2, top + height / 3)
     whole = view_of(page)
@@ -193,8 +193,8 @@ def test_a_click_on_the_map_shows_the_movie_and_keeps_the_zoom(page, places: dic
     until(page, lambda: view_of(page)["scale"] > 1.5 * whole["scale"])
     view = view_of(page)
     left, top, *_ = frame_of(page)  # the focus may have scrolled the page
-    title = nearest(places, *to_map(page, left + 200, top + 200))
-    page.mouse.click(*to_screen(page, *places[title]))
+    title = nearest(positions, *to_map(page, left + 200, top + 200))
+    page.mouse.click(*to_screen(page, *positions[title]))
     page.locator(".st-key-selected strong").get_by_text(title, exact=True).wait_for()
     settle(page)
     assert view_of(page) == view
@@ -205,7 +205,7 @@ def test_a_click_on_the_map_shows_the_movie_and_keeps_the_zoom(page, places: dic
     assert "movie=" in page.url
 
 
-def test_the_map_can_be_used_by_keyboard(page, places: dict[str, Point]) -> None:
+def test_the_map_can_be_used_by_keyboard(page, positions: dict[str, Point]) -> None:
     page.locator("canvas.dots").focus()
     for _ in range(3):
         page.keyboard.press("+")
@@ -214,16 +214,16 @@ def test_the_map_can_be_used_by_keyboard(page, places: dict[str, Point]) -> None
     tip.wait_for()
     title = tip.inner_text()
     view = view_of(page)
-    assert title == nearest(places, view["x"], view["y"])
+    assert title == nearest(positions, view["x"], view["y"])
     assert title in page.locator(".movie-map .spoken").inner_text()
     page.keyboard.press("Enter")
     page.locator(".st-key-selected strong").get_by_text(title, exact=True).wait_for()
 
 
-def test_pointing_at_a_dot_shows_its_title(page, places: dict[str, Point]) -> None:
+def test_pointing_at_a_dot_shows_its_title(page, positions: dict[str, Point]) -> None:
     left, top, *_ = frame_of(page)
-    title = nearest(places, *to_map(page, left + 300, top + 300))
-    page.mouse.move(*to_screen(page, *places[title]))
+    title = nearest(positions, *to_map(page, left + 300, top + 300))
+    page.mouse.move(*to_screen(page, *positions[title]))
     tip = page.locator(".movie-map .tip")
     tip.locator("strong").get_by_text(title, exact=True).wait_for()
     assert "ratings" in tip.inner_text()

@@ -1,4 +1,4 @@
-"""The map of all movies as a Streamlit component: its inputs and its callbacks. movie_map.js draws it."""
+"""The map of all movies as a Streamlit component: its inputs and its callbacks. `SCRIPTS` draw it."""
 
 from __future__ import annotations
 
@@ -21,6 +21,8 @@ from recsys.space.axis import Axis
 from recsys.space.item_map import ItemMap
 
 HERE = Path(__file__).parent
+SCRIPTS = ("map_shapes.js", "map_text.js", "map_picture.js", "movie_map.js")
+"""Joined in this order: Streamlit takes one script per component."""
 MAX_MARKED = 30
 """Rated movies that are marked; more would hide the map."""
 
@@ -28,7 +30,7 @@ _component = st.components.v2.component(
     "recsys.movie_map",
     html=(HERE / "movie_map.html").read_text(encoding="utf-8"),
     css=(HERE / "movie_map.css").read_text(encoding="utf-8"),
-    js=(HERE / "movie_map.js").read_text(encoding="utf-8"),
+    js="\n".join((HERE / name).read_text(encoding="utf-8") for name in SCRIPTS),
 )
 
 
