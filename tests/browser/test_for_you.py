@@ -290,7 +290,7 @@ def test_a_file_that_is_not_an_export_is_reported(page) -> None:
     page.get_by_test_id("stFileUploaderDropzoneInput").set_input_files(
         {"name": "x.csv", "mimeType": "text/csv", "buffer": b"a,b\n1,2\n"}
     )
-    page.get_by_text("neither Letterboxd nor IMDb").wait_for()
+    page.get_by_text("is not an export from Letterboxd or IMDb").wait_for()
 
 
 def test_the_address_holds_the_chosen_model(browser, grid_address: str) -> None:
