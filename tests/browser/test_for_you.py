@@ -256,9 +256,7 @@ def test_a_link_shows_the_list_of_another_user(browser, grid_address: str) -> No
         assert len(recommended(page)) == 10
         page.locator(".movie-map .legend").get_by_text("User 5", exact=True).wait_for()
         assert len(marked(page, "rated")) == 30
-        assert (
-            page.get_by_role("button", name="Not for me").count() == 0
-        )  # nobody can hide movies in the list of another user
+        assert page.get_by_role("button", name="Not for me").count() == 0  # only in my own list
         page.get_by_role("textbox").first.fill("no one")
         page.get_by_role("textbox").first.press("Enter")
         page.get_by_text("no one").last.wait_for()

@@ -261,7 +261,7 @@ class MovieMap extends MapPicture {
       const before = this.pointers.get(event.pointerId);
       if (event.pointerType !== "touch") this.hover = [x, y];
       if (!before) {
-        if (event.movementX || event.movementY) this.leaveKeys(); // the browser also sends moves that nobody made
+        if (event.movementX || event.movementY) this.leaveKeys(); // the browser also sends moves without movement
         this.repoint();
         return;
       }
