@@ -23,7 +23,7 @@ from recsys.dataset.dataset import Dataset
 from recsys.dataset.interactions import Interactions
 from recsys.dataset.split import hold_out
 from recsys.errors import RecsysError
-from recsys.evaluation.analogies import analogy_quality, title_pairs
+from recsys.evaluation.analogies import Answers, analogy_quality, title_pairs
 from recsys.evaluation.ranking import rank_quality
 from recsys.evaluation.stability import discover_axes
 from recsys.models import IALS, Model
@@ -32,6 +32,7 @@ from recsys.recommend.steer import shifted
 from recsys.recommend.topn import batch_of_users, recommend
 from recsys.space.auc import auc
 from recsys.space.discovery import STABLE_AXIS
+from recsys.space.evidence import DiscoveryEvidence, ProbeEvidence
 from recsys.space.item_map import MapMethod
 from recsys.space.layout import align, make_map
 from recsys.space.naming import name_ends
@@ -83,7 +84,8 @@ def axes() -> list[str]:
             best = np.maximum(areas, 1 - areas).max(axis=1).mean()
             other_half = picked_on_one_half(along[known], genres.carries[known])
             found = discover_axes(model, interactions, method)
-            stable = sum(axis.evidence.is_stable for axis in found.discovered[:FIRST])
+            evidence = [axis.evidence for axis in found.discovered[:FIRST]]
+            stable = sum(each.is_stable for each in evidence if isinstance(each, DiscoveryEvidence))
             named = sum(axis.is_valid for axis in found.discovered[:FIRST])
             shuffles = [np.random.default_rng(seed).permutation(len(along)) for seed in range(10)]
             shuffled = [
@@ -99,12 +101,13 @@ def axes() -> list[str]:
         of_genres = []
         for question in questions:
             axis = ask(model.space, attributes, question)
-            e, c = axis.evidence, axis.evidence.controls
+            e = axis.evidence
+            assert isinstance(e, ProbeEvidence)
             if question.name.startswith("not "):
                 of_genres.append(e.value)
             measure = "AUC" if e.measure == "auc" else "Spearman"
             controls = " | ".join(
-                f"{c[key]:.2f}" for key in ("popularity alone", "year alone", "best raw dimension", "shuffled")
+                f"{e.controls[key]:.2f}" for key in ("popularity alone", "year alone", "best raw dimension", "shuffled")
             )
             asked.append(
                 f"| {name} | {axis.name} | {measure} {e.value:.3f} ({e.low:.3f} … {e.high:.3f}) | {controls} "
@@ -167,7 +170,8 @@ def steering() -> list[str]:
                 kept = np.mean([len(set(a) & set(b)) / 20 for a, b in zip(after, before, strict=True)])
                 moved = shifted(model, everyone, [(axis, amount)]).vectors
                 assert moved is not None
-                fitted = Vectors(dataclasses.replace(model.space, user_factors=moved), model.learner)
+                assert isinstance(model.fitted, Vectors)
+                fitted = dataclasses.replace(model.fitted, space=dataclasses.replace(model.space, user_factors=moved))
                 steered = rank_quality(dataclasses.replace(model, fitted=fitted), split, (10,), auc=False)["ndcg@10"]
                 lines.append(
                     f"| {name} | {axis.name} | {amount:+.0f} | {(amount * moves[number] > 0).mean():.1%} "
@@ -202,7 +206,7 @@ def analogies() -> list[str]:
         pairs = title_pairs(model.catalog, model.n_ratings)
         found = analogy_quality(vectors, pairs, known)
         shuffled = analogy_quality(vectors[np.random.default_rng(0).permutation(len(vectors))], pairs, known)
-        rows = [("all", found, shuffled)]
+        rows: list[tuple[str, Answers, Answers]] = [("all", found, shuffled)]
         rows += [(kind, answers, shuffled.by_kind[kind]) for kind, answers in found.by_kind.items()]
         for kind, of_kind, control in rows:
             lines.append(
