@@ -270,7 +270,7 @@ def test_an_incomplete_report_gives_a_one_line_warning(made, tmp_path, monkeypat
 def test_the_genres_tab_has_a_table(made, monkeypatch) -> None:
     app = opened(made, monkeypatch, "Genres")
     assert "standard deviations" in words(app)
-    assert any(expander.label == "As a table" for expander in app.expander)
+    assert any(expander.label == "Show as table" for expander in app.expander)
 
 
 @pytest.mark.parametrize(

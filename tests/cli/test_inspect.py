@@ -301,7 +301,7 @@ WRONG = {
         "a map along axes needs two axes, other maps take none; got 2",
     ),
     "map: no axes": ("map --model model --method axes", "needs two axes, other maps take none; got 0"),
-    "map: unknown end": ("map --model model --x adult --y Frumious", "'Frumious' is no axis"),
+    "map: unknown end": ("map --model model --x adult --y Frumious", "'Frumious' is not an axis or an end of one"),
     "map: neither table nor page": ("map --model model --out m.png", "as a table (.parquet) or as a page"),
     "map: an earlier map that is not a map": (
         "map --model model --method pca --like bad1.csv",
