@@ -19,7 +19,10 @@ def show_command(*words: str) -> None:
 
 
 def explain_missing_data(loaded: Loaded) -> None:
-    """Say that the training data are gone, and which command prepares them again."""
+    """Say that the training data are gone, and which command prepares them again; imported vectors never had any."""
+    if loaded.is_imported:
+        st.info(say("These vectors were imported without ratings, so there is nothing to show here."))
+        return
     folder = loaded.data_folder
     where = say("an unknown folder") if folder is None else plain(str(folder))
     st.info(say("The training data of this model was not found in {folder}.", folder=where))

@@ -22,7 +22,7 @@ from recsys.app.i18n.translate import say
 from recsys.dataset.interactions import Interactions
 from recsys.errors import InputError, RecsysError
 from recsys.ingest.datasets import data_root
-from recsys.models import Model
+from recsys.models import MODELS, Model
 from recsys.plots.colours import Colouring, by_cluster, by_decade, by_genre
 from recsys.plots.map import cluster_label_positions
 from recsys.space.axis import Axes, Axis
@@ -68,6 +68,11 @@ class Loaded:
     def has_ratings(self) -> bool:
         """Whether rating counts are known; without them nothing can be said about popularity."""
         return bool(self.model.n_ratings.any())
+
+    @property
+    def is_imported(self) -> bool:
+        """Whether the vectors come from another program; they cannot be retrained."""
+        return self.model.learner.name not in MODELS
 
     def id_of(self, row: int) -> Any:
         """The item id of a row, as a Python object."""

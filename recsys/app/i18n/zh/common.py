@@ -23,6 +23,9 @@ WORDS: dict[str, str] = {
         "该模型没有电影向量，因此没有地图和轴。请选择 ials、als 或 bpr 等模型。"
     ),
     "The training data of this model was not found in {folder}.": "在 {folder} 中找不到该模型的训练数据。",
+    "These vectors were imported without ratings, so there is nothing to show here.": (
+        "这些向量是在没有评分的情况下导入的，因此这里没有可显示的内容。"
+    ),
     "an unknown folder": "未知文件夹",
     "To prepare it again, run this in a terminal, then reload the page:": "要重新准备数据，请在终端运行以下命令，然后刷新页面：",
     # --- several pages ---

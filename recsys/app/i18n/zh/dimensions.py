@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 WORDS: dict[str, str] = {
-    "Each movie is a point in a space learned from ratings alone. An axis is a direction in that space, such "
-    "as “children's ↔ adult”: it orders the movies, and it can steer your recommendations.": (
-        "每部电影都是空间中的一个点，这个空间完全由评分学得。轴是空间中的一个方向，例如“儿童 ↔ 成人”：它可以给电影排序，也可以用来调整推荐。"
+    "Each movie is a point in a space. An axis is a direction in that space, such as “children's ↔ adult”: it orders "
+    "the movies, and it can steer your recommendations. No genre was used to place the movies.": (
+        "每部电影都是空间中的一个点。轴是空间中的一个方向，例如“儿童 ↔ 成人”：它可以给电影排序，也可以用来调整推荐。电影的位置完全由评分学得，没有使用类型。"
+    ),
+    "Each movie is a point in a space. An axis is a direction in that space, such as “children's ↔ adult”: it orders "
+    "the movies, and it can steer your recommendations.": (
+        "每部电影都是空间中的一个点。轴是空间中的一个方向，例如“儿童 ↔ 成人”：它可以给电影排序，也可以用来调整推荐。"
     ),
     "Axes": "轴",
     "Plane": "平面",
@@ -61,6 +65,10 @@ WORDS: dict[str, str] = {
     "Found by rotation ({method}), without genres or titles. An axis is named only when the name is verified "
     "on held-out movies and the axis is stable when the model is retrained on other users.": (
         "通过旋转（{method}）得到，不使用类型和片名。只有名称在留出的电影上通过验证、且换一批用户重新训练仍稳定的轴才会命名。"
+    ),
+    "Imported vectors cannot be retrained, so no discovered axis can be verified.": "导入的向量无法重新训练，因此无法验证自动发现的轴。",
+    "The gain from added dimensions is measured by retraining, which imported vectors do not allow.": (
+        "增加维度的收益需要通过重新训练来测量，导入的向量无法重新训练。"
     ),
     "No axis has a verified name.": "没有一条轴的名称通过验证。",
     "{n} unnamed dimensions": "{n} 个未命名的维度",

@@ -165,6 +165,13 @@ WORDS: dict[str, str] = {
     "best in the column. †: this information is part of the representation, so the number proves nothing.": (
         "与无需训练的表示方式比较，取评分不少于 20 条的 {n:,} 部电影。★ 为该列最佳；† 表示该信息本就包含在表示中，其数值不说明问题。"
     ),
+    "Compared with representations that need no training, on {n:,} movies. ★: best in the column. †: this information "
+    "is part of the representation, so the number proves nothing.": (
+        "与无需训练的表示方式比较，共 {n:,} 部电影。★ 为该列最佳；† 表示该信息本就包含在表示中，其数值不说明问题。"
+    ),
+    "Imported vectors cannot be retrained, so they are not evaluated on held-out ratings.": (
+        "导入的向量无法重新训练，因此不在留出的评分上评估。"
+    ),
     "genres (one-hot)": "类型（独热编码）",
     "titles (bag of words)": "片名（词袋）",
     "titles, genres, tags (TF-IDF)": "片名、类型、标签（TF-IDF）",

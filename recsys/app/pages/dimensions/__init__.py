@@ -23,9 +23,13 @@ def page() -> None:
     st.header(say("Dimensions"), anchor=False)
     st.caption(
         say(
-            "Each movie is a point in a space learned from ratings alone. An axis is a direction in that "
-            "space, such as “children's ↔ adult”: it orders the movies, and it can steer your "
-            "recommendations."
+            "Each movie is a point in a space. An axis is a direction in that space, such as “children's ↔ adult”: "
+            "it orders the movies, and it can steer your recommendations. No genre was used to place the movies."
+        )
+        if not loaded.is_imported
+        else say(
+            "Each movie is a point in a space. An axis is a direction in that space, such as “children's ↔ adult”: "
+            "it orders the movies, and it can steer your recommendations."
         )
     )
     if not loaded.maps:

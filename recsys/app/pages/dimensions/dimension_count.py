@@ -57,6 +57,9 @@ def draw_dimension_count(loaded: Loaded) -> None:
     if not rows and (why := too_few_known(loaded)) is not None:
         st.info(plain(why))
         return
+    if not rows and loaded.is_imported:
+        st.info(say("The gain from added dimensions is measured by retraining, which imported vectors do not allow."))
+        return
     if not rows:
         st.info(
             say(

@@ -31,6 +31,9 @@ def draw_ranking(loaded: Loaded) -> None:
         found = None
     if found is None:
         st.subheader(say("Comparison with other models"), anchor=False)
+        if loaded.is_imported:
+            st.info(say("Imported vectors cannot be retrained, so they are not evaluated on held-out ratings."))
+            return
         st.info(
             say("The recommendations of this model have not been evaluated yet."),
             icon=":material/straighten:",

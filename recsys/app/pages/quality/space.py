@@ -38,7 +38,7 @@ def draw_space(loaded: Loaded) -> None:
     lines = _findings(found)
     if lines:
         st.markdown("\n".join(f"- {line}" for line in lines))
-    _representations(found)
+    _representations(found, loaded.has_ratings)
     _dimension_curve(found, loaded)
     page = loaded.folder / store.REPORT_PAGE
     if page.is_file():
@@ -90,7 +90,7 @@ def _findings(found: EmbeddingReport) -> list[str]:
     return lines
 
 
-def _representations(found: EmbeddingReport) -> None:
+def _representations(found: EmbeddingReport, has_ratings: bool) -> None:
     """Representations × measures, the best of each marked."""
     rows = found.representations
     heads = {
@@ -147,6 +147,12 @@ def _representations(found: EmbeddingReport) -> None:
             "proves nothing.",
             n=found.evaluated_items,
         )
+        if has_ratings
+        else say(
+            "Compared with representations that need no training, on {n:,} movies. ★: best in the column. †: this "
+            "information is part of the representation, so the number proves nothing.",
+            n=found.evaluated_items,
+        )
     )
 
 
@@ -164,19 +170,22 @@ def _dimension_curve(found: EmbeddingReport, loaded: Loaded) -> None:
 
 
 def _draw_measure_button(loaded: Loaded) -> None:
-    data = available_data(loaded)
-    if data is None:
+    """Imported vectors need no data: nothing is retrained for their report."""
+    data = None if loaded.is_imported else available_data(loaded)
+    if data is None and not loaded.is_imported:
         return
     if (why := too_few_known(loaded)) is not None:
         st.info(plain(why))
         return
-    st.caption(
-        say(
-            "Retrains the model {n} times with other seeds and numbers of dimensions: about 15 s for 100,000 "
-            "ratings, 10 minutes or more for 25 million. Leaving the page stops it.",
-            n=len(DIMENSIONS) + N_SEEDS,
+    if data is not None:
+        st.caption(
+            say(
+                "Retrains the model {n} times with other seeds and numbers of dimensions: about 15 s for 100,000 "
+                "ratings, 10 minutes or more for 25 million. Leaving the page stops it.",
+                n=len(DIMENSIONS) + N_SEEDS,
+            )
         )
-    )
     if st.button(say("Measure the embedding now"), key="measure-space", type="primary", icon=":material/speed:"):
         run_measurement(lambda start: inspect_workflow.report_embedding(loaded.folder, data, start_progress=start), 1)
-    show_equivalent_command("recsys", "report", "--model", str(loaded.folder), "--data", str(data))
+    of_data = [] if data is None else ["--data", str(data)]
+    show_equivalent_command("recsys", "report", "--model", str(loaded.folder), *of_data)
