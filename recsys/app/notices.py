@@ -18,6 +18,13 @@ def show_command(*words: str) -> None:
     st.code(shlex.join(words), language="sh", wrap_lines=True)
 
 
+def show_axes_command(loaded: Loaded) -> None:
+    """Show the command that finds axes; imported vectors need no training data."""
+    is_imported = loaded.data_folder is None and not loaded.has_ratings
+    data = () if is_imported else ("--data", str(loaded.data_folder or "DIR"))
+    show_command("recsys", "axes", "--model", str(loaded.folder), *data)
+
+
 def explain_missing_data(loaded: Loaded) -> None:
     """Say that the training data are gone, and which command prepares them again; imported vectors never had any."""
     if loaded.is_imported:

@@ -163,6 +163,11 @@ def test_the_page_in_chinese(made, monkeypatch) -> None:
     assert [heading.value for heading in app.subheader][:2] == ["相似的电影", "在各条轴上的位置"]
 
 
+def axes_command(made: Path, which: str) -> str:
+    """The command that finds axes of a model without training data."""
+    return f"recsys axes --model {made / which / 'model'}"
+
+
 @pytest.mark.parametrize("which", ["vectors", "vectors-with-axes"])
 def test_vectors_without_rating_counts_make_no_claims_about_popularity(made, monkeypatch, ml100k_model, which) -> None:
     start = opened(made, monkeypatch, which)
@@ -176,7 +181,12 @@ def test_vectors_without_rating_counts_make_no_claims_about_popularity(made, mon
     assert len(buttons) == 10
     for label, value in zip(buttons, similar["similarity"], strict=False):
         assert label.replace("\\", "").endswith(f":gray[{value:.2f}]]")
-    assert "Position on each axis" in [heading.value for heading in app.subheader]
+    assert [heading.value for heading in app.subheader] == [
+        "Similar movies",
+        "Position on each axis",
+        "Position on the map",
+    ]
+    assert [code.value for code in app.code] == ([] if which == "vectors-with-axes" else [axes_command(made, which)])
     assert ("Grey: all movies." in words(app)) == (which == "vectors-with-axes")
 
 

@@ -15,7 +15,7 @@ from recsys.app.axis_text import (
 )
 from recsys.app.escape import plain
 from recsys.app.i18n.translate import say
-from recsys.app.notices import show_command
+from recsys.app.notices import show_axes_command
 from recsys.app.session import Loaded
 from recsys.space.axis import Axis
 from recsys.space.item_map import ItemMap
@@ -99,6 +99,5 @@ def explain_missing_axes(loaded: Loaded) -> bool:
         st.info(plain(why))
         return True
     st.info(say("This model has no axes yet. To find them (a few seconds to a few minutes), run this in a terminal:"))
-    data = str(loaded.data_folder or "DIR")
-    show_command("recsys", "axes", "--model", str(loaded.folder), "--data", data)
+    show_axes_command(loaded)
     return True

@@ -11,7 +11,7 @@ from recsys.app.axis_text import ends_of, evidence_in_short, named_axes
 from recsys.app.components.memory import memory_of
 from recsys.app.escape import plain
 from recsys.app.i18n.translate import chosen, local, named, say
-from recsys.app.notices import show_command
+from recsys.app.notices import show_axes_command
 from recsys.app.pages.for_you.region import in_region
 from recsys.app.pages.for_you.user import Viewer
 from recsys.app.session import Loaded
@@ -107,7 +107,7 @@ def _draw_steering(loaded: Loaded, viewer: Viewer) -> tuple[tuple[Axis, float], 
             st.caption(say("This model has no item vectors, so the mood cannot be adjusted."))
         elif not axes:
             st.markdown(say("There are no named axes yet. To find some, run:"))
-            show_command("recsys", "axes", "--model", str(loaded.folder), "--data", str(loaded.data_folder or "DIR"))
+            show_axes_command(loaded)
         elif viewer.is_cold:
             st.caption(say("Rate a few movies first."))
         else:

@@ -57,7 +57,8 @@ def _body(loaded: Loaded) -> None:
                 draw_positions(loaded, row)
             with right:
                 _draw_map_of(loaded, row, table)
-                draw_fans(loaded, row)
+                if loaded.has_ratings:
+                    draw_fans(loaded, row)
     keep_memory(loaded)
 
 

@@ -10,7 +10,7 @@ from recsys.app.axis_text import ends_of, evidence_in_short, named_axes, title_o
 from recsys.app.chart import show_chart
 from recsys.app.escape import plain
 from recsys.app.i18n.translate import say
-from recsys.app.notices import show_command
+from recsys.app.notices import show_axes_command
 from recsys.app.pages.movie.facts import rounded_down
 from recsys.app.session import Loaded
 from recsys.dataset.attributes import WELL_KNOWN
@@ -27,7 +27,7 @@ def draw_positions(loaded: Loaded, row: int) -> None:
             st.info(plain(why))
             return
         st.info(say("There are no named axes yet. To find some, run:"))
-        show_command("recsys", "axes", "--model", str(loaded.folder), "--data", str(loaded.data_folder or "DIR"))
+        show_axes_command(loaded)
         return
     positions = positions_along(loaded.model.space, axes)
     counts, label = loaded.model.n_ratings, str(loaded.model.catalog.labels[row])
