@@ -2,6 +2,6 @@
 
 import streamlit as st
 
-from recsys.app.serve import MAIN, ROUTES
+from recsys.app.serve import ROUTES, SCRIPT
 
-app = st.App(MAIN, routes=ROUTES)
+app = st.App(SCRIPT, routes=ROUTES)

@@ -47,7 +47,8 @@ LAYOUT: dict[str, tuple[str, ...]] = {
         "facts", "options", "console", "tables", "app", "data", "train", "evaluate", "recommend", "inspect", "main",
     ),
     "app": (
-        "escape", "i18n", "blobs", "session", "axis_text", "chart", "notices", "components", "pages", "main", "serve",
+        "escape", "i18n", "blobs", "session", "axis_text", "chart", "notices", "components", "pages", "main", "entry",
+        "serve",
     ),
     "__main__": (),
 }  # fmt: skip

@@ -32,7 +32,3 @@ def main() -> None:
     }
     st.session_state["pages"] = pages  # for links from one page to another
     st.navigation(list(pages.values()), position="top").run()
-
-
-if __name__ == "__main__":  # Streamlit runs this file as a script
-    main()

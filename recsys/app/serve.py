@@ -6,6 +6,6 @@ import streamlit as st
 
 from recsys.app.blobs import ROUTES
 
-MAIN = Path(__file__).parent / "main.py"
+SCRIPT = Path(__file__).parent / "entry" / "script.py"
 
-app = st.App(MAIN, routes=ROUTES)
+app = st.App(SCRIPT, routes=ROUTES)

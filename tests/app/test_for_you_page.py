@@ -15,7 +15,7 @@ from recsys.app.components.memory import Memory
 from recsys.app.session import load_model, models_root
 from recsys.models import Model
 
-MAIN = Path(__file__).resolve().parents[2] / "recsys" / "app" / "main.py"
+MAIN = Path(__file__).resolve().parents[2] / "recsys" / "app" / "entry" / "script.py"
 ALIEN, STAR_WARS = 183, 50
 
 

@@ -185,3 +185,11 @@ def test_a_map_that_cannot_be_loaded_is_reported(browser, address: str) -> None:
         page.goto(address)
         page.get_by_text("The map could not be loaded").wait_for()
         assert len(recommended(page)) == 10
+
+
+def test_a_link_to_a_page_opens_it_on_a_fresh_server(browser, grid_models: Path, tmp_path: Path) -> None:
+    with serving(grid_models, tmp_path / "app.log") as fresh, browsing(browser) as page:
+        open_app(page, fresh, "dimensions")
+        page.get_by_role("heading", name="Dimensions", exact=True).wait_for()
+        page.get_by_role("tab", name="Plane").click()  # a "Page not found" dialog would cover it
+        assert page.get_by_role("dialog").count() == 0

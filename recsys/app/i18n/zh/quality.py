@@ -129,6 +129,8 @@ WORDS: dict[str, str] = {
     "movies of similar popularity it is {chance:.0%}.": (
         "**近邻**：一部电影最近的十部中，{share:.0%} 与它有共同类型；换成同样热门的随机电影则为 {chance:.0%}。"
     ),
+    "**Neighbours.** {share:.0%} of a movie's ten nearest neighbours share a genre with it; among random movies it is "
+    "{chance:.0%}.": "**近邻**：一部电影最近的十部中，{share:.0%} 与它有共同类型；换成随机电影则为 {chance:.0%}。",
     "**Analogies.** “Toy Story is to Toy Story 2 as … is to …”: for {hits:.0%} of {n:,} such questions the "
     "answer is in the top ten; with the third movie's neighbours alone, for {alone:.0%}.": (
         "**类比**：“《玩具总动员》之于《玩具总动员 2》，如同……之于……”：{n:,} 道这样的题中，{hits:.0%} 的答案在前十之内；"

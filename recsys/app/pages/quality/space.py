@@ -35,7 +35,7 @@ def draw_space(loaded: Loaded) -> None:
         st.info(say("The embedding of this model has not been measured yet."), icon=":material/straighten:")
         _draw_measure_button(loaded)
         return
-    lines = _findings(found)
+    lines = _findings(found, loaded.has_ratings)
     if lines:
         st.markdown("\n".join(f"- {line}" for line in lines))
     _representations(found, loaded.has_ratings)
@@ -51,14 +51,17 @@ def draw_space(loaded: Loaded) -> None:
         _draw_measure_button(loaded)
 
 
-def _findings(found: EmbeddingReport) -> list[str]:
+def _findings(found: EmbeddingReport, has_ratings: bool) -> list[str]:
     seeds, divergence = found.seeds, found.divergence
     retrieval, analogies = found.own.genre_retrieval, found.own.analogies
     lines = []
     if retrieval.precision is not None and retrieval.chance is not None:
         lines.append(say(
             "**Neighbours.** {share:.0%} of a movie's ten nearest neighbours share a genre with it; among "
-            "random movies of similar popularity it is {chance:.0%}.",
+            "random movies of similar popularity it is {chance:.0%}."
+            if has_ratings else
+            "**Neighbours.** {share:.0%} of a movie's ten nearest neighbours share a genre with it; among "
+            "random movies it is {chance:.0%}.",
             share=retrieval.precision, chance=retrieval.chance,
         ))  # fmt: skip
     if analogies.n_questions:
