@@ -19,6 +19,8 @@ from recsys.models import IALS, MODELS
 from recsys.workflows import evaluate as evaluate_workflow
 from recsys.workflows import inspect as inspect_workflow
 
+pytestmark = pytest.mark.slow
+
 PATIENCE = 120.0
 
 

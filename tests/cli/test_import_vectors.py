@@ -83,6 +83,7 @@ def test_the_table_of_axes_says_why_none_is_named(files: Path) -> None:
     assert done.returncode == 0 and "cannot be refitted" in done.stdout
 
 
+@pytest.mark.slow
 def test_map_clusters_and_report_work(files: Path) -> None:
     assert printed("map", "--model", "model", "--method", "pca", cwd=files)["items"] > 1000
     assert printed("clusters", "--model", "model", "--method", "kmeans", cwd=files)["clusters"]
