@@ -36,7 +36,8 @@ from recsys.space.evidence import DiscoveryEvidence, ProbeEvidence
 from recsys.space.item_map import MapMethod
 from recsys.space.layout import align, make_map
 from recsys.space.naming import name_ends
-from recsys.space.probes import ask, built_in_questions, question_of
+from recsys.space.probes import ask
+from recsys.space.questions import built_in_questions, question_of
 from recsys.space.rotation import Method, rotate
 
 DATASETS = ("ml-1m", "ml-100k", "ml-latest-small")

@@ -25,8 +25,8 @@ LAYOUT: dict[str, tuple[str, ...]] = {
         "users", "exports", "prepare", "sources",
     ),
     "space": (
-        "embedding", "evidence", "axis", "item_map", "item_clusters", "rotation", "auc", "naming", "probes",
-        "fidelity", "layout", "clustering", "decompose", "profile", "discovery",
+        "embedding", "evidence", "axis", "item_map", "item_clusters", "rotation", "auc", "naming", "questions",
+        "probes", "fidelity", "layout", "clustering", "decompose", "profile", "discovery",
     ),
     "models": (
         "user_batch", "fitted", "settings", "learner", "model", "least_squares", "simd", "ials_solver", "ials", "als",
@@ -63,6 +63,7 @@ UPWARD: dict[str, tuple[str, ...]] = {
         "recsys.space.item_map",
         "recsys.space.layout",
         "recsys.space.probes",
+        "recsys.space.questions",
         "recsys.space.rotation",
         "recsys.evaluation.report",
     ),

@@ -20,7 +20,8 @@ from recsys.recommend.topn import recommend
 from recsys.space.axis import BETWEEN, Axes, Axis
 from recsys.space.embedding import EmbeddingSpace
 from recsys.space.evidence import ProbeEvidence
-from recsys.space.probes import ask, question_of
+from recsys.space.probes import ask
+from recsys.space.questions import question_of
 
 FARTHEST = 3.0
 """The greatest amount along an axis. Beyond it the list no longer depends on the user."""

@@ -300,7 +300,8 @@ class EmbeddingSpace:
 
         Raises UnknownId for a part that is neither, InputError for fewer than two items at an end.
         """
-        from recsys.space.probes import ask, question_of
+        from recsys.space.probes import ask
+        from recsys.space.questions import question_of
 
         known = self._described()
         return ask(self, known, question_of(question, known), seed)

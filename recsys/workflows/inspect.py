@@ -24,7 +24,8 @@ from recsys.space.discovery import discover
 from recsys.space.item_clusters import NO_CLUSTER, ItemClusters
 from recsys.space.item_map import DEFAULT_MAP, ItemMap, MapMethod
 from recsys.space.layout import make_map
-from recsys.space.probes import ask, built_in_axes, graded_question, question_of
+from recsys.space.probes import ask, built_in_axes
+from recsys.space.questions import graded_question, question_of
 from recsys.space.rotation import DEFAULT_METHOD, Method
 from recsys.threads import n_cores
 from recsys.workflows.common import StartProgress, check_output_file, load_for_refits, no_progress

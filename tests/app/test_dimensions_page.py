@@ -20,7 +20,8 @@ from recsys.evaluation.retrieval import Retrieval
 from recsys.evaluation.stability import discover_axes
 from recsys.models import MODELS
 from recsys.space.axis import UNNAMED, Axes
-from recsys.space.probes import ask, built_in_questions, question_of
+from recsys.space.probes import ask
+from recsys.space.questions import built_in_questions, question_of
 
 NAME = "ml-100k"
 CURVE = [

@@ -16,7 +16,8 @@ from recsys.dataset.dataset import Dataset
 from recsys.models import MODELS
 from recsys.recommend.topn import similar_side_by_side
 from recsys.space.axis import Axes
-from recsys.space.probes import ask, built_in_questions
+from recsys.space.probes import ask
+from recsys.space.questions import built_in_questions
 
 NAME = "ml-100k"
 

@@ -13,7 +13,8 @@ from recsys.models import Model
 from recsys.recommend.steer import parse_shift, shifted, steer
 from recsys.recommend.topn import batch_of_ratings, batch_of_users, recommend, score
 from recsys.space.axis import Axes
-from recsys.space.probes import ask, built_in_questions
+from recsys.space.probes import ask
+from recsys.space.questions import built_in_questions
 
 
 @pytest.fixture(scope="module")

@@ -20,8 +20,9 @@ from recsys.space.embedding import EmbeddingSpace, well_known_items
 from recsys.space.evidence import DiscoveryEvidence, ProbeEvidence
 from recsys.space.item_clusters import NO_CLUSTER
 from recsys.space.layout import make_map
-from recsys.space.probes import ask, built_in_questions, question_of
+from recsys.space.probes import ask
 from recsys.space.profile import examples_along, examples_on_plane, genre_positions, share_of_variance
+from recsys.space.questions import built_in_questions, question_of
 
 N = 240
 GENRES = ("Horror", "Comedy", "Western", "Musical")

@@ -14,16 +14,8 @@ from recsys.dataset.catalog import Catalog
 from recsys.errors import InputError, UnknownId
 from recsys.models import Model
 from recsys.space.embedding import EmbeddingSpace
-from recsys.space.probes import (
-    Question,
-    ask,
-    built_in_questions,
-    concordance,
-    graded_question,
-    question_of,
-    question_of_items,
-    spearman_interval,
-)
+from recsys.space.probes import ask, concordance, spearman_interval
+from recsys.space.questions import Question, built_in_questions, graded_question, question_of, question_of_items
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from recsys.space.axis import Axis
-from recsys.space.probes import ask, question_of
+from recsys.space.probes import ask
 from recsys.space.profile import (
     examples_along,
     examples_on_plane,
@@ -20,6 +20,7 @@ from recsys.space.profile import (
     share_below,
     share_of_variance,
 )
+from recsys.space.questions import question_of
 from recsys.space.rotation import rotate
 
 

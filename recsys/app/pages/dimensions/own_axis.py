@@ -29,7 +29,8 @@ from recsys.errors import RecsysError
 from recsys.plots.colours import by_axis
 from recsys.space.axis import Axis
 from recsys.space.evidence import ProbeEvidence
-from recsys.space.probes import Question, ask, question_of, question_of_items
+from recsys.space.probes import ask
+from recsys.space.questions import Question, question_of, question_of_items
 
 MIN_MOVIES = 2
 """Movies that each end needs."""
