@@ -154,7 +154,7 @@ def test_a_new_axis_can_be_used_to_adjust_recommendations(browser, address: str)
         settle(page)
         page.get_by_role("link", name="For you").click()
         map_of(page)
-        page.get_by_role("button", name="Adjust the mood").click()
+        page.get_by_role("button", name="Adjust mood").click()
         page.get_by_role("slider", name=re.compile("Dumbo")).wait_for()
 
 
