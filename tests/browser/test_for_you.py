@@ -135,7 +135,7 @@ def test_filters_limit_the_list(page) -> None:
 def test_steering_moves_the_list(page) -> None:
     rate(page, "Alien (1979)", 5)
     before = recommended(page)
-    page.get_by_role("button", name="Adjust the mood").click()
+    page.get_by_role("button", name="Adjust mood").click()
     page.get_by_text("AUC").first.wait_for()  # the evidence for the axis
     slider = page.get_by_role("slider", name="children's ↔ adult")
     for _ in range(4):

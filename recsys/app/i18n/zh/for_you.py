@@ -50,7 +50,7 @@ WORDS: dict[str, str] = {
     "Higher values favour lesser-known movies.": "数值越大，越偏向少有人知的电影。",
     "Diversity": "多样",
     "Higher values make the list more varied.": "数值越大，列表越多样。",
-    "Adjust the mood": "调整氛围",
+    "Adjust mood": "调整氛围",
     "This model has no item vectors, so the mood cannot be adjusted.": "该模型没有电影向量，无法调整氛围。",
     "Rate a few movies first.": "请先评几部电影。",
     "Nudge your list; 0 = as is.": "微调你的列表；0 表示不变。",

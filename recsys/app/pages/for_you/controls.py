@@ -102,7 +102,7 @@ def _draw_surprise(loaded: Loaded) -> tuple[float, float]:
 def _draw_steering(loaded: Loaded, viewer: Viewer) -> tuple[tuple[Axis, float], ...]:
     axes = named_axes(loaded)
     shifts = []
-    with st.popover(say("Adjust the mood"), icon=":material/explore:"):
+    with st.popover(say("Adjust mood"), icon=":material/explore:"):
         if not loaded.model.has_space:
             st.caption(say("This model has no item vectors, so the mood cannot be adjusted."))
         elif not axes:
