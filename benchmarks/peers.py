@@ -16,8 +16,9 @@ from threadpoolctl import threadpool_limits
 from recsys.dataset.interactions import Interactions
 from recsys.errors import Unsupported
 from recsys.models.fitted import ItemWeights, Vectors
-from recsys.models.learner import Learner, Progress, VectorLearner, Watch
+from recsys.models.learner import Learner, VectorLearner, Watch
 from recsys.models.settings import setting
+from recsys.progress import Progress
 from recsys.space.embedding import EmbeddingSpace
 
 THREADS = os.cpu_count() or 1

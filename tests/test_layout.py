@@ -15,6 +15,7 @@ MODULES = sorted((ROOT / "recsys").rglob("*.py"))
 LAYOUT: dict[str, tuple[str, ...]] = {
     "errors": (),
     "threads": (),
+    "progress": (),
     "topk": (),
     "dataset": (
         "interactions", "titles", "title_search", "catalog", "split", "weighting", "attributes", "statistics",

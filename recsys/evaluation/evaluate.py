@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,10 +19,8 @@ from recsys.errors import InputError, SettingError
 from recsys.evaluation.ranking import HEAD_TO_TAIL, by_activity, by_popularity, rank_quality
 from recsys.evaluation.serialization import json_key, known, to_json
 from recsys.models import Learner
+from recsys.progress import StartProgress, no_progress
 from recsys.threads import n_cores
-
-StageProgress = Callable[[str], Callable[[int, int], None]]
-"""Given the name of a stage, such as "training ials", returns what to call with (steps done, steps in all)."""
 
 
 @dataclass(frozen=True)
@@ -192,7 +190,7 @@ def evaluate(
     weighting: Weighting | None = None,
     seed: int = 42,
     n_threads: int | None = None,
-    progress: StageProgress | None = None,
+    progress: StartProgress | None = None,
 ) -> Evaluation:
     """Train each learner on the training part of a split and measure how well it ranks the held-out ratings.
 
@@ -253,11 +251,11 @@ def _evaluated(
     weighting: Weighting | None,
     k: Sequence[int],
     n_threads: int,
-    progress: StageProgress | None,
+    progress: StartProgress | None,
 ) -> EvaluatedModel:
     """Train one learner on a split and measure it."""
     started = time.perf_counter()
-    stage = progress or _silent
+    stage = progress or no_progress
     model = learner.fit(Dataset(split.train, catalog), weighting, progress=stage(f"training {learner.name}"))
     seconds = time.perf_counter() - started
     ranking = rank_quality(model, split, k, n_threads=n_threads, progress=stage(f"evaluating {learner.name}"))
@@ -278,10 +276,6 @@ def _evaluated(
         by_activity=tuple(ActivityGroup(*row) for row in groups),
         by_popularity=tuple(PopularityPart(*row) for row in parts),
     )
-
-
-def _silent(_stage: str) -> Callable[[int, int], None]:
-    return lambda _done, _total: None
 
 
 def _main_k(k: Sequence[int]) -> int:

@@ -33,11 +33,11 @@ from recsys.evaluation.serialization import json_key, known, to_json
 from recsys.evaluation.shape import effective_rank, isotropy, linear_cka
 from recsys.evaluation.vectors import Vectors
 from recsys.models import Model
+from recsys.progress import Progress
 from recsys.space.embedding import EmbeddingSpace
 
 DIMENSIONS = (1, 2, 4, 8, 16, 32, 64, 128)
 N_SEEDS = 3
-Progress = Callable[[int, int], None]
 
 GIVEN: dict[str, tuple[str, ...]] = {
     GENRES: ("genre_retrieval", "genre_auc", "clusters", "analogies"),

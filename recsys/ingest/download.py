@@ -27,14 +27,14 @@ from pathlib import Path, PurePosixPath
 
 from recsys.errors import InputError, Unavailable
 from recsys.ingest.datasets import GROUPLENS, PublishedDataset, WheelSource, data_root, published_dataset
+from recsys.progress import Notify
 
 try:
     import fcntl
 except ImportError:  # Windows: two processes may both download; the checksum still protects the result
     fcntl = None  # type: ignore[assignment]
 
-Progress = Callable[[int, int | None], None]  # bytes done, total bytes (None: unknown)
-Notice = Callable[[str], None]  # one line of text for the user
+ByteProgress = Callable[[int, int | None], None]  # bytes done, total bytes (None: unknown)
 
 _SOURCE_FILE = "SOURCE.json"
 _PIP_TIMEOUT = 180.0  # seconds; the wheel is 2 MB, most of the time pip queries every configured index
@@ -48,8 +48,8 @@ def fetch(
     name: str,
     root: Path | None = None,
     *,
-    on_progress: Progress | None = None,
-    on_notice: Notice | None = None,
+    on_progress: ByteProgress | None = None,
+    on_notice: Notify | None = None,
     base_url: str | None = None,
     connect_timeout: float = 5.0,
 ) -> Path:
@@ -70,7 +70,7 @@ def fetch(
     wanted = published_dataset(name)
     raw = (data_root() if root is None else Path(root)) / "raw"
     folder = raw / name
-    notify: Notice = on_notice or (lambda line: None)
+    notify: Notify = on_notice or (lambda line: None)
     try:
         if _complete(wanted, folder):
             return folder
@@ -109,8 +109,8 @@ def _obtain(
     folder: Path,
     base: str,
     connect_timeout: float,
-    on_progress: Progress | None,
-    notify: Notice,
+    on_progress: ByteProgress | None,
+    notify: Notify,
 ) -> None:
     """Try one source after the other until one succeeds; raise Unavailable with all reasons otherwise."""
     # NAME.zip belongs to the user and is never deleted; NAME.zip.part is ours and is deleted when unpacked.
@@ -149,7 +149,7 @@ def _obtain(
 
 
 def _download(
-    wanted: PublishedDataset, url: str, part: Path, connect_timeout: float, on_progress: Progress | None
+    wanted: PublishedDataset, url: str, part: Path, connect_timeout: float, on_progress: ByteProgress | None
 ) -> None:
     """Download the whole zip to `part`, resuming an earlier attempt, and verify its checksum."""
     if not re.match(r"https?://[^/]", url):
@@ -185,7 +185,9 @@ def _download(
         )
 
 
-def _transfer(url: str, part: Path, held: int, size: int | None, timeout: float, on_progress: Progress | None) -> bool:
+def _transfer(
+    url: str, part: Path, held: int, size: int | None, timeout: float, on_progress: ByteProgress | None
+) -> bool:
     """One request, appended to the `held` bytes of `part` or written from the start; returns whether appended."""
     headers = {"User-Agent": "recsys"} | ({"Range": f"bytes={held}-"} if held else {})
     try:
@@ -343,7 +345,7 @@ def _finish(wanted: PublishedDataset, temporary: Path, folder: Path, source: str
 
 
 @contextlib.contextmanager
-def _only_one(raw: Path, name: str, notify: Notice) -> Iterator[None]:
+def _only_one(raw: Path, name: str, notify: Notify) -> Iterator[None]:
     """Let one process at a time fetch a dataset; the others wait."""
     if fcntl is None:
         yield

@@ -12,18 +12,17 @@ from recsys.dataset.dataset import Dataset
 from recsys.errors import InputError
 from recsys.ingest.blocks import Block
 from recsys.ingest.datasets import published_dataset
-from recsys.ingest.download import Notice, fetch
+from recsys.ingest.download import fetch
 from recsys.ingest.items import items_from_frame, read_items
 from recsys.ingest.layout import Columns
 from recsys.ingest.prepare import check_minimums, prepare_blocks
 from recsys.ingest.ratings import read_blocks
 from recsys.ingest.tables import FRAME, frame_blocks
 from recsys.ingest.validation import IdType, Validation
+from recsys.progress import Notify, Progress
 
 RATING_FILES = ("ratings.csv", "ratings.dat", "u.data", "ratings.parquet", "interactions.parquet", "ratings.tsv")
 ITEM_FILES = ("movies.csv", "movies.dat", "u.item", "movies.parquet", "items.parquet", "items.csv")
-
-Progress = Callable[[int, int], None]  # bytes done, total bytes
 
 
 @dataclass(frozen=True)
@@ -96,7 +95,7 @@ def load_dataset(
     min_user: int = 1,
     min_item: int = 1,
     on_progress: Callable[[int, int | None], None] | None = None,
-    on_notice: Notice | None = None,
+    on_notice: Notify | None = None,
 ) -> Dataset:
     """Download a published dataset unless it is already present, and read it with its own rating scale.
 

@@ -13,9 +13,10 @@ from threadpoolctl import threadpool_limits
 
 from recsys.dataset.interactions import Interactions
 from recsys.models.fitted import Vectors
-from recsys.models.learner import Progress, VectorLearner, Watch
+from recsys.models.learner import VectorLearner, Watch
 from recsys.models.least_squares import NormalEquations
 from recsys.models.settings import setting
+from recsys.progress import Progress
 from recsys.space.embedding import EmbeddingSpace
 
 

@@ -13,8 +13,9 @@ from scipy.special import expit
 
 from recsys.dataset.interactions import Interactions
 from recsys.models.fitted import Vectors
-from recsys.models.learner import Progress, VectorLearner, Watch
+from recsys.models.learner import VectorLearner, Watch
 from recsys.models.settings import setting
+from recsys.progress import Progress
 from recsys.space.embedding import EmbeddingSpace
 
 FOLD_IN_NEGATIVES = 1000

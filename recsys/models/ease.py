@@ -11,8 +11,9 @@ import scipy.linalg.lapack
 from recsys.dataset.interactions import Interactions
 from recsys.errors import InputError, SettingError
 from recsys.models.fitted import ItemWeights
-from recsys.models.learner import Learner, Progress, Watch
+from recsys.models.learner import Learner, Watch
 from recsys.models.settings import setting
+from recsys.progress import Progress
 
 MOST_ITEMS = 25_000
 """The limit on items: the item × item matrix in double precision takes 5 GB at this size."""

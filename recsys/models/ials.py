@@ -12,9 +12,10 @@ from recsys.dataset.interactions import Interactions
 from recsys.errors import SettingError
 from recsys.models.fitted import Vectors
 from recsys.models.ials_solver import Side, SingularMatrix, conjugate_gradient, newton, observed_loss
-from recsys.models.learner import Progress, VectorLearner, Watch
+from recsys.models.learner import VectorLearner, Watch
 from recsys.models.least_squares import NormalEquations
 from recsys.models.settings import setting
+from recsys.progress import Progress
 from recsys.space.embedding import EmbeddingSpace
 
 Solver = Literal["cg", "cholesky", "blocks"]

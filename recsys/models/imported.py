@@ -20,8 +20,9 @@ import scipy.sparse as sp
 from recsys.dataset.interactions import Interactions
 from recsys.errors import Unsupported
 from recsys.models.fitted import Fitted
-from recsys.models.learner import Progress, VectorLearner, Watch
+from recsys.models.learner import VectorLearner, Watch
 from recsys.models.settings import setting
+from recsys.progress import Progress
 from recsys.space.embedding import EmbeddingSpace
 
 

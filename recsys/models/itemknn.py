@@ -11,8 +11,9 @@ import scipy.sparse as sp
 from recsys.dataset.interactions import Interactions
 from recsys.dataset.weighting import Weighting
 from recsys.models.fitted import ItemWeights
-from recsys.models.learner import Learner, Progress, Watch
+from recsys.models.learner import Learner, Watch
 from recsys.models.settings import setting
+from recsys.progress import Progress
 from recsys.topk import NONE, top_k
 
 Similarity = Literal["cosine", "bm25"]

@@ -16,13 +16,11 @@ from recsys.dataset.interactions import Interactions
 from recsys.dataset.weighting import Weighting
 from recsys.models.fitted import Fitted
 from recsys.models.settings import check_settings
+from recsys.progress import Progress
 from recsys.space.embedding import EmbeddingSpace
 
 if TYPE_CHECKING:
     from recsys.models.model import Model
-
-Progress = Callable[[int, int], None]
-"""Called with (steps done, total steps)."""
 
 Watch = Callable[[int, Fitted], bool]
 """Called after each epoch with its number (from 1) and what has been learned so far; True stops training."""

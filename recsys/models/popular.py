@@ -9,8 +9,9 @@ import numpy as np
 
 from recsys.dataset.interactions import Interactions
 from recsys.models.fitted import ItemScores
-from recsys.models.learner import Learner, Progress, Watch
+from recsys.models.learner import Learner, Watch
 from recsys.models.settings import setting
+from recsys.progress import Progress
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,24 +12,6 @@ from recsys import store
 from recsys.dataset.dataset import Dataset
 from recsys.errors import InputError
 from recsys.models import MODELS, Model
-
-Progress = Callable[[int, int], None]
-"""Called with (steps done, total steps); the total is 0 while it is unknown."""
-
-StartProgress = Callable[[str], Progress]
-"""Given the name of a task that begins, returns the callback for its progress."""
-
-Notify = Callable[[str], None]
-"""Called with one line for the user, such as a licence notice."""
-
-
-def no_progress(_: str) -> Progress:
-    """A StartProgress that shows nothing."""
-    return lambda _done, _total: None
-
-
-def no_notice(_: str) -> None:
-    """A Notify that shows nothing."""
 
 
 def learner_called(name: str) -> type[Any]:

@@ -8,7 +8,7 @@ from typing import Any
 from recsys.dataset.weighting import Weighting
 from recsys.ingest import datasets
 from recsys.models import DEFAULT_MODEL
-from recsys.workflows.common import Notify, StartProgress, no_notice, no_progress
+from recsys.progress import Notify, StartProgress, no_notice, no_progress
 from recsys.workflows.inspect import ClusteredItems, MappedItems, NamedAxes, axes, clusters, map_items
 from recsys.workflows.prepare import Prepared, prepare
 from recsys.workflows.recommend import Recommended, recommend_user

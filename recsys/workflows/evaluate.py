@@ -18,8 +18,9 @@ from recsys.evaluation.ranking import check_metric
 from recsys.evaluation.tune import tune as find_settings
 from recsys.models import DEFAULT_MODEL, Model, with_settings
 from recsys.models.ease import MOST_ITEMS as MOST_ITEMS_OF_EASE
+from recsys.progress import StartProgress, no_progress
 from recsys.threads import n_cores
-from recsys.workflows.common import StartProgress, check_data, check_output_file, learner_called, no_progress
+from recsys.workflows.common import check_data, check_output_file, learner_called
 
 BASELINES = ("popular", "itemknn", "ease")
 """Models that train quickly; a model worth using beats them."""

@@ -16,6 +16,7 @@ from recsys.ingest.values import read_values
 from recsys.models import Model
 from recsys.plots.picture import picture, picture_page
 from recsys.plots.report import AxisEnds, report_page
+from recsys.progress import StartProgress, no_progress
 from recsys.recommend.steer import axis_called
 from recsys.space.axis import UNNAMED, Axes, Axis
 from recsys.space.clustering import Choice as ClusterChoice
@@ -28,7 +29,7 @@ from recsys.space.probes import ask, built_in_axes
 from recsys.space.questions import graded_question, question_of
 from recsys.space.rotation import DEFAULT_METHOD, Method
 from recsys.threads import n_cores
-from recsys.workflows.common import StartProgress, check_output_file, load_for_refits, no_progress
+from recsys.workflows.common import check_output_file, load_for_refits
 
 
 @dataclass(frozen=True)

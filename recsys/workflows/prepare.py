@@ -15,7 +15,7 @@ from recsys import ingest, store
 from recsys.errors import InputError
 from recsys.ingest import datasets
 from recsys.ingest.validation import REJECTED
-from recsys.workflows.common import Notify, Progress, StartProgress, no_notice, no_progress
+from recsys.progress import Notify, Progress, StartProgress, no_notice, no_progress
 
 
 @dataclass(frozen=True)

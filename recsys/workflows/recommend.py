@@ -19,6 +19,7 @@ from recsys.errors import InputError
 from recsys.ingest.users import read_user_ids
 from recsys.ingest.validation import REJECTED
 from recsys.models import Model, UserBatch
+from recsys.progress import StartProgress, no_progress
 from recsys.recommend.reasons import Reason, reasons
 from recsys.recommend.steer import parse_shift
 from recsys.recommend.steer import steer as steer_list
@@ -28,13 +29,7 @@ from recsys.space.axis import Axes
 from recsys.space.probes import built_in_axes
 from recsys.threads import n_cores
 from recsys.topk import BLOCK_BYTES, row_blocks
-from recsys.workflows.common import (
-    StartProgress,
-    check_output_file,
-    no_progress,
-    plain_value,
-    rows_of_table,
-)
+from recsys.workflows.common import check_output_file, plain_value, rows_of_table
 
 PART_ROWS = 2**19
 """Rows of a part of a batch, some ten megabytes: an interrupted run loses at most one part."""

@@ -14,8 +14,9 @@ from recsys.dataset.weighting import Weighting
 from recsys.errors import InputError
 from recsys.evaluation.ranking import rank_quality
 from recsys.models import DEFAULT_MODEL, IALS, Model, with_settings
+from recsys.progress import StartProgress, no_progress
 from recsys.threads import n_cores
-from recsys.workflows.common import StartProgress, learner_called, no_progress
+from recsys.workflows.common import learner_called
 
 
 @dataclass(frozen=True)

@@ -16,9 +16,9 @@ from recsys import store
 from recsys.dataset.dataset import Dataset
 from recsys.ingest.datasets import data_root
 from recsys.models import MODELS
+from recsys.progress import StartProgress
 from recsys.workflows import batch_files, batch_jobs
 from recsys.workflows import recommend as recommend_workflow
-from recsys.workflows.common import StartProgress
 
 PATIENCE = 60.0
 NAME = "ml-100k"

@@ -14,7 +14,7 @@ from recsys.app.i18n.translate import say
 from recsys.app.notices import explain_missing_data, show_command
 from recsys.app.session import Loaded
 from recsys.errors import RecsysError
-from recsys.workflows import common as common_workflow
+from recsys.progress import Progress, StartProgress
 
 MEASURING = Lock()
 """Held while a session measures: two measurements at once would slow each other and all other users."""
@@ -34,7 +34,7 @@ def show_equivalent_command(*words: str) -> None:
     show_command(*words)
 
 
-def run_measurement(measure: Callable[[common_workflow.StartProgress], object], steps: int) -> None:
+def run_measurement(measure: Callable[[StartProgress], object], steps: int) -> None:
     """Measure with a progress bar, then draw the page again; an error becomes a message on the page."""
     if not MEASURING.acquire(blocking=False):
         st.info(say("Another measurement is running. Try again when it has finished."), icon=":material/hourglass:")
@@ -43,7 +43,7 @@ def run_measurement(measure: Callable[[common_workflow.StartProgress], object], 
     bar = st.progress(0.0, say("Loading the data …"))
     started = 0
 
-    def start_progress(what: str) -> common_workflow.Progress:
+    def start_progress(what: str) -> Progress:
         nonlocal started
         before, started = started, started + 1
 
