@@ -12,7 +12,7 @@ app: .venv/installed             ## serve the app with the models in data/models
 	$(BIN)/recsys app
 
 test: .venv/installed-dev        ## set up and run every test
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist loadfile
 
 quick: .venv/installed-dev       ## the tests that need neither a browser nor a trained app: under a minute
 	$(BIN)/python -m pytest -n auto --dist loadfile -m "not browser and not slow"

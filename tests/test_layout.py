@@ -79,10 +79,14 @@ UPWARD: dict[str, tuple[str, ...]] = {
 }
 """Modules that may import what is above them, inside a function or for type checking only; values are prefixes."""
 PAGES: dict[str, tuple[str, ...]] = {
+    "for_you": (
+        "import_ratings", "my_ratings", "user", "region", "controls", "selected", "recommendations", "map_panel"
+    ),
+    "movie": ("link", "facts", "similar", "position", "fans"),
     "dimensions": ("axis_facts", "axis_map", "axes", "plane", "own_axis", "genres", "dimension_count"),
     "batch": ("ownership", "progress", "result", "make", "compare"),
     "quality": ("measure", "groups", "ranking", "space"),
-}
+}  # fmt: skip
 """Pages that are packages, and their modules, lowest first."""
 PLACES = [name for package, modules in LAYOUT.items() for name in (*(f"{package}.{m}" for m in modules), package)]
 
