@@ -204,8 +204,8 @@ def test_the_installed_app_is_served(app: str) -> None:
 def test_the_installed_app_draws_its_first_page(installed: Path, after_demo: Path, tmp_path: Path) -> None:
     script = (
         "from streamlit.testing.v1 import AppTest\n"
-        "import recsys.app.main as main\n"
-        "page = AppTest.from_file(main.__file__, default_timeout=120).run()\n"
+        "from recsys.app.serve import SCRIPT\n"
+        "page = AppTest.from_file(str(SCRIPT), default_timeout=120).run()\n"
         "assert not page.exception, page.exception\n"
         "print(len(page.button), [element.value for element in page.error])\n"
     )
