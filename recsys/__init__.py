@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from recsys.dataset.weighting import Weighting
     from recsys.errors import AmbiguousTitle, InputError, RecsysError, SettingError, Unavailable, UnknownId, Unsupported
     from recsys.evaluation.evaluate import Evaluation, evaluate
+    from recsys.evaluation.report import EmbeddingReport
     from recsys.ingest.sources import load_dataset, read_ratings
     from recsys.models.als import ALS
     from recsys.models.bpr import BPR
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from recsys.models.itemknn import ItemKNN
     from recsys.models.model import Model
     from recsys.models.popular import Popular
+    from recsys.recommend.steer import Steered
     from recsys.space.axis import Axes, Axis
     from recsys.space.embedding import EmbeddingSpace
     from recsys.space.item_clusters import ItemClusters
@@ -43,6 +45,7 @@ _HOMES = {
     "Catalog": "recsys.dataset.catalog",
     "Dataset": "recsys.dataset.dataset",
     "EASE": "recsys.models.ease",
+    "EmbeddingReport": "recsys.evaluation.report",
     "EmbeddingSpace": "recsys.space.embedding",
     "Evaluation": "recsys.evaluation.evaluate",
     "IALS": "recsys.models.ials",
@@ -55,6 +58,7 @@ _HOMES = {
     "Popular": "recsys.models.popular",
     "RecsysError": "recsys.errors",
     "SettingError": "recsys.errors",
+    "Steered": "recsys.recommend.steer",
     "Unavailable": "recsys.errors",
     "UnknownId": "recsys.errors",
     "Unsupported": "recsys.errors",
@@ -77,6 +81,7 @@ __all__ = [
     "Axis",
     "Catalog",
     "Dataset",
+    "EmbeddingReport",
     "EmbeddingSpace",
     "Evaluation",
     "InputError",
@@ -88,6 +93,7 @@ __all__ = [
     "Popular",
     "RecsysError",
     "SettingError",
+    "Steered",
     "Unavailable",
     "UnknownId",
     "Unsupported",

@@ -6,6 +6,7 @@ import ast
 import doctest
 import importlib
 import inspect
+import pickle
 import re
 import subprocess
 import sys
@@ -18,6 +19,8 @@ import pytest
 import recsys
 
 ROOT = Path(__file__).resolve().parents[1]
+WITHOUT_EXAMPLE = {"Evaluation", "EmbeddingReport", "Steered"}
+"""Results: `evaluate`, `EmbeddingSpace.report` and `Model.steer` return them."""
 HEAVY = ("numpy", "pandas", "scipy", "sklearn", "numba", "pyarrow", "implicit", "streamlit", "plotly", "openTSNE")
 
 
@@ -58,7 +61,13 @@ def test_the_documentation_lists_the_public_names() -> None:
 @pytest.mark.parametrize("name", sorted(set(recsys.__all__) - {"__version__"}))
 def test_public_names_are_documented(name: str) -> None:
     found = getattr(recsys, name)
-    assert inspect.getdoc(found)
+    documentation = inspect.getdoc(found)
+    assert documentation
+    if name not in WITHOUT_EXAMPLE and not (inspect.isclass(found) and issubclass(found, Exception)):
+        own = (
+            [documentation, *(inspect.getdoc(m) or "" for m in vars(found).values())] if inspect.isclass(found) else []
+        )
+        assert any(">>>" in text for text in own or [documentation]), f"{name} has no example"
     methods = [] if not inspect.isclass(found) else [m for n, m in vars(found).items() if not n.startswith("_")]
     for member in methods:
         if inspect.isfunction(member) or isinstance(member, classmethod | property):
@@ -124,6 +133,10 @@ def test_filters_apply_before_the_list_is_cut(model: recsys.Model) -> None:
     assert len(table) == 8
     assert all("Sci-Fi" in genres for genres in items["genres"])
     assert items["year"].between(1980, 1989).all()
+    pd.testing.assert_frame_equal(
+        model.recommend(ratings={"Alien": 5}, k=3, genres="Horror"),
+        model.recommend(ratings={"Alien": 5}, k=3, genres=["Horror"]),
+    )
 
 
 def test_reasons_and_steering_are_columns(model: recsys.Model) -> None:
@@ -167,6 +180,10 @@ def test_similar_takes_a_title_or_an_id(model: recsys.Model) -> None:
         ({"ratings": {"Alien": 5}, "steer": {"children's": 9}}, recsys.SettingError, "9"),
         ({"ratings": {"Alien": 5}, "k": 0}, recsys.InputError, "at least 1"),
         ({"user": [1, 2], "explain": True}, recsys.InputError, "one user"),
+        ({"ratings": ["Alien"]}, recsys.InputError, "mapping"),
+        ({"ratings": {"Alien": None}}, recsys.InputError, "finite"),
+        ({"ratings": {"Alien": 5}, "years": ("1980", "1989")}, recsys.InputError, "pair of numbers"),
+        ({"ratings": {"Alien": 5}, "years": (1989, 1980)}, recsys.InputError, "after the last"),
     ],
 )
 def test_wrong_use_is_one_clear_line(model: recsys.Model, asked: dict, error: type, says: str) -> None:
@@ -189,8 +206,9 @@ def test_a_saved_model_recommends_the_same(data: recsys.Dataset, model: recsys.M
     alone = recsys.load_model(str(tmp_path / "mine"))
     you = {"Alien": 5, "Fargo": 4}
     pd.testing.assert_frame_equal(alone.recommend(ratings=you), model.recommend(ratings=you))
-    with pytest.raises(recsys.InputError, match="load_model"):
-        alone.recommend(user=1)
+    for asked in ({}, {"exclude_seen": False, "explain": True}):
+        with pytest.raises(recsys.InputError, match="load_model"):
+            alone.recommend(user=1, **asked)
     pd.testing.assert_frame_equal(
         alone.recommend(user=1, exclude_seen=False), model.recommend(user=1, exclude_seen=False)
     )
@@ -235,6 +253,64 @@ def test_vectors_of_anyone_can_be_asked_and_grouped(data: recsys.Dataset, model:
     assert space.ask("Horror").evidence.value > control.ask("Horror").evidence.value + 0.1
     assert not control.ask("Horror").is_valid
     assert space.clusters("kmeans").n_clusters >= 2
+
+
+def test_a_model_and_its_space_can_be_pickled(model: recsys.Model) -> None:
+    """For worker processes; the files of a model hold no pickle."""
+    assert model.space.attributes is not None
+    again = pickle.loads(pickle.dumps(model))  # noqa: S301
+    pd.testing.assert_frame_equal(again.similar("Toy Story", 3), model.similar("Toy Story", 3))
+
+
+def test_the_array_that_was_given_stays_writable() -> None:
+    vectors = np.eye(3, dtype=np.float32)
+    space = recsys.EmbeddingSpace(vectors, [1, 2, 3])
+    vectors[0, 0] = 2
+    assert not space.item_factors.flags.writeable
+
+
+@pytest.mark.parametrize(
+    ("frame", "says"),
+    [
+        (np.eye(2), "expected a DataFrame"),
+        (pd.DataFrame({"x": [1.0]}), "no column of item ids"),
+    ],
+)
+def test_vectors_that_cannot_be_used_get_one_line(frame: object, says: str) -> None:
+    with pytest.raises(recsys.InputError, match=says):
+        recsys.EmbeddingSpace.from_frame(frame)  # type: ignore[arg-type]
+
+
+def test_ids_keep_their_identity_between_vectors_and_items() -> None:
+    vectors = pd.DataFrame({"item_id": ["0010", "10"], "x": [1.0, 0.5], "y": [0.0, 1.0]})
+    items = pd.DataFrame({"item_id": ["10", "0010"], "title": ["Ten", "Zero ten"]})
+    space = recsys.EmbeddingSpace.from_frame(vectors, items)
+    assert space.attributes is not None and space.attributes.catalog.labels.tolist() == ["Zero ten", "Ten"]
+    gap = pd.DataFrame({"item_id": [1.0, np.nan, 3.0], "x": [1.0, 1.0, 2.0]})
+    assert recsys.EmbeddingSpace.from_frame(gap).item_ids.tolist() == [1, 3]
+    with pytest.raises(recsys.InputError, match="describes none"):
+        recsys.EmbeddingSpace.from_frame(vectors, items.assign(item_id=["a", "b"]))
+    zero = recsys.EmbeddingSpace.from_frame(vectors.assign(x=[0.0, 1.0], y=[0.0, 1.0]), items)
+    with pytest.raises(recsys.InputError, match="zero vector"):
+        zero.similar("Zero ten")
+    with pytest.raises(recsys.InputError, match="at least 1"):
+        zero.similar("Ten", k=0)
+
+
+def test_axes_of_another_space_are_refused(model: recsys.Model) -> None:
+    other = recsys.IALS(n_factors=8, epochs=1).fit(model.dataset)
+    with pytest.raises(recsys.InputError, match="8 dimensions, this space has 32"):
+        model.recommend(ratings={"Alien": 5}, steer={"children's": 1}, axes=other.built_in_axes)
+
+
+def test_evaluate_takes_one_learner_and_refuses_nonsense_before_training(data: recsys.Dataset) -> None:
+    found = recsys.evaluate(data, recsys.Popular(), k=5)
+    assert found.k == (5,) and found.labels == ("popular",)
+    for learners in ([], [recsys.IALS]):
+        with pytest.raises(recsys.SettingError, match="at least one learner"):
+            recsys.evaluate(data, learners)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match=r"Dataset\.from_frame"):
+        recsys.evaluate(pd.DataFrame(), recsys.Popular())  # type: ignore[arg-type]
 
 
 def test_evaluate_compares_learners(data: recsys.Dataset) -> None:

@@ -191,11 +191,13 @@ def show_similar(done: SimilarItems) -> None:
     shown = table(f"Most similar to {done.title}", "#", *lists, numbers="#")
     for number, side_by_side in enumerate(zip(*lists.values(), strict=True), start=1):
         shown.add_row(str(number), *(escape(f"{row['title']}  {row['similarity']:.3f}") for row in side_by_side))
+    if not done.n_ratings:  # rating counts are unknown
+        return print_table(shown)
     medians = [statistics.median(row["n_ratings"] for row in found) for found in lists.values()]
     shown.add_section()
     shown.add_row("", *(f"[dim]median {median:,.0f} ratings[/dim]" for median in medians))
     print_table(shown)
-    print_line(
+    return print_line(
         "In this model vector length correlates with the number of ratings (Spearman "
         f"{done.length_popularity:.2f}): cosine ignores length, the dot product favours popular movies, Euclidean "
         f"distance favours movies about as popular as this one ({done.n_ratings:,} ratings)."

@@ -51,6 +51,8 @@ class Catalog:
         items = self.items.reset_index(drop=True)
         items["year"] = items["year"].astype("Int16")
         for column in ("genres", "tags"):
+            if any(isinstance(values, str) for values in items[column]):
+                raise InputError(f"{column} of an item must be a list of words, not one text")
             items[column] = [tuple(values) for values in items[column]]
         object.__setattr__(self, "items", items)
         if not self.index.is_unique:
@@ -74,8 +76,8 @@ class Catalog:
                     "item_id": ids,
                     "title": pd.array([str(t) for t in (ids if titles is None else titles)], dtype="str"),
                     "year": pd.array([None] * n if years is None else list(years), dtype="Int16"),
-                    "genres": pd.Series([()] * n if genres is None else [tuple(g) for g in genres], dtype=object),
-                    "tags": pd.Series([()] * n if tags is None else [tuple(t) for t in tags], dtype=object),
+                    "genres": pd.Series([()] * n if genres is None else list(genres), dtype=object),
+                    "tags": pd.Series([()] * n if tags is None else list(tags), dtype=object),
                 }
             )
         )
@@ -167,6 +169,8 @@ class Catalog:
                 columns += found
             matches = np.asarray(self.genre_matrix[:, columns].any(axis=1))
         low, high = years or (None, None)
+        if not all(isinstance(year, int | float | np.number | None) for year in (low, high)):
+            raise InputError(f"years must be a pair of numbers, such as (1980, 1989), not {years!r}")
         if low is not None and high is not None and low > high:
             raise InputError(f"the first year, {low}, is after the last, {high}")
         if low is not None:

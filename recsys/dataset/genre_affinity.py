@@ -69,7 +69,7 @@ class GenreAffinity:
     def profile(self, item_id: Any) -> pd.DataFrame:
         """The genres of the users who like a movie, the largest lift first, ties by name.
 
-        genre     name; a genre that nobody likes is left out
+        genre     name; a genre without likes is left out
         share     the genre's share of these users' liked ratings; NaN where they have no other
         everyone  the same for all users
         lift      share / everyone, shrunk towards 1

@@ -1,4 +1,4 @@
-"""TitleIndex: looks up titles by exact name and finds the most similar ones to what somebody typed."""
+"""TitleIndex: looks up titles by exact name and finds the most similar ones to a query."""
 
 from __future__ import annotations
 

@@ -35,6 +35,9 @@ class Weighting:
                         very active users weigh less. K₁ = 100 and B = 0.8 as in `implicit`
 
     Raises SettingError for an unknown scheme or a minimum that is not a number.
+
+    >>> Weighting(min_rating=3, scheme="binary").to_json()
+    {'min_rating': 3, 'weighting': 'binary'}
     """
 
     min_rating: float | None = None

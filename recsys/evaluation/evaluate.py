@@ -116,7 +116,7 @@ class Evaluation:
     seconds         wall time of the evaluation, seconds
     results         one per learner, in the given order
 
-    Raises InputError when the parts do not fit together.
+    Raises InputError when the parts do not fit together. The docstring of `evaluate` has an example.
     """
 
     data: str
@@ -182,11 +182,11 @@ class Evaluation:
 
 def evaluate(
     data: Dataset,
-    learners: Sequence[Learner],
+    learners: Learner | Sequence[Learner],
     *,
     protocol: Protocol = "random",
     part: Part = "test",
-    k: Sequence[int] = (10,),
+    k: int | Sequence[int] = (10,),
     weighting: Weighting | None = None,
     seed: int = 42,
     n_threads: int | None = None,
@@ -195,11 +195,11 @@ def evaluate(
     """Train each learner on the training part of a split and measure how well it ranks the held-out ratings.
 
     data       the ratings and the catalogue
-    learners   settings of the models to compare, such as `[IALS(), EASE()]`
+    learners   one model, or models to compare, such as `[IALS(), EASE()]`
     protocol   "random" holds out a fifth of each user's ratings, "leave-last-out" each user's latest rating, "time"
                the latest fifth of all ratings, "new-users" half of the ratings of a fifth of the users; see `hold_out`
     part       "test", or "validation": the same protocol applied to the training part of the test split
-    k          lengths of the recommendation lists, at least 1
+    k          length of the recommendation lists, at least 1, or several lengths
     weighting  which ratings count as interest, and how much; default `Weighting()`
     seed       seed of the split
     n_threads  threads for ranking; default: all processors
@@ -224,8 +224,12 @@ def evaluate(
     True
     """
     begun = time.perf_counter()
-    if not learners:
-        raise SettingError("name at least one learner to evaluate")
+    if not isinstance(data, Dataset):
+        raise TypeError(f"evaluate takes a Dataset, not {type(data).__name__}; build one with Dataset.from_frame")
+    learners = [learners] if isinstance(learners, Learner) else list(learners)
+    if not learners or not all(isinstance(learner, Learner) for learner in learners):
+        raise SettingError("name at least one learner to evaluate, such as [IALS(), EASE()]")
+    k = (k,) if isinstance(k, int | np.integer) else tuple(k)
     split = hold_out(data.interactions, protocol, part=part, seed=seed)
     n_threads = n_threads or n_cores()
     results = [_evaluated(learner, split, data.catalog, weighting, k, n_threads, progress) for learner in learners]

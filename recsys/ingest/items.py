@@ -71,6 +71,10 @@ def items_from_frame(frame: pd.DataFrame) -> Catalog:
     return _catalog(_named_columns(arrow_table(frame, known, "items"), "items"))
 
 
+CANONICAL_INTEGER = r"-?(?:0|[1-9]\d{0,17})"
+"""Text that an integer would be written as again: "0010" and "10" are different ids."""
+
+
 def with_ids_like(catalog: Catalog, ids: np.ndarray) -> Catalog:
     """The catalog with its ids in the type of `ids`; of text ids, only those that are whole numbers become integers."""
     items = catalog.items
@@ -233,8 +237,8 @@ def _words(values: list[str]) -> tuple[str, ...]:
 
 
 def _ids(column: pd.Series[Any]) -> np.ndarray:
-    """Integers when every id is one, otherwise text."""
+    """Integers when every id is one without leading zeros, otherwise text."""
     text = column.astype("str").str.strip()
-    if text.str.fullmatch(r"[+-]?\d{1,18}").all() and len(text):
+    if len(text) and text.str.fullmatch(CANONICAL_INTEGER).all():
         return text.astype(np.int64).to_numpy()
     return text.to_numpy(dtype=object)

@@ -9,6 +9,7 @@ Three layouts are recognized, in Parquet, CSV, TSV and DataFrames:
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,13 +22,15 @@ import pyarrow.parquet as pq
 
 from recsys.dataset.interactions import as_ids
 from recsys.errors import InputError
+from recsys.ingest.items import CANONICAL_INTEGER
+from recsys.ingest.layout import KNOWN_NAMES
 from recsys.ingest.validation import REJECTED
 
 Kind = Literal["item", "user"]
 
 ID_COLUMNS: dict[Kind, tuple[str, ...]] = {
-    "item": ("item_id", "itemid", "item", "movie_id", "movieid", "id"),
-    "user": ("user_id", "userid", "user", "id"),
+    "item": (*KNOWN_NAMES["item"], "id"),
+    "user": (*KNOWN_NAMES["user"], "id"),
 }
 """Column names of ids, without regard to case, by preference."""
 VECTOR_COLUMN = "factors"
@@ -56,18 +59,19 @@ def read_vectors(path: Path, kind: Kind = "item") -> VectorTable:
     """
     suffix = path.suffix.lower()
     try:
-        if suffix == ".parquet":
+        if suffix in (".parquet", ".pq"):
             table = pq.read_table(path)
             if len(set(table.column_names)) < len(table.column_names):
                 raise InputError(f"{path}: column names must be unique, not {', '.join(table.column_names)}")
             return vectors_from_frame(table.to_pandas(), kind, source=path.name, where=str(path))
         if suffix in (".txt", ".vec"):
             return _read_word2vec(path)
-        separator = "\t" if suffix == ".tsv" else ","
-        frame = pd.read_csv(path, sep=separator, dtype=str, keep_default_na=False, encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError, ValueError, pa.ArrowException) as error:
+        frame, lines = _read_delimited(path, "\t" if suffix == ".tsv" else ",")
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror or error}") from None
+    except (ValueError, csv.Error, pa.ArrowException) as error:  # a UnicodeDecodeError is a ValueError
         raise InputError(f"{path}: cannot be read: {str(error).splitlines()[0]}") from None
-    return vectors_from_frame(frame, kind, source=path.name, where=str(path), line_of=lambda row: row + 2)
+    return vectors_from_frame(frame, kind, source=path.name, where=str(path), line_of=lines.__getitem__)
 
 
 def vectors_from_frame(
@@ -86,13 +90,15 @@ def vectors_from_frame(
 
     Raises InputError as `read_vectors` does.
     """
+    if not isinstance(frame, pd.DataFrame):
+        raise InputError(f"{where}: expected a DataFrame, not {type(frame).__name__}")
     names = [str(name) for name in frame.columns]
     if len(set(names)) < len(names):
         raise InputError(f"{where}: column names must be unique, not {', '.join(names)}")
-    by_name = {name.lower(): name for name in names}
+    by_name = {name.strip().lower().replace(" ", "_"): name for name in names}
     column = next((by_name[name] for name in ID_COLUMNS[kind] if name in by_name), None)
     frame = frame.set_axis(names, axis=1)
-    if column is None and isinstance(frame.index, pd.RangeIndex):
+    if column is None and isinstance(frame.index, pd.RangeIndex) and frame.index.name is None:
         raise InputError(
             f"{where}: no column of {kind} ids; name one of the columns {ID_COLUMNS[kind][0]} "
             f"(the columns are {', '.join(names[:8])})"
@@ -108,6 +114,22 @@ def vectors_from_frame(
             [pd.to_numeric(values[name], errors="coerce").to_numpy(np.float64, na_value=np.nan) for name in values]
         )
     return _checked(ids, vectors, source, where, line_of)
+
+
+def _read_delimited(path: Path, delimiter: str) -> tuple[pd.DataFrame, list[int]]:
+    """The rows of a text file as text, with their line numbers. A row of another length than the header is emptied, so
+    that it is rejected: its values could belong to any column."""
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        reader = csv.reader(file, delimiter=delimiter, strict=True)
+        names = [name.strip() for name in next(reader, [])]
+        if not names:
+            raise InputError(f"{path}: is empty")
+        rows, lines = [], []
+        for row in reader:
+            if row:
+                rows.append(row if len(row) == len(names) else [*row[:1], *[""] * (len(names) - 1)])
+                lines.append(reader.line_num)
+    return pd.DataFrame(rows, columns=names, dtype=str), lines
 
 
 def _stacked(column: pd.Series, where: str) -> np.ndarray:
@@ -126,7 +148,7 @@ def _stacked(column: pd.Series, where: str) -> np.ndarray:
 
 def _read_word2vec(path: Path) -> VectorTable:
     """word2vec text: the number of vectors and of dimensions, then an id and its numbers per line."""
-    with path.open(encoding="utf-8") as file:
+    with path.open(encoding="utf-8-sig") as file:
         head = file.readline().split()
         if len(head) != 2 or not all(part.isdecimal() for part in head):
             raise InputError(
@@ -137,7 +159,11 @@ def _read_word2vec(path: Path) -> VectorTable:
             raise InputError(f"{path}: line 1: {d} dimensions are outside 1 … {MAX_DIMENSIONS}")
         ids: list[str] = []
         rows: list[list[float]] = []
-        for line in file:
+        lines: list[int] = []
+        for number, line in enumerate(file, start=2):
+            if not line.strip():
+                continue
+            lines.append(number)
             parts = line.rstrip("\n").rstrip(" ").rsplit(" ", d)
             ids.append(parts[0])
             try:
@@ -146,7 +172,7 @@ def _read_word2vec(path: Path) -> VectorTable:
                 rows.append([np.nan] * d)
     if len(rows) < int(head[0]):
         raise InputError(f"{path}: line 1 announces {int(head[0]):,} vectors, but there are {len(rows):,}")
-    return _checked(pd.Series(ids), np.array(rows).reshape(len(rows), d), path.name, str(path), lambda row: row + 2)
+    return _checked(pd.Series(ids), np.array(rows).reshape(len(rows), d), path.name, str(path), lines.__getitem__)
 
 
 def _checked(
@@ -154,7 +180,9 @@ def _checked(
 ) -> VectorTable:
     if vectors.shape[1] > MAX_DIMENSIONS:
         raise InputError(f"{where}: {vectors.shape[1]:,} dimensions are more than {MAX_DIMENSIONS:,}")
-    text = ids.astype("str").str.strip()
+    if ids.dtype.kind == "f" and (ids.dropna() % 1 == 0).all():  # integers with a gap, as pandas reads them
+        ids = ids.astype("Int64")
+    text = ids.astype("str").fillna("").str.strip()
     has_id = (ids.notna() & (text != "")).to_numpy(dtype=bool)
     with np.errstate(over="ignore"):
         single = vectors.astype(np.float32)
@@ -176,5 +204,5 @@ def _checked(
     if not kept.any():
         first = f"; line {line_of(int(bad[0]))}: {reasons[bad[0]]}" if len(bad) else ""
         raise InputError(f"{where}: none of the {len(ids):,} rows can be used{first}")
-    whole = text[kept].str.fullmatch(r"-?\d{1,18}").to_numpy(dtype=bool).all()
+    whole = text[kept].str.fullmatch(CANONICAL_INTEGER).to_numpy(dtype=bool).all()
     return VectorTable(text[kept].to_numpy(np.int64) if whole else as_ids(text[kept].tolist()), single[kept], rejected)

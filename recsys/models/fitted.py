@@ -25,6 +25,8 @@ from recsys.space.embedding import EmbeddingSpace
 class FoldIn(Protocol):
     """How a learner with vectors treats users who were not in training."""
 
+    explains_users: ClassVar[bool]
+
     def fold_in(self, space: EmbeddingSpace, weights: sp.csr_matrix) -> np.ndarray:
         """Vectors (n, d) float32 of users, from their weights (n, n_items), with the item factors fixed.
 
@@ -137,8 +139,12 @@ class Vectors(Fitted):
         assert batch.vectors is not None
         return self.space.score(batch.vectors)
 
-    def contributions(self, batch: UserBatch, weighting: FittedWeighting, item_rows: np.ndarray) -> Contributions:
-        """The split of a folded-in user's scores; how exact it is depends on the learner."""
+    def contributions(
+        self, batch: UserBatch, weighting: FittedWeighting, item_rows: np.ndarray
+    ) -> Contributions | None:
+        """The split of a user's scores; how exact it is depends on the learner. None for an imported user vector."""
+        if batch.origin[0] == STORED and not self.learner.explains_users:
+            return None
         weights = weighting.apply(batch.ratings)
         return Contributions(weights.indices, self.learner.contributions(self.space, weights, item_rows))
 

@@ -38,7 +38,9 @@ class Imported(VectorLearner):
     """
 
     name: ClassVar[str] = "imported"
+    is_trainable: ClassVar[bool] = False
     needs_users: ClassVar[bool] = False
+    explains_users: ClassVar[bool] = False
     summary: ClassVar[str] = "vectors of another program (recsys import-vectors)"
 
     seed: int = setting(42, "present in every model; nothing here is random", 0)
@@ -55,7 +57,10 @@ class Imported(VectorLearner):
         return np.asarray(means, dtype=np.float32)
 
     def contributions(self, space: EmbeddingSpace, weights: sp.csr_matrix, item_rows: np.ndarray) -> np.ndarray:
-        """The exact split: rated item i adds w_i / Σ w · y_i·y_j to item j's score; (nnz, len(item_rows)) float32."""
+        """The exact split of a folded-in user: rated item i adds w_i / Σ w · y_i·y_j to item j's score.
+
+        Nothing is known of how a stored user vector came about, so scores of stored users are not split.
+        """
         weights = sp.csr_matrix(weights, dtype=np.float64)
         shares = weights.data / weights.data.sum()
         products = space.item_factors[weights.indices].astype(np.float64) @ space.item_factors[item_rows].T

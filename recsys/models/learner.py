@@ -34,7 +34,11 @@ class Learner(ABC):
 
     name     the name on the command line and in a manifest
     summary  one line for a table of models
+
+    is_trainable  whether `fit` can train it; imported vectors cannot be
     """
+
+    is_trainable: ClassVar[bool] = True
 
     name: ClassVar[str]
     summary: ClassVar[str]
@@ -118,10 +122,13 @@ class Learner(ABC):
 class VectorLearner(Learner):
     """A learner that finds user and item vectors. Subclasses return `Vectors(space, self)` from `_learn`.
 
-    needs_users  whether its models always have user vectors
+    needs_users     whether its models always have user vectors
+    explains_users  whether `contributions` also splits the scores of users from training, whose vectors are what
+                    `fold_in` would give them
     """
 
     needs_users: ClassVar[bool] = True
+    explains_users: ClassVar[bool] = True
 
     @abstractmethod
     def fold_in(self, space: EmbeddingSpace, weights: sp.csr_matrix) -> np.ndarray:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -43,6 +43,18 @@ class Model:
     dataset    the training data, kept by `fit`; None for a model loaded from disk
 
     Raises InputError when the parts describe different numbers of items.
+
+    >>> import pandas as pd
+    >>> from recsys.models.ials import IALS
+    >>> ratings = pd.DataFrame({"user": list("aabbc"), "item": [1, 2, 1, 3, 2], "rating": [5, 4, 5, 4, 3]})
+    >>> items = pd.DataFrame({"item_id": [1, 2, 3], "title": ["Alien (1979)", "Aliens (1986)", "Heat (1995)"]})
+    >>> model = IALS(n_factors=2, epochs=3).fit(Dataset.from_frame(ratings, items))
+    >>> model.recommend(user="a", k=5)["title"].tolist()
+    ['Heat (1995)']
+    >>> model.recommend(ratings={"alien": 5, "Heat": 4}, k=1)["item_id"].tolist()
+    [2]
+    >>> model.explain("Aliens", ratings={"Alien": 5})["title"].tolist()
+    ['Alien (1979)']
     """
 
     learner: Learner
@@ -78,7 +90,7 @@ class Model:
     @cached_property
     def space(self) -> EmbeddingSpace:
         """The vectors, with the attributes of the items. Raises Unsupported for a model without vectors."""
-        return self._vectors.space.with_attributes(lambda: self.attributes)
+        return self._vectors.space.with_attributes(partial(_attributes_of, self))
 
     @cached_property
     def built_in_axes(self) -> Axes:
@@ -130,7 +142,7 @@ class Model:
         ratings: Mapping[Any, float] | None = None,
         k: int = 10,
         *,
-        genres: Sequence[str] = (),
+        genres: str | Sequence[str] = (),
         years: tuple[int | None, int | None] | None = None,
         exclude_seen: bool = True,
         steer: Mapping[str, float] | None = None,
@@ -141,7 +153,7 @@ class Model:
 
         user          id of a user of the training data; a sequence of ids adds the column user_id
         ratings       instead: what a new user rated, title or item id → rating
-        genres        only items with one of these genres
+        genres        only items of this genre, or with one of these genres
         years         only items of these years, (first, last), both included; None leaves an end open
         exclude_seen  leave out what the user has rated
         steer         move one user along axes: name of an axis or of its end → amount, −3 … 3. Adds the columns taste
@@ -217,12 +229,14 @@ class Model:
         """Discover the axes of the space and name those that are verified and stable; test the built-in axes.
 
         n_refits  models trained on bootstrapped users, to measure which axes are stable: this many times the training
-                  time. With 0 every axis stays "unnamed"
+                  time. With 0, and for imported vectors, every discovered axis stays "unnamed"
 
         Raises Unsupported for a model without vectors, InputError for one that was loaded without its dataset.
         """
         from recsys.evaluation.stability import discover_axes
 
+        if n_refits == 0 or not self.learner.is_trainable:
+            return self.space.axes(method, seed=seed)
         if self.dataset is None:
             raise InputError("stability is measured by refitting: load the model with load_model(folder, dataset=data)")
         found = discover_axes(self, self.dataset.interactions, method, n_refits=n_refits, seed=seed)
@@ -231,7 +245,8 @@ class Model:
     def save(self, folder: str | Path) -> None:
         """Write the model to a folder of Parquet files and a manifest; `recsys.load_model` reads it.
 
-        A folder that holds a model is replaced. Raises InputError for a folder with other files in it.
+        A folder with a manifest.json is taken for a model and replaced. Raises InputError for any other folder that is
+        not empty.
         """
         from recsys.store.models import save_model
 
@@ -251,3 +266,8 @@ class Model:
         if not isinstance(self.fitted, Vectors):
             raise Unsupported(f"{self.learner.name!r} has no user and item vectors; train ials, als or bpr for that")
         return self.fitted
+
+
+def _attributes_of(model: Model) -> Attributes:
+    """A function of the module rather than a lambda, so that a model can be pickled."""
+    return model.attributes

@@ -1,1 +1,1 @@
-"""Pictures: arrays in, Plotly figures and pages out. Nothing here knows Streamlit, files or how a number was found."""
+"""Pictures: arrays in, Plotly figures and pages out. No Streamlit, no I/O, no computation of results."""

@@ -30,7 +30,7 @@ def recommend_for(
     ratings: Mapping[Any, float] | None = None,
     k: int = 10,
     *,
-    genres: Sequence[str] = (),
+    genres: str | Sequence[str] = (),
     years: tuple[int | None, int | None] | None = None,
     exclude_seen: bool = True,
     steer: Mapping[str, float] | None = None,
@@ -38,7 +38,8 @@ def recommend_for(
     axes: Axes | None = None,
 ) -> pd.DataFrame:
     """The table of `Model.recommend`."""
-    batch = users_of(model, user, ratings, exclude_seen)
+    batch = users_of(model, user, ratings, exclude_seen or with_reasons)
+    genres = [genres] if isinstance(genres, str) else genres
     allowed = model.catalog.where(genres, years) if len(genres) or years is not None else None
     if steer:
         shifts = shifts_of(model, steer, axes)
@@ -100,6 +101,8 @@ def users_of(model: Model, user: Any, ratings: Mapping[Any, float] | None, needs
     if (user is None) == (ratings is None):
         raise InputError("give either user=ID or ratings={title: stars}")
     if ratings is not None:
+        if not isinstance(ratings, Mapping):
+            raise InputError(f"ratings must be a mapping of title or id to stars, not {type(ratings).__name__}")
         by_id: dict[Any, float] = {}
         named: dict[Any, Any] = {}
         for name, stars in ratings.items():

@@ -177,6 +177,8 @@ def parse_shift(
 def _total(shifts: Sequence[tuple[Axis, float]], n_factors: int) -> np.ndarray:
     total = np.zeros(n_factors, dtype=np.float32)
     for axis, amount in shifts:
+        if len(axis.direction) != n_factors:
+            raise InputError(f"axis {axis.name!r} has {len(axis.direction)} dimensions, this space has {n_factors}")
         total += np.float32(amount) * axis.direction
     return total
 

@@ -28,7 +28,10 @@ def batch_of_users(
     """
     rows = np.arange(interactions.n_users) if user_ids is None else interactions.user_rows(user_ids)
     if not np.array_equal(interactions.item_ids, model.item_ids):
-        interactions = interactions.with_items(model.item_ids)
+        aligned = interactions.with_items(model.item_ids)
+        if interactions.n_ratings and not aligned.n_ratings:
+            raise InputError("the data have no item in common with the model; name the data that belong to it")
+        interactions = aligned
     return model.fitted.batch(interactions.user_ids[rows], interactions.matrix[rows], model.weighting)
 
 
@@ -38,7 +41,10 @@ def batch_of_ratings(model: Model, ratings: Mapping[Any, float], user_id: Any = 
     Raises UnknownId for an item that the model does not have, InputError for a rating that is not a finite number.
     """
     items = as_ids(list(ratings))
-    values = np.array([float(r) for r in ratings.values()], dtype=np.float32)
+    try:
+        values = np.array([float(r) for r in ratings.values()], dtype=np.float32)
+    except (TypeError, ValueError):
+        raise InputError("ratings must be finite numbers") from None
     if not np.isfinite(values).all():
         raise InputError("ratings must be finite numbers")
     known = model.catalog.index
@@ -128,8 +134,11 @@ def explain(
 def similar(model: Model, item_id: Any, k: int = 10, metric: Metric = "cosine") -> pd.DataFrame:
     """The k items most similar to one item: columns rank, item_id, similarity.
 
-    Raises UnknownId for an unknown item, Unsupported for a model without vectors, SettingError for an unknown metric.
+    Raises UnknownId for an unknown item, Unsupported for a model without vectors, SettingError for an unknown metric,
+    InputError for an item with a zero vector.
     """
+    if not model.space.item_directions[model.space.item_rows([item_id])].any():
+        raise InputError(f"{model.catalog.label_of([item_id])[0]} has a zero vector, to which nothing is similar")
     ids, similarity = model.space.neighbours([item_id], k, metric)
     return pd.DataFrame(
         {"rank": np.arange(1, ids.shape[1] + 1, dtype=np.int32), "item_id": ids[0], "similarity": similarity[0]}

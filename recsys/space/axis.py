@@ -34,6 +34,12 @@ class Axis:
     evidence   the measurements behind `is_valid` and the names; None where the axis was not tested
 
     Raises InputError when the direction is not finite or not of length 1, or the spread is not above 0.
+
+    >>> import numpy as np
+    >>> space = EmbeddingSpace(np.array([[1.0, 0.0], [0.0, 1.0], [0.6, 0.8]]), ["Babe", "Alien", "Gremlins"])
+    >>> axis = Axis("light ↔ dark", "light", "dark", np.array([0.0, 1.0]), centre=0.6, spread=0.4, is_valid=True)
+    >>> axis.positions(space).round(2).tolist()
+    [-1.5, 1.0, 0.5]
     """
 
     name: str
@@ -149,6 +155,12 @@ class Axes:
                 many axes as the space has dimensions; they are perpendicular and split every score exactly
     asked       built-in axes and axes that were asked for
     seed        of the rotation, the refits and the folds
+
+    >>> import numpy as np
+    >>> asked = Axis("light ↔ dark", "light", "dark", np.array([0.0, 1.0]), centre=0.0, spread=1.0, is_valid=True)
+    >>> axes = Axes("varimax", (), (asked,), seed=42)
+    >>> axes["light ↔ dark"].high
+    'dark'
     """
 
     method: str

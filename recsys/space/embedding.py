@@ -8,7 +8,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
@@ -112,7 +112,10 @@ class EmbeddingSpace:
         of_items = vectors_from_frame(vectors, "item")
         described = Catalog.of(of_items.ids)
         if items is not None:
-            described = with_ids_like(items_from_frame(items), of_items.ids).take(of_items.ids)
+            table = with_ids_like(items_from_frame(items), of_items.ids)
+            if not table.index.isin(described.index).any():
+                raise InputError("items: describes none of the items that have a vector")
+            described = table.take(of_items.ids)
         of_users = None if users is None else vectors_from_frame(users, "user")
         space = cls(
             of_items.vectors,
@@ -120,7 +123,7 @@ class EmbeddingSpace:
             None if of_users is None else of_users.vectors,
             None if of_users is None else of_users.ids,
         )
-        return space.with_attributes(lambda: Attributes.of(described))
+        return space.with_attributes(partial(Attributes.of, described))
 
     @cached_property
     def attributes(self) -> Attributes | None:
@@ -267,10 +270,16 @@ class EmbeddingSpace:
         item    a title as a person spells it, or an original id
         metric  "cosine", "dot" or "euclidean", see `similarity`
 
-        Raises UnknownId or AmbiguousTitle for the item, SettingError for an unknown metric.
+        Raises UnknownId or AmbiguousTitle for the item, SettingError for an unknown metric, InputError for k below 1 or
+        an item with a zero vector.
         """
+        if k < 1:
+            raise InputError(f"the number of similar items must be at least 1, not {k}")
         known = self._described()
-        ids, similarities = self.neighbours([known.catalog.id_of(item, known.n_ratings)], k, metric)
+        item_id = known.catalog.id_of(item, known.n_ratings)
+        if not self.item_directions[self.item_rows([item_id])].any():
+            raise InputError(f"{known.catalog.label_of([item_id])[0]} has a zero vector, to which nothing is similar")
+        ids, similarities = self.neighbours([item_id], k, metric)
         titles = known.catalog.label_of(ids[0]) if ids.size else []
         return pd.DataFrame(
             {"rank": range(1, len(titles) + 1), "item_id": ids[0], "title": titles, "similarity": similarities[0]}
@@ -371,5 +380,6 @@ def _checked(kind: str, factors: np.ndarray, ids: Sequence[Any] | np.ndarray) ->
     index = index_of(ids)
     if not index.is_unique:
         raise InputError(f"{kind} ids are not unique: {index[index.duplicated()][0]!r} appears more than once")
+    factors = factors.view()  # the caller may go on writing to the array they gave
     factors.setflags(write=False)
     return factors, ids

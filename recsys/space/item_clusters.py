@@ -40,6 +40,13 @@ class ItemClusters:
     seed        of clusters, samples and folds
 
     Raises InputError when the parts do not match.
+
+    >>> import numpy as np
+    >>> centres = np.array([[1.0, 0.0], [0.0, 1.0]])
+    >>> labels, names = np.array([0, 0, 1]), ("Horror", UNNAMED)
+    >>> found = ItemClusters("kmeans", np.array(["a", "b", "c"]), labels, names, centres, 0.4, (0.9, 0.7))
+    >>> found.sizes.tolist(), found.title(1)
+    ([2, 1], 'cluster 2')
     """
 
     method: ClusterMethod

@@ -47,6 +47,11 @@ class ItemMap:
     attributes   what is known about the items, for `plot`; None for a map read from disk
 
     Raises InputError when the parts do not match.
+
+    >>> import numpy as np
+    >>> item_map = ItemMap("pca", np.array([10, 20]), np.array([[0.5, 1.0], [-0.5, -1.0]]), seed=42)
+    >>> item_map.to_frame().to_dict("list")
+    {'item_id': [10, 20], 'x': [0.5, -0.5], 'y': [1.0, -1.0]}
     """
 
     method: MapMethod
@@ -91,7 +96,7 @@ class ItemMap:
         from recsys.plots.picture import picture
 
         if self.attributes is None:
-            raise Unsupported("this map does not know its titles; draw a map made by EmbeddingSpace.map")
+            raise Unsupported("this map has no titles; draw one made by EmbeddingSpace.map")
         return picture(self, self.attributes.catalog, self.attributes.n_ratings, clusters)
 
     @property

@@ -151,7 +151,7 @@ def reading(path: Path, remedy: str) -> Iterator[None]:
     """
     try:
         yield
-    except (OSError, pa.ArrowException, ValueError, KeyError, TypeError, RecsysError) as error:
+    except (OSError, pa.ArrowException, ValueError, KeyError, TypeError, AttributeError, RecsysError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         if isinstance(error, KeyError):
             reason = f"{reason} is missing"

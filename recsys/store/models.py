@@ -71,9 +71,19 @@ def save_model(folder: Path, model: Model) -> dict[str, Any]:
 def load_model(folder: str | Path, *, dataset: Dataset | None = None) -> Model:
     """Read a model folder.
 
-    dataset  the data it was trained on: `recommend(user=…)` then knows what users have rated, and `axes` can refit
+    dataset  the data it was trained on: for `recommend(user=…)`, which leaves out what a user has rated, and for
+             `axes`, which refits
 
-    Raises InputError, naming the command to run, when the folder is missing, damaged or of another format version.
+    Raises InputError, naming the command to run, when the folder is missing, damaged or of another format version, or
+    when the dataset is another one.
+
+    >>> import tempfile, pandas as pd
+    >>> from recsys.models import Popular
+    >>> data = Dataset.from_frame(pd.DataFrame({"user": [1, 1, 2], "item": [10, 20, 10]}))
+    >>> folder = Path(tempfile.mkdtemp()) / "popular"
+    >>> Popular().fit(data).save(folder)
+    >>> load_model(folder, dataset=data).recommend(user=2)["item_id"].tolist()
+    [20]
     """
     folder = Path(folder).expanduser()
     manifest = read_manifest(folder)
@@ -84,6 +94,8 @@ def load_model(folder: str | Path, *, dataset: Dataset | None = None) -> Model:
         table = pq.read_table(folder / ITEMS)
         catalog = catalog_of(table)
         fitted = _read_fitted(folder, learner, catalog.item_ids, bool(manifest["has_bias"]))
+        if manifest["data"].get("n_users") and isinstance(fitted, Vectors) and not fitted.space.has_users:
+            raise InputError(f"{USER_FACTORS} is missing")
         if not np.array_equal(fitted.item_ids, catalog.item_ids):
             raise InputError(f"{ITEMS} lists other items than the model")
         settings = dict(manifest["confidence"])
@@ -116,7 +128,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         raise InputError(
             f"{folder}: has format version {found!r}, but this version of recsys reads {FORMAT_VERSION}; train it again"
         )
-    if manifest.get("model") not in LEARNERS:
+    if not isinstance(manifest.get("model"), str) or manifest["model"] not in LEARNERS:
         raise InputError(f"{folder}: unknown model {manifest.get('model')!r}; known models: {', '.join(LEARNERS)}")
     return manifest
 

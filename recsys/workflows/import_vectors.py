@@ -87,11 +87,14 @@ def import_vectors(
         None if of_users is None else of_users.ids,
     )
     n_ratings = np.zeros(space.n_items, dtype=np.int64)
-    source: dict[str, Any] = {"name": vectors.stem, "n_users": space.n_users, "n_items": space.n_items}
+    source: dict[str, Any] = {"name": vectors.stem}
     if data is not None:
         interactions = store.load_prepared(data).interactions.with_items(space.item_ids)
+        if not interactions.n_ratings:
+            raise InputError(f"{data}: has no rating of any item in {vectors}")
         n_ratings = np.bincount(interactions.matrix.indices, minlength=space.n_items).astype(np.int64)
-        source = {"name": data.resolve().name, "path": str(data), **source} | {"name": data.resolve().name}
+        source = {"name": data.resolve().name, "path": str(data)}
+    source |= {"n_users": space.n_users, "n_items": space.n_items}
     learner = Imported()
     weighting = FittedWeighting(Weighting(scheme="rating"), 1.0, np.zeros(space.n_items))
     model = Model(learner, Vectors(space, learner), weighting, described.take(space.item_ids), n_ratings, source)

@@ -121,7 +121,7 @@ def test_user_vectors_and_data_give_lists_for_known_users(files: Path, ml100k, m
 
 def test_unusable_rows_are_kept_aside_and_counted(files: Path) -> None:
     text = (files / "gensim.txt").read_text().splitlines()
-    bad = [*text[:10], text[9], "", *text[10:]]
+    bad = [*text[:10], text[9], "broken 1 2", "", *text[10:]]
     (files / "damaged.txt").write_text("\n".join(bad) + "\n")
     found = printed("import-vectors", "damaged.txt", "--items", "items.csv", "--out", "damaged", cwd=files)
     assert found["rejected"] == 2
@@ -147,6 +147,30 @@ def test_items_of_another_collection_are_refused(files: Path) -> None:
     (files / "others.csv").write_text("item_id,title\nzz,Nothing\n")
     line = complaint(recsys("import-vectors", "gensim.txt", "--items", "others.csv", "--out", "x", cwd=files))
     assert "describes none of the items" in line
+
+
+def test_data_of_other_movies_are_refused(files: Path) -> None:
+    (files / "ratings.csv").write_text("user,item,rating\nann,zz,5\nbob,zz,4\n")
+    recsys("prepare", "ratings.csv", "--out", "others", cwd=files)
+    command = ("import-vectors", "gensim.txt", "--items", "items.csv", "--data", "others", "--out", "x")
+    assert "has no rating of any item" in complaint(recsys(*command, cwd=files))
+    line = complaint(recsys("recommend", "--model", "model", "--data", "others", "--user", "ann", cwd=files))
+    assert "no item in common" in line
+
+
+def test_scores_of_imported_user_vectors_are_not_explained(files: Path, ml100k) -> None:
+    store.save_prepared(files / "data", ml100k)
+    command = ("import-vectors", "gensim.txt", "--items", "items.csv", "--users", "users.csv", "--out", "users-too")
+    recsys(*command, cwd=files)
+    found = printed("recommend", "--model", "users-too", "--data", "data", "--user", 1, "--why", cwd=files)
+    assert all(row["why"]["ratings"] == [] for row in found["recommendations"])
+    (files / "users-too" / "user_factors.parquet").unlink()
+    assert "user_factors.parquet is missing" in complaint(recsys("similar", "Alien", "--model", "users-too", cwd=files))
+
+
+def test_nothing_is_claimed_about_popularity_without_counts(files: Path) -> None:
+    done = recsys("similar", "Alien", "--model", "model", "--metric", "all", cwd=files)
+    assert done.returncode == 0 and "ratings" not in done.stdout
 
 
 def test_a_trainable_model_still_needs_its_data(files: Path, ml100k_model: Model) -> None:

@@ -50,7 +50,7 @@ def test_a_frame_takes_its_ids_from_a_column_or_the_index() -> None:
 
 def test_unusable_rows_are_reported_with_line_and_reason(tmp_path: Path) -> None:
     path = tmp_path / "v.csv"
-    path.write_text("item_id,x,y\n1,1,2\n,1,2\n2,one,2\n3,1,inf\n1,9,9\n4,1,\n5,1e60,1\n6,3,4\n")
+    path.write_text("item_id,x,y\n1,1,2\n,1,2\n2,one,2\n3,1,inf\n1,9,9\n4,1,\n5,1e60,1\n6,3,4\n\n7,1,2,3\n8,1\n")
     found = read_vectors(path)
     assert found.ids.tolist() == [1, 6]
     assert found.vectors.tolist() == [[1, 2], [3, 4]]
@@ -58,7 +58,18 @@ def test_unusable_rows_are_reported_with_line_and_reason(tmp_path: Path) -> None
     number = "a value is not a finite number"
     assert rejected == [
         (3, "id is missing"), (4, number), (5, number), (6, "id repeats an earlier row"), (7, number), (8, number),
+        (11, number), (12, number),
     ]  # fmt: skip
+
+
+def test_ids_with_leading_zeros_are_text() -> None:
+    found = vectors_from_frame(pd.DataFrame({"item_id": ["007", "7"], "x": [1.0, 2.0]}))
+    assert found.ids.tolist() == ["007", "7"]
+
+
+def test_a_named_index_of_consecutive_numbers_holds_ids() -> None:
+    frame = pd.DataFrame({"x": [1.0, 2.0]}, index=pd.RangeIndex(5, 7, name="item_id"))
+    assert vectors_from_frame(frame).ids.tolist() == [5, 6]
 
 
 def test_lists_of_another_length_are_rejected() -> None:
@@ -73,8 +84,8 @@ def test_lists_of_another_length_are_rejected() -> None:
         ("v.csv", "x,y\n1,2\n", "no column of item ids"),
         ("v.csv", "item_id\n1\n", "no vectors"),
         ("v.csv", "item_id,x\n1,a\n", "none of the 1 rows can be used; line 2"),
-        ("v.csv", "", "cannot be read"),
-        ("v.csv", "item_id,x,x.1,X\n", "none of the 0 rows"),
+        ("v.csv", "", "is empty"),
+        ("v.csv", "item_id,x,x\n1,2,3\n", "unique"),
         ("v.txt", "hello\n", "line 1: expected the number of vectors"),
         ("v.txt", "3 2\na 1 2\n", "announces 3 vectors, but there are 1"),
         ("v.txt", "1 99999\na 1\n", "line 1: 99999 dimensions"),
