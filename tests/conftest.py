@@ -17,11 +17,26 @@ from recsys.workflows import evaluate as evaluate_workflow
 from recsys.workflows import inspect as inspect_workflow
 from recsys.workflows import train as train_workflow
 
+SLOW_FILES = (
+    "cli/test_import_vectors.py",
+    "evaluation/test_ranking.py",
+    "evaluation/test_stability.py",
+    "models/test_contract.py",
+    "models/test_ials.py",
+    "space/test_clustering.py",
+    "space/test_layout.py",
+    "space/test_probes.py",
+    "test_docs.py",
+    "test_public_api.py",
+)
+"""Files that take many seconds each on two cores; `make quick` leaves them out."""
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark tests that need the app's models, which take many seconds to train and measure, as slow."""
+    """Mark as slow what takes many seconds: the files above, and tests that need the app's trained models."""
     for item in items:
-        if "app_models" in getattr(item, "fixturenames", ()):
+        is_slow_file = item.path.relative_to(Path(__file__).parent).as_posix() in SLOW_FILES
+        if is_slow_file or "app_models" in getattr(item, "fixturenames", ()):
             item.add_marker("slow")
 
 
