@@ -14,6 +14,7 @@ MODULES = sorted((ROOT / "recsys").rglob("*.py"))
 
 LAYOUT: dict[str, tuple[str, ...]] = {
     "errors": (),
+    "limits": (),
     "threads": (),
     "progress": (),
     "topk": (),
