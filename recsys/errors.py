@@ -16,7 +16,21 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 MOST_LETTERS = 60
-"""Longer ids are cut to this length in error messages."""
+"""Longer values from outside are cut to this length in error messages."""
+
+
+def quoted(value: object) -> str:
+    """A value from outside for an error message: its `repr`, with a long one cut to `MOST_LETTERS` characters.
+
+    >>> quoted("a\x1b"), quoted("x" * 1000)[-5:]
+    ("'a\\x1b'", "xxx…'")
+    """
+    if isinstance(value, str):
+        return repr(value if len(value) <= MOST_LETTERS else value[:MOST_LETTERS] + "…")
+    if isinstance(value, int) and value.bit_length() > 4 * MOST_LETTERS:
+        return f"an integer of {value.bit_length()} bits"
+    text = repr(value)
+    return text if len(text) <= MOST_LETTERS else text[:MOST_LETTERS] + "…"
 
 
 class RecsysError(Exception):
@@ -41,10 +55,10 @@ class UnknownId(RecsysError):
         kind           "user" or "item"
         known_example  an id that exists, shown as an example
         """
-        ids = [i[:MOST_LETTERS] + "…" if isinstance(i, str) and len(i) > MOST_LETTERS else i for i in unknown]
-        shown = ", ".join(repr(i) for i in ids[:5])
+        ids = list(unknown)
+        shown = ", ".join(quoted(i) for i in ids[:5])
         more = f" and {len(ids) - 5} more" if len(ids) > 5 else ""
-        hint = f" (ids look like {known_example!r})" if known_example is not None else ""
+        hint = f" (ids look like {quoted(known_example)})" if known_example is not None else ""
         return cls(f"unknown {kind} id{'s' if len(ids) > 1 else ''}: {shown}{more}{hint}")
 
 

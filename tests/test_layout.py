@@ -46,7 +46,8 @@ LAYOUT: dict[str, tuple[str, ...]] = {
         "batch_files", "batch_jobs",
     ),
     "cli": (
-        "facts", "options", "console", "tables", "app", "data", "train", "evaluate", "recommend", "inspect", "main",
+        "facts", "options", "terminal", "console", "tables", "app", "data", "train", "evaluate", "recommend", "inspect",
+        "main",
     ),
     "app": (
         "escape", "i18n", "blobs", "session", "axis_text", "chart", "notices", "components", "pages", "main", "entry",

@@ -13,6 +13,8 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from recsys.cli.terminal import visible, visible_json
+
 
 class Result(Protocol):
     """What a workflow returns."""
@@ -48,12 +50,12 @@ class Screen:
 
     def start_progress(self, task: str) -> Callable[[int, int], None]:
         """Add a bar; returns the callback that updates it with (steps done, total steps)."""
-        number = self._bars.add_task(escape(task), total=None)
+        number = self._bars.add_task(escape(visible(task)), total=None)
         return lambda done, total: self._bars.update(number, completed=done, total=total or None)
 
     def notify(self, line: str) -> None:
         """Print a line above the bars."""
-        self._bars.console.print(line, markup=False, highlight=False, soft_wrap=True)
+        self._bars.console.print(visible(line), markup=False, highlight=False, soft_wrap=True)
 
 
 def show(result: R, as_json: bool, as_table: Callable[[R], None]) -> None:
@@ -66,12 +68,22 @@ def show(result: R, as_json: bool, as_table: Callable[[R], None]) -> None:
 
 def print_json(value: Any) -> None:
     """Print JSON on standard output."""
-    sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+    sys.stdout.write(visible_json(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)) + "\n")
+
+
+class _SafeTable(Table):
+    """A table that shows control characters as escapes, whatever is put into it."""
+
+    def add_column(self, header: str = "", *arguments: Any, **options: Any) -> None:  # type: ignore[override]
+        super().add_column(visible(header), *arguments, **options)
+
+    def add_row(self, *cells: str, **options: Any) -> None:  # type: ignore[override]
+        super().add_row(*map(visible, cells), **options)
 
 
 def table(title: str, *columns: str, numbers: str = "") -> Table:
     """An empty table with a title; the columns named in `numbers` are right-aligned."""
-    empty = Table(title=escape(title), title_justify="left")
+    empty = _SafeTable(title=escape(visible(title)), title_justify="left")
     for column in columns:
         empty.add_column(column, justify="right" if column in numbers.split() else "left")
     return empty
@@ -84,12 +96,12 @@ def print_table(shown: Table) -> None:
 
 def print_line(line: str) -> None:
     """Print text on standard output as it is, without wrapping."""
-    Console().print(line, markup=False, highlight=False, soft_wrap=True)
+    Console().print(visible(line), markup=False, highlight=False, soft_wrap=True)
 
 
 def print_pairs(pairs: Mapping[str, Any]) -> None:
     """Print a table of names and values."""
-    listed = Table(show_header=False)
+    listed = _SafeTable(show_header=False)
     for name, value in pairs.items():
         shown = ", ".join(f"{v:,} {k}" for k, v in value.items()) if isinstance(value, Mapping) else _number(value)
         listed.add_row(name.replace("_", " "), escape(shown))

@@ -21,14 +21,15 @@ from recsys.cli.data import fetch, import_vectors, prepare
 from recsys.cli.evaluate import evaluate, tune
 from recsys.cli.inspect import axes, clusters, map_, report
 from recsys.cli.recommend import analogy, recommend, similar
+from recsys.cli.terminal import complain, discard, quiet_libraries, safe_streams
 from recsys.cli.train import train
-from recsys.errors import RecsysError
+from recsys.errors import RecsysError, SettingError, quoted
 
 INTERRUPTED, BROKEN_PIPE = 130, 141
 
 app = typer.Typer(
     help="A movie recommender whose embedding space can be seen, named, measured and steered.",
-    no_args_is_help=True,
+    invoke_without_command=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
@@ -49,11 +50,15 @@ def _print_version(wanted: bool) -> None:
 
 @app.callback()
 def options(
+    context: typer.Context,
     version: Annotated[
         bool, typer.Option("--version", is_eager=True, callback=_print_version, help="Print the version and exit.")
     ] = False,
 ) -> None:
-    """Handle the options that come before a command."""
+    """Handle the options that come before a command; without a command, print the help."""
+    if context.invoked_subcommand is None:
+        print(context.get_help(), file=sys.stderr)
+        raise typer.Exit(2)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -61,23 +66,71 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
     arguments  default: those of the process
     """
+    with safe_streams(), quiet_libraries():
+        status = _run(sys.argv[1:] if arguments is None else list(arguments))
+    sys.exit(status)
+
+
+def _run(arguments: list[str]) -> int:
+    """Run a command; returns the exit status. The one place where errors become lines.
+
+    Errors that are not ours say nothing about where they arose: RECSYS_TRACEBACK=1 shows it.
+    """
+    expected = () if os.environ.get("RECSYS_TRACEBACK") else (OSError, MemoryError, RecursionError, OverflowError)
     try:
-        status = app(args=arguments, prog_name="recsys", standalone_mode=False)
-        if status == INTERRUPTED:  # typer catches Ctrl-C and returns this
-            _complain("interrupted; no partial file is left (--resume continues a batch)")
+        status = _invoke(arguments)
+        sys.stdout.flush()
+        return status
     except RecsysError as error:
-        status = _complain(str(error))
+        return complain(str(error))
     except typer.TyperException as error:
-        status = _complain(f"{' '.join(error.format_message().split())} (see recsys --help)", error.exit_code)
+        return complain(f"{' '.join(error.format_message().split())} (see recsys --help)", error.exit_code)
+    except KeyboardInterrupt:
+        return complain("interrupted; no partial file is left (--resume continues a batch)", INTERRUPTED)
     except BrokenPipeError:  # the reader, such as `head`, closed the pipe
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        status = BROKEN_PIPE
-    sys.exit(status or 0)
+        discard(sys.stdout)
+        return BROKEN_PIPE
+    except expected as error:
+        return complain(_line(error))
+    finally:
+        _close_output()
 
 
-def _complain(line: str, status: int = 2) -> int:
-    print(f"recsys: {' '.join(line.splitlines())}", file=sys.stderr)
-    return status
+def _invoke(arguments: list[str]) -> int:
+    """Parse the arguments and call the command; returns its exit status."""
+    for argument in arguments:
+        if "\0" in argument or any("\ud800" <= letter <= "\udfff" for letter in argument):
+            raise SettingError(f"the argument {quoted(argument)} is not valid UTF-8 text")
+    command = typer.main.get_command(app)
+    try:
+        with command.make_context("recsys", arguments) as context:
+            command.invoke(context)
+    except typer.Exit as end:
+        return end.exit_code
+    return 0
+
+
+def _line(error: BaseException) -> str:
+    """What the system or a library reports, as one line."""
+    match error:
+        case OSError(filename=path) if path is not None:
+            return f"{os.fsdecode(path)}: {error.strerror or error}"
+        case OSError():
+            return f"{error.strerror or error} (RECSYS_TRACEBACK=1 shows where)"
+        case MemoryError():
+            return f"not enough memory: {str(error) or 'an allocation failed'}; use smaller data or settings"
+        case RecursionError():
+            return "the input is nested too deeply (RECSYS_TRACEBACK=1 shows where)"
+        case _:
+            return f"a number is out of range: {error} (RECSYS_TRACEBACK=1 shows where)"
+
+
+def _close_output() -> None:
+    """Write out what is left; what cannot be written is discarded, so that Python does not fail with it at its exit."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        discard(sys.stdout)
 
 
 if __name__ == "__main__":

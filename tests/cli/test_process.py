@@ -8,6 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from recsys import __version__
 
 
@@ -24,6 +26,27 @@ def test_a_reader_that_closes_the_pipe_is_no_error(work: Path) -> None:
     done = subprocess.run(command, shell=True, cwd=work, capture_output=True, text=True)
     assert done.stdout == "{\n"
     assert done.stderr == ""
+
+
+@pytest.mark.parametrize(
+    ("command", "status", "line"),
+    [
+        ("--version >/dev/full", 2, "recsys: standard output: No space left on device\n"),
+        ("train --help >/dev/full", 2, "recsys: standard output: No space left on device\n"),
+        ("similar 'Film 3' --model model --json >/dev/full", 2, "recsys: standard output: No space left on device\n"),
+        ("nonsense 2>/dev/full", 2, ""),
+        ("nonsense 2>&-", 2, ""),
+        ("train --data data --out >&-", 2, "recsys: Option '--out' requires an argument. (see recsys --help)\n"),
+        ("similar 'Film 3' --model model --json >&- 2>&- <&-", 0, ""),
+        (r"similar $'\xff' --model model", 2, r"recsys: the argument '\udcff' is not valid UTF-8 text" + "\n"),
+    ],
+)
+def test_a_stream_that_is_full_or_closed_costs_one_line_at_most(
+    work: Path, command: str, status: int, line: str
+) -> None:
+    shell = ["bash", "-c", f'"{sys.executable}" -m recsys {command}']
+    done = subprocess.run(shell, cwd=work, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (status, line)
 
 
 def test_app_replaces_the_process_by_the_server(tmp_path: Path) -> None:
