@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 import re
@@ -52,8 +53,16 @@ MOVIES = frozenset(
 )
 """IMDb's title types that are movies, in lower case without blanks; they vary with time and language."""
 
-MAX_BYTES = 20 * 2**20
-MAX_UNPACKED_BYTES = 50 * 2**20
+MAX_BYTES = 8 * 2**20
+"""Size of a file, and of the ratings.csv in a zip. IMDb writes about 250 bytes per rating, Letterboxd 70."""
+MAX_ZIP_FILES = 5_000
+"""Files in a zip; Letterboxd writes one per list."""
+MAX_ROWS = 50_000
+MAX_COLUMNS = 100
+MAX_ROW_LENGTH = 100_000
+"""Characters of one row, over all of its lines."""
+MAX_REJECTED = 1_000
+"""Rejected rows that are kept with their text; the others are only counted."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,13 +72,15 @@ class Export:
     site      the site
     ratings   one row per movie: title (str), original_title (str, "" where the site has none), year (Int16, missing
               allowed), stars (float32, 0.5 … 5), line (int64, line in the file, from 1). IMDb's 1 … 10 are halved.
-    rejected  table (file, line, reason, text) of every row that is not usable
+    rejected  table (file, line, reason, text) of the first `MAX_REJECTED` rows that are not usable
+    unusable  number of all rows that are not usable
     repeated  number of rows replaced by a later rating of the same movie
     """
 
     site: Site
     ratings: pd.DataFrame
     rejected: pa.Table
+    unusable: int
     repeated: int
 
     def match(self, catalog: Catalog, popularity: np.ndarray | None = None) -> np.ndarray:
@@ -88,27 +99,33 @@ class Export:
 def read_export(data: bytes, name: str = "ratings.csv") -> Export:
     """Read an export of ratings from Letterboxd or IMDb, or ratings.csv in the zip file of a whole Letterboxd account.
 
-    data  contents of the file, at most 20 MiB, or 50 MiB for a ratings.csv in a zip; UTF-8, UTF-16 or Windows-1252
+    data  contents of the file, at most `MAX_BYTES`, also after unpacking; UTF-8, UTF-16 or Windows-1252
     name  file name for messages
 
-    Raises InputError for a file that is empty, too large, not text, from another site, or without a rating column.
-    (Letterboxd's lists without ratings do not tell watched movies from a watchlist.)
+    Reads row by row and needs less than 100 MB of memory for any file. Raises InputError for a file that is empty, too
+    large, not text, not CSV, from another site, without a rating column, or with more than `MAX_ROWS` rows,
+    `MAX_COLUMNS` columns or `MAX_ROW_LENGTH` characters in a row. (Letterboxd's lists without ratings do not tell
+    watched movies from a watchlist.)
     """
     if len(data) > MAX_BYTES:
         raise InputError(f"{name}: is too large ({len(data) / 2**20:.0f} MiB, at most {MAX_BYTES >> 20})")
     if data[:4] in (b"PK\x03\x04", b"PK\x05\x06"):
         data, name = _unpacked(data, name)
-    rows = _rows(_text(data, name), name)
+    rows = _rows(io.TextIOWrapper(io.BytesIO(data), encoding=_encoding(data, name), newline=""), name)
     _, header = next(rows)
+    if len(header) > MAX_COLUMNS:
+        raise InputError(f"{name}: has {len(header):,} columns, at most {MAX_COLUMNS}; use {EXPECTED}")
     site, positions = _layout(header, name)
     reasons = rejection_reasons(Validation(scale=SCALES[site]))
     movies: dict[object, tuple[str, str, int | None, float, int]] = {}
     rejected: list[tuple[str, int, str, str]] = []
-    n_used = 0
+    n_used = n_unusable = 0
     for line, row in rows:
         reason, stars = _check(row, len(header), positions, site, reasons)
         if reason:
-            rejected.append((name, line, reason, ",".join(row)[:500]))
+            n_unusable += 1
+            if len(rejected) < MAX_REJECTED:
+                rejected.append((name, line, reason[:500], ",".join(row)[:500]))
             continue
         cells = {column: row[at].strip() for column, at in positions.items()}
         year = parse_year(cells["year"]) if "year" in cells else None
@@ -127,17 +144,29 @@ def read_export(data: bytes, name: str = "ratings.csv") -> Export:
         }
     )
     columns = [list(column) for column in zip(*rejected, strict=True)] or [[]] * 4
-    return Export(site, table, pa.table(columns, schema=REJECTED), n_used - len(movies))
+    return Export(site, table, pa.table(columns, schema=REJECTED), n_unusable, n_used - len(movies))
 
 
-def _rows(text: str, name: str) -> Iterator[tuple[int, list[str]]]:
+def _rows(file: io.TextIOWrapper, name: str) -> Iterator[tuple[int, list[str]]]:
     """Every row that is not empty with its first line, from 1; a review may contain line breaks."""
-    reader, line = csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(text), strict=True), 1
+    length = 0
+
+    def lines() -> Iterator[str]:
+        nonlocal length
+        while text := file.readline(MAX_ROW_LENGTH + 1):
+            length += len(text)
+            if length > MAX_ROW_LENGTH:
+                raise InputError(f"{name}: line {line}: the row is longer than {MAX_ROW_LENGTH:,} characters")
+            yield text
+
+    reader, line = csv.reader(lines(), delimiter=_delimiter(file), strict=True), 1
     try:
-        for row in reader:
+        for number, row in enumerate(reader):
+            if number > MAX_ROWS:
+                raise InputError(f"{name}: has more than {MAX_ROWS:,} rows")
             if row:
                 yield line, row
-            line = reader.line_num + 1
+            line, length = reader.line_num + 1, 0
     except csv.Error as error:
         raise InputError(f"{name}: line {line}: is not valid CSV: {error}") from None
 
@@ -182,29 +211,39 @@ def _check(
     return (None if low <= rating <= high else reasons[RATING_OFF_SCALE]), rating
 
 
-def _text(data: bytes, name: str) -> str:
-    """Decode in the encodings that the sites and Excel write."""
+def _encoding(data: bytes, name: str) -> str:
+    """The encoding, of those that the sites and Excel write, decoding one block at a time."""
     is_utf16 = data[:2] in (b"\xff\xfe", b"\xfe\xff")
     for encoding in ("utf-16",) if is_utf16 else ("utf-8-sig", "cp1252"):
         try:
-            text = data.decode(encoding)
+            is_empty = True
+            for block in codecs.iterdecode(_blocks(data), encoding):
+                if "\0" in block:
+                    raise InputError(f"{name}: is not a text file; use {EXPECTED}")
+                is_empty = is_empty and not block.strip()
         except UnicodeDecodeError:
             continue
-        if "\0" in text:
-            break
-        if not text.strip():
+        if is_empty:
             raise InputError(f"{name}: is empty; use {EXPECTED}")
-        return text
+        return encoding
     raise InputError(f"{name}: is not a text file; use {EXPECTED}")
 
 
-def _delimiter(text: str) -> str:
+def _blocks(data: bytes, size: int = 2**16) -> Iterator[bytes]:
+    return (data[start : start + size] for start in range(0, len(data), size))
+
+
+def _delimiter(file: io.TextIOWrapper) -> str:
     """The delimiter: the sites write commas, but spreadsheets that save the file may change it."""
-    return max(",;\t", key=text.lstrip().partition("\n")[0].count)
+    start = file.read(MAX_ROW_LENGTH)
+    file.seek(0)
+    return max(",;\t", key=start.lstrip().partition("\n")[0].count)
 
 
 def _unpacked(data: bytes, name: str) -> tuple[bytes, str]:
     """The outermost ratings.csv of a zip file (deleted entries are in folders), and its name for messages."""
+    if data.count(b"PK\x01\x02") > MAX_ZIP_FILES:  # each entry of the directory; `zipfile` reads all of them
+        raise InputError(f"{name}: the zip file has more than {MAX_ZIP_FILES:,} files; unpack it and use {EXPECTED}")
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             found = [i for i in archive.infolist() if PurePosixPath(i.filename).name.casefold() == "ratings.csv"]
@@ -216,11 +255,10 @@ def _unpacked(data: bytes, name: str) -> tuple[bytes, str]:
             if inner.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
                 raise InputError(f"{name}: the zip file uses an unsupported compression; unpack it and use {EXPECTED}")
             with archive.open(inner) as file:
-                unpacked = file.read(MAX_UNPACKED_BYTES + 1)  # the size stated in a zip file may be false
-    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, NotImplementedError) as error:
-        raise InputError(
-            f"{name}: the zip file cannot be read: {str(error).splitlines()[0] if str(error) else 'it ends too early'}"
-        ) from None
-    if len(unpacked) > MAX_UNPACKED_BYTES:
-        raise InputError(f"{name}: its ratings.csv is larger than {MAX_UNPACKED_BYTES >> 20} MiB")
-    return unpacked, f"{name}, {inner.filename}"
+                unpacked = file.read(MAX_BYTES + 1)  # the size stated in a zip file may be false
+    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, ValueError) as error:
+        why = str(error).partition("\n")[0][:80] or "it ends too early"
+        raise InputError(f"{name}: the zip file cannot be read: {why}") from None
+    if len(unpacked) > MAX_BYTES:
+        raise InputError(f"{name}: its ratings.csv is larger than {MAX_BYTES >> 20} MiB")
+    return unpacked, f"{name}, {inner.filename[-80:]}"

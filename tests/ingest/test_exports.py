@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import io
+import subprocess
+import sys
 import zipfile
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from recsys.dataset.catalog import Catalog
 from recsys.errors import InputError
@@ -155,7 +159,11 @@ def test_a_file_with_only_a_header_has_no_ratings() -> None:
         (zipped(watched_csv="x"), "the zip file has no ratings.csv"),
         (zipped(ratings_csv="x")[:-30], "the zip file cannot be read"),
         (b'Date,Name,Year,Letterboxd URI,Rating\nd,"Heat,1995,u,4\nd,Alien,1979,u,4\n', "line 2: is not valid CSV"),
-        (b"Date,Name,Year,Letterboxd URI,Rating\n" + b"a" * 200_000, "line 2: is not valid CSV"),
+        (b"Date,Name,Year,Letterboxd URI,Rating\n" + b"a" * 200_000, "line 2: the row is longer"),
+        (b"ab," * 200, "has 201 columns, at most 100"),
+        (b"ab," * 50_000, "line 1: the row is longer than 100,000 characters"),
+        (b'Date,Name,Year,Letterboxd URI,Rating\n\n' + b'"\n",' * 30_000, "line 3: the row is longer than 100,000"),
+        (b"Name,Letterboxd URI,Rating\n" + b"\n" * 50_001, "has more than 50,000 rows"),
     ],
 )  # fmt: skip
 def test_other_files_are_refused_with_one_line(data: bytes, message: str) -> None:
@@ -174,11 +182,104 @@ def test_the_outermost_ratings_of_a_letterboxd_zip_are_read() -> None:
 
 
 def test_files_that_are_too_large_are_refused_before_reading(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(InputError, match=r"is too large \(21 MiB, at most 20\)"):
+    with pytest.raises(InputError, match=r"is too large \(21 MiB, at most 8\)"):
         read_export(b"a" * (21 * 2**20))
-    monkeypatch.setattr(exports, "MAX_UNPACKED_BYTES", 2**20)
-    with pytest.raises(InputError, match=r"its ratings.csv is larger than 1 MiB"):
-        read_export(zipped(ratings_csv="a" * (2 * 2**20)))
+    with pytest.raises(InputError, match=r"its ratings.csv is larger than 8 MiB"):
+        read_export(zipped(ratings_csv="ab\n" * (4 * 2**20)))
+    monkeypatch.setattr(exports, "MAX_ZIP_FILES", 2)
+    with pytest.raises(InputError, match="the zip file has more than 2 files"):
+        read_export(zipped(ratings_csv=LETTERBOXD, a_csv="", b_csv=""))
+
+
+def test_only_the_first_rejected_rows_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(exports, "MAX_REJECTED", 3)
+    export = read_export(b"Name,Letterboxd URI,Rating\n" + b"x,u,9\n" * 10 + b"Heat,u,4\n")
+    assert (len(export.rejected), export.unusable, len(export.ratings)) == (3, 10, 1)
+
+
+def test_no_file_needs_more_than_100_mb() -> None:
+    """Each in a process of its own: too many rows, columns and lines of a row; titles with four bytes a character."""
+    tested = subprocess.run([sys.executable, "-c", MEASURE_MEMORY], capture_output=True, text=True)
+    assert tested.returncode == 0, tested.stderr
+    used = {line.split()[0]: float(line.split()[1]) for line in tested.stdout.splitlines()}
+    assert len(used) == 6 and max(used.values()) < 100, used
+
+
+MEASURE_MEMORY = """
+import io, os, zipfile
+from pathlib import Path
+from recsys.errors import InputError
+from recsys.ingest.exports import MAX_BYTES, MAX_ROWS, read_export
+
+def zipped(data):
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("ratings.csv", data)
+    return packed.getvalue()
+
+def peak():
+    return int(Path("/proc/self/status").read_text().partition("VmHWM:")[2].split()[0]) / 1000
+
+header = b"Name,Letterboxd URI,Rating\\n"
+wide = "🎬".encode() + b"a" * (MAX_BYTES // MAX_ROWS - 20)
+titles = header + b"".join(b"%d%s,u,4\\n" % (row, wide) for row in range(MAX_ROWS))
+files = {
+    "rows": zipped(header + b"ab\\n" * (MAX_BYTES // 4)),
+    "columns": zipped(b"ab," * (MAX_BYTES // 4)),
+    "lines": zipped(header + b\'"\\n",\' * (MAX_BYTES // 5)),
+    "titles": zipped(titles),
+    "unpacked": titles,
+    "old": zipped(b"ab\\n" * (50 * 2**20 // 3)),
+}
+for name, data in files.items():
+    if os.fork():
+        os.wait()
+        continue
+    Path("/proc/self/clear_refs").write_text("5")  # the peak starts at the present use
+    before = peak()
+    try:
+        read_export(data)
+    except InputError:
+        pass
+    print(name, peak() - before, flush=True)
+    os._exit(0)
+"""
+
+
+HEADERS = st.sampled_from([b"", *(text.encode().split(b"\n")[0] + b"\n" for text in (LETTERBOXD, DIARY, IMDB))])
+BODIES = st.one_of(
+    st.binary(max_size=300),
+    st.text(max_size=200).map(lambda text: text.encode("utf-8", "surrogatepass")),
+    st.text(max_size=100).map(lambda text: text.encode("utf-16", "surrogatepass")),
+    st.lists(
+        st.lists(
+            st.one_of(st.text(max_size=8), st.sampled_from(["4", "1999", "-1", "nan", "1e400", "9" * 30])), max_size=12
+        ).map(",".join),
+        max_size=5,
+    ).map(lambda rows: "\n".join(rows).encode("utf-8", "replace")),
+)  # fmt: skip
+
+
+@given(HEADERS, BODIES, st.sampled_from(["", "zip", "broken zip"]))
+@settings(max_examples=300, deadline=None)
+def test_any_bytes_give_ratings_or_one_line(header: bytes, body: bytes, packing: str) -> None:
+    data = header + body
+    if packing:
+        packed = io.BytesIO()
+        with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+            archive.writestr("ratings.csv", data)
+        data = packed.getvalue()
+    if packing == "broken zip":
+        at = sum(body) % len(data)
+        data = data[:at] + bytes([data[at] ^ 0x5A]) + data[at + 1 :]
+    try:
+        export = read_export(data, "x.csv")
+    except InputError as error:
+        assert "\n" not in str(error) and len(str(error)) < 1000
+        return
+    assert export.ratings["stars"].between(0.5, 5).all()
+    assert (export.ratings["title"] != "").all()
+    assert export.unusable == len(export.rejected)
 
 
 def test_hostile_titles_are_plain_text() -> None:

@@ -36,7 +36,7 @@ WORDS: dict[str, str] = {
     "Ratings file": "评分文件",
     "{site}: found {found} of {n} movies.": "{site}：{n} 部电影中找到 {found} 部。",
     "Not in this collection:": "这里没有的电影：",
-    "Skipped lines:": "已跳过的行：",
+    "Skipped lines: {n:,}.": "已跳过的行：{n:,}。",
     "title": "片名",
     "year": "年份",
     "stars": "星级",

@@ -32,7 +32,7 @@ def draw_import(loaded: Loaded, memory: Memory) -> None:
         key = f"imported-{loaded.data_name}"
         if st.session_state.get(key, (None,))[0] != file.file_id:  # import once per file, not once per rerun
             try:
-                export = read_export(file.getvalue(), file.name)
+                export = read_export(file.getvalue(), file.name[:100])
             except RecsysError as error:
                 st.error(plain(str(error)))
                 return
@@ -53,6 +53,6 @@ def draw_import(loaded: Loaded, memory: Memory) -> None:
                 hide_index=True,
                 height=220,
             )
-        if len(export.rejected):
-            st.caption(say("Skipped lines:"))
+        if export.unusable:
+            st.caption(say("Skipped lines: {n:,}.", n=export.unusable))
             st.dataframe(export.rejected.select(["line", "reason", "text"]), hide_index=True, height=160)
