@@ -2,6 +2,6 @@
 
 import streamlit as st
 
-from recsys.app.serve import ROUTES, SCRIPT
+from recsys.app.serve import MIDDLEWARE, ROUTES, SCRIPT
 
-app = st.App(SCRIPT, routes=ROUTES)
+app = st.App(SCRIPT, routes=ROUTES, middleware=MIDDLEWARE)

@@ -50,8 +50,8 @@ LAYOUT: dict[str, tuple[str, ...]] = {
         "main",
     ),
     "app": (
-        "escape", "i18n", "blobs", "session", "axis_text", "chart", "notices", "components", "pages", "main", "entry",
-        "serve",
+        "guard", "escape", "i18n", "blobs", "session", "axis_text", "chart", "notices", "components", "pages", "main",
+        "entry", "serve",
     ),
     "__main__": (),
 }  # fmt: skip

@@ -37,7 +37,7 @@ WeightingName = Annotated[
     typer.Option(help=f"How ratings are weighted: {', '.join(WEIGHTINGS)}. Default: {DEFAULT_WEIGHTING}."),
 ]
 ProtocolName = Annotated[str, typer.Option(help=f"How ratings are held out: {', '.join(PROTOCOLS)}.")]
-Port = Annotated[int, typer.Option(help="Port of the app.")]
+Port = Annotated[int, typer.Option(min=1, max=65535, help="Port of the app.")]
 
 
 def check_choice(option: str, value: str, allowed: Sequence[str]) -> None:

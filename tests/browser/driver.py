@@ -83,7 +83,8 @@ def chromium(playwright: Playwright) -> Iterator[Browser]:
 def browsing(
     browser: Browser, width: int = 1280, dark: bool = False, locale: str = "en-GB", pixel_ratio: float = 1
 ) -> Iterator[Page]:
-    """A page with its own storage. Raises AssertionError at the end if a script of the page threw an exception."""
+    """A page with its own storage. Raises AssertionError at the end if a script of the page threw an exception, or if
+    the Content-Security-Policy refused something."""
     context = browser.new_context(
         viewport={"width": width, "height": 900},
         color_scheme="dark" if dark else "light",
@@ -95,6 +96,7 @@ def browsing(
         page.set_default_timeout(PATIENCE)
         errors: list[str] = []
         page.on("pageerror", lambda error: errors.append(str(error)))
+        page.on("console", lambda said: errors.append(said.text) if "Content Security Policy" in said.text else None)
         yield page
         assert not errors, errors
     finally:
