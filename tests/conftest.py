@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -38,6 +40,21 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         is_slow_file = item.path.relative_to(Path(__file__).parent).as_posix() in SLOW_FILES
         if is_slow_file or "app_models" in getattr(item, "fixturenames", ()):
             item.add_marker("slow")
+
+
+@pytest.fixture(scope="session")
+def reseal() -> Callable[[Path], None]:
+    """Writes the present checksums of all files of a model or prepared folder into its marker, as a program would that
+    forges the folder: what lies behind the checksums can then be tested."""
+
+    def reseal(folder: Path) -> None:
+        kind = next(kind for kind in store.KINDS if (folder / kind.marker).exists())
+        marker = json.loads((folder / kind.marker).read_text())
+        files = (folder / name for name in marker["files"])
+        marker["files"] = {path.name: store.digest_of_path(path) for path in files if path.is_file()}
+        (folder / kind.marker).write_text(json.dumps(marker))
+
+    return reseal
 
 
 @pytest.fixture(scope="session")

@@ -17,6 +17,7 @@ LAYOUT: dict[str, tuple[str, ...]] = {
     "limits": (),
     "threads": (),
     "progress": (),
+    "atomic": (),
     "topk": (),
     "dataset": (
         "interactions", "titles", "title_search", "catalog", "split", "weighting", "attributes", "statistics",
@@ -40,7 +41,9 @@ LAYOUT: dict[str, tuple[str, ...]] = {
         "divergence", "baselines", "analogies", "stability", "report", "significance",
     ),
     "plots": ("escape", "colours", "dimensions", "quality", "overlap", "data", "map", "picture", "report"),
-    "store": ("files", "parts", "catalog", "prepared", "models", "maps", "axes", "clusters", "measurements"),
+    "store": (
+        "files", "artifacts", "parts", "catalog", "prepared", "models", "maps", "axes", "clusters", "measurements",
+    ),
     "workflows": (
         "common", "prepare", "train", "evaluate", "recommend", "similar", "inspect", "import_vectors", "demo",
         "batch_files", "batch_jobs",

@@ -198,11 +198,11 @@ def _read(folder: str, stamp: tuple[tuple[str, int], ...]) -> Loaded:
     unreadable: list[str] = []
     clusters = axes = None
     try:  # optional: the page reports what could not be read
-        clusters = store.load_clusters(path)
+        clusters = store.load_clusters(path, model.fingerprint)
     except InputError as error:
         unreadable.append(str(error))
     try:
-        axes = store.load_axes(path)
+        axes = store.load_axes(path, model.fingerprint)
     except InputError as error:
         unreadable.append(str(error))
     if clusters is not None and not np.array_equal(clusters.item_ids, model.item_ids):
@@ -210,7 +210,7 @@ def _read(folder: str, stamp: tuple[tuple[str, int], ...]) -> Loaded:
     if model.has_space and model.space.item_directions.any(axis=1).sum() >= 3:
         for method in store.list_maps(path):
             try:
-                found = store.load_map(path, method)
+                found = store.load_map(path, method, model.fingerprint)
             except InputError as error:
                 unreadable.append(str(error))
                 continue

@@ -41,6 +41,7 @@ class Model:
     data       where it comes from: name, path, fingerprint, n_users, n_items, n_ratings
     metrics    measured quality, by the name of the metric
     dataset    the training data, kept by `fit`; None for a model loaded from disk
+    fingerprint  of the folder it was loaded from, a SHA-256 (hex); None for a model that was not loaded
 
     Raises InputError when the parts describe different numbers of items.
 
@@ -65,6 +66,7 @@ class Model:
     data: dict[str, Any] = field(default_factory=dict)
     metrics: dict[str, float] = field(default_factory=dict)
     dataset: Dataset | None = None
+    fingerprint: str | None = None
 
     def __post_init__(self) -> None:
         n = len(self.fitted.item_ids)
@@ -245,8 +247,8 @@ class Model:
     def save(self, folder: str | Path) -> None:
         """Write the model to a folder of Parquet files and a manifest; `recsys.load_model` reads it.
 
-        A folder with a manifest.json is taken for a model and replaced. Raises InputError for any other folder that is
-        not empty.
+        A folder that contains a model and nothing else is replaced. Raises InputError for any other folder that is not
+        empty.
         """
         from recsys.store.models import save_model
 

@@ -7,29 +7,35 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from recsys.errors import InputError
 from recsys.space.item_map import ItemMap
-from recsys.store.files import reading, write_table
+from recsys.store.files import read_table, reading, write_table
+from recsys.store.models import check_fingerprint, check_unchanged
 
 MAP = "map-{}.parquet"
 """File name of a map, by its method."""
 
 
-def save_map(model_folder: Path, item_map: ItemMap) -> Path:
-    """Store a map with its model, one file per method; returns the path."""
+def save_map(model_folder: Path, item_map: ItemMap, fingerprint: str | None = None) -> Path:
+    """Store a map with its model, one file per method; returns the path.
+
+    fingerprint  of the model that the map was computed from; None: the one in the folder
+
+    Raises InputError when the folder contains another model by now.
+    """
     path = model_folder / MAP.format(item_map.method)
-    write_map(path, item_map)
+    write_map(path, item_map, check_unchanged(model_folder, fingerprint))
     return path
 
 
-def write_map(path: Path, item_map: ItemMap) -> None:
+def write_map(path: Path, item_map: ItemMap, fingerprint: str | None = None) -> None:
     """Write a map as Parquet: item_id, x, y (null for items without a position).
 
-    The rest goes into the file's metadata.
+    The rest goes into the file's metadata, with the fingerprint of the model.
     """
     metadata = {
+        "model": fingerprint,
         "method": item_map.method,
         "seed": item_map.seed,
         "axes": item_map.axes,
@@ -45,28 +51,41 @@ def write_map(path: Path, item_map: ItemMap) -> None:
     write_table(path, table)
 
 
-def load_map(model_folder: Path, method: str) -> ItemMap:
-    """The stored map of a model. Raises InputError, naming the command to run, when it is missing or damaged."""
+def load_map(model_folder: Path, method: str, fingerprint: str | None = None) -> ItemMap:
+    """The stored map of a model.
+
+    fingerprint  of the model as it was loaded; None: of the model in the folder
+
+    Raises InputError, naming the command to run, when it is missing or damaged, or belongs to another model.
+    """
     path = model_folder / MAP.format(method)
     if method not in list_maps(model_folder):
         raise InputError(f"{model_folder}: has no {method} map; create it with recsys map --method {method}")
-    return read_map(path)
+    with reading(path, "recsys map"):
+        item_map, stored = _read(path)
+        check_fingerprint(stored, model_folder, fingerprint)
+    return item_map
 
 
 def read_map(path: Path) -> ItemMap:
-    """The map in a file. Raises InputError, naming the command to run, when the file is damaged."""
+    """The map in a file, of any model. Raises InputError, naming the command to run, when the file is damaged."""
     with reading(path, "recsys map"):
-        table = pq.read_table(path)
-        metadata = json.loads(table.schema.metadata[b"recsys.map"])
-        coordinates = np.column_stack([table["x"].to_numpy(), table["y"].to_numpy()])
-        return ItemMap(
-            metadata["method"],
-            table["item_id"].to_numpy(),
-            coordinates,
-            int(metadata["seed"]),
-            None if metadata["axes"] is None else tuple(metadata["axes"]),
-            metadata["fidelity"],
-        )
+        return _read(path)[0]
+
+
+def _read(path: Path) -> tuple[ItemMap, object]:
+    """The map in a file, and the fingerprint of its model."""
+    table = read_table(path)
+    metadata = json.loads(table.schema.metadata[b"recsys.map"])
+    item_map = ItemMap(
+        metadata["method"],
+        table["item_id"].to_numpy(),
+        np.column_stack([table["x"].to_numpy(), table["y"].to_numpy()]),
+        int(metadata["seed"]),
+        None if metadata["axes"] is None else tuple(metadata["axes"]),
+        metadata["fidelity"],
+    )
+    return item_map, metadata["model"]
 
 
 def list_maps(model_folder: Path) -> list[str]:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import pydantic
 
 from recsys.errors import InputError, RecsysError
 from recsys.evaluation.serialization import from_json
-from recsys.store.files import read_json
+from recsys.store.artifacts import digest_of_path
+from recsys.store.files import read_json, write_json, write_text
 from recsys.store.models import fingerprint_of
 
 if TYPE_CHECKING:  # they import scikit-learn and scipy.stats, which most commands do not need
@@ -23,6 +25,19 @@ RANKING = "ranking.json"
 T = TypeVar("T")
 
 
+PAGE_CHECKSUM = "page_sha256"
+"""Key of the numbers of a report: the checksum of the page that was written with them."""
+
+
+def save_report(page: Path, report: EmbeddingReport, html: str) -> Path:
+    """Write a report as a page and, next to it, as JSON, which names the page by its checksum; returns the path of the
+    JSON file."""
+    numbers = page.with_suffix(".json")
+    write_text(page, html)
+    write_json(numbers, report.to_json() | {PAGE_CHECKSUM: hashlib.sha256(html.encode()).hexdigest()})
+    return numbers
+
+
 def stored_ranking(model_folder: Path) -> Evaluation | None:
     """The evaluation stored with a model, None if `recsys evaluate --trained` has not run.
 
@@ -33,7 +48,7 @@ def stored_ranking(model_folder: Path) -> Evaluation | None:
     path = model_folder / RANKING
     if not path.is_file():
         return None
-    found = _read(Evaluation, path, "recsys evaluate --trained")
+    found = _read(Evaluation, path, "recsys evaluate --trained", read_json(path))
     if found.trained is None:
         raise InputError(f"{path}: is not what recsys evaluate --trained writes; measure again (trained: null)")
     _check_fingerprint(found.trained.fingerprint, path, model_folder)
@@ -47,17 +62,21 @@ def stored_report(model_folder: Path) -> EmbeddingReport | None:
     """
     from recsys.evaluation.report import EmbeddingReport
 
-    path = (model_folder / REPORT_PAGE).with_suffix(".json")
+    page = model_folder / REPORT_PAGE
+    path = page.with_suffix(".json")
     if not path.is_file():
         return None
-    found = _read(EmbeddingReport, path, "recsys report")
+    value = read_json(path)
+    checksum = value.pop(PAGE_CHECKSUM, None)
+    found = _read(EmbeddingReport, path, "recsys report", value)
     _check_fingerprint(found.fingerprint, path, model_folder)
+    if page.is_file() and digest_of_path(page)["sha256"] != checksum:
+        raise InputError(f"{path}: was not written together with {page.name}; measure again")
     return found
 
 
-def _read(kind: type[T], path: Path, command: str) -> T:
+def _read(kind: type[T], path: Path, command: str, value: dict[str, Any]) -> T:
     """The dataclass stored in a JSON file by `command`. Raises InputError, naming the first wrong value."""
-    value = read_json(path)  # raises InputError for a file that is not a JSON object
     try:
         return from_json(kind, json.dumps(value))
     except pydantic.ValidationError as error:

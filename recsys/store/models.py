@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import os
+from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -18,14 +18,15 @@ from recsys.dataset.dataset import Dataset
 from recsys.dataset.weighting import FittedWeighting, Weighting
 from recsys.errors import InputError
 from recsys.models import LEARNERS, Fitted, ItemScores, ItemWeights, Learner, Model, Vectors, with_settings
+from recsys.store.artifacts import MODEL, Artifact, new_artifact, open_artifact, read_artifact
 from recsys.store.catalog import ITEMS, catalog_of, catalog_table
-from recsys.store.files import FORMAT_VERSION, dump_json, is_safe_name, new_folder, read_json, reading
+from recsys.store.files import is_safe_name
 from recsys.threads import n_cores
 
 LIBRARIES = ("implicit", "numpy", "scipy", "pandas", "pyarrow", "numba", "scikit-learn")
 """Libraries whose versions the manifest records."""
 
-MANIFEST = "manifest.json"
+MANIFEST = MODEL.marker
 USER_FACTORS = "user_factors.parquet"
 ITEM_FACTORS = "item_factors.parquet"
 ITEM_SCORES = "item_scores.parquet"
@@ -35,8 +36,10 @@ KINDS: dict[str, type[Fitted]] = {f"{kind.TABLES[-1]}.parquet": kind for kind in
 """The file that identifies what a model folder holds, and the type that reads it."""
 
 
-def save_model(folder: Path, model: Model) -> dict[str, Any]:
+def save_model(folder: Path, model: Model, others: Mapping[str, pa.Table] | None = None) -> dict[str, Any]:
     """Write the manifest, the items, and the factors, item weights or item scores; returns the manifest.
+
+    others  further tables to store in the folder, by file name
 
     Raises InputError if `folder` contains anything but a model.
     """
@@ -48,7 +51,6 @@ def save_model(folder: Path, model: Model) -> dict[str, Any]:
     if "path" in data:  # relative, so that models and data can be moved together
         data["path"] = os.path.relpath(Path(data["path"]).resolve(), folder.resolve())
     manifest = {
-        "format_version": FORMAT_VERSION,
         "model": learner.name,
         "hyperparameters": dataclasses.asdict(learner),
         "seed": learner.seed,
@@ -60,11 +62,10 @@ def save_model(folder: Path, model: Model) -> dict[str, Any]:
         "library_versions": {"recsys": __version__} | {name: version(name) for name in LIBRARIES},
         "n_threads": n_cores(),
     }
-    with new_folder(folder, MANIFEST) as temporary:
-        for name, table in model.fitted.to_tables().items():
-            pq.write_table(table, temporary / f"{name}.parquet")
-        pq.write_table(items, temporary / ITEMS)
-        dump_json(temporary / MANIFEST, manifest)
+    tables = {f"{name}.parquet": table for name, table in model.fitted.to_tables().items()}
+    with new_artifact(folder, MODEL, manifest) as temporary:
+        for name, table in {**tables, ITEMS: items, **(others or {})}.items():
+            pq.write_table(table, temporary / name)
     return manifest
 
 
@@ -85,51 +86,56 @@ def load_model(folder: str | Path, *, dataset: Dataset | None = None) -> Model:
     >>> load_model(folder, dataset=data).recommend(user=2)["item_id"].tolist()
     [20]
     """
-    folder = Path(folder).expanduser()
-    manifest = read_manifest(folder)
-    if dataset is not None and manifest.get("data_fingerprint") not in (None, dataset.interactions.fingerprint):
-        raise InputError(f"{folder}: was trained on other data than the dataset given with it")
-    with reading(folder, "recsys train"):
-        learner = with_settings(LEARNERS[manifest["model"]], manifest["hyperparameters"])
-        table = pq.read_table(folder / ITEMS)
-        catalog = catalog_of(table)
-        fitted = _read_fitted(folder, learner, catalog.item_ids, bool(manifest["has_bias"]))
-        if manifest["data"].get("n_users") and isinstance(fitted, Vectors) and not fitted.space.has_users:
-            raise InputError(f"{USER_FACTORS} is missing")
-        if not np.array_equal(fitted.item_ids, catalog.item_ids):
-            raise InputError(f"{ITEMS} lists other items than the model")
-        settings = dict(manifest["confidence"])
-        mean_weight, scheme = float(settings.pop("mean_weight")), settings.pop("weighting")
-        totals = table["rating_total"].to_numpy()
-        weighting = FittedWeighting(Weighting(scheme=scheme, **settings), mean_weight, totals)
-        data = {**manifest["data"], "fingerprint": manifest["data_fingerprint"]}
-        if "path" in data:
-            data["path"] = str((folder / data["path"]).resolve())
-        n_ratings, metrics = table["n_ratings"].to_numpy(), manifest["metrics"]
-        return Model(learner, fitted, weighting, catalog, n_ratings, data, metrics, dataset)
+    model = read_artifact(Path(folder).expanduser(), MODEL, _read_model)
+    if dataset is not None:
+        if model.data["fingerprint"] not in (None, dataset.interactions.fingerprint):
+            raise InputError(f"{folder}: was trained on other data than the dataset given with it")
+        model = dataclasses.replace(model, dataset=dataset)
+    return model
 
 
-def _read_fitted(folder: Path, learner: Learner, item_ids: np.ndarray, has_bias: bool) -> Fitted:
+def _read_model(artifact: Artifact) -> Model:
+    manifest = _checked_manifest(artifact)
+    learner = with_settings(LEARNERS[manifest["model"]], manifest["hyperparameters"])
+    table = artifact.table(ITEMS)
+    catalog = catalog_of(table)
+    fitted = _read_fitted(artifact, learner, catalog.item_ids, bool(manifest["has_bias"]))
+    if manifest["data"].get("n_users") and isinstance(fitted, Vectors) and not fitted.space.has_users:
+        raise InputError(f"{USER_FACTORS} is missing")
+    if not np.array_equal(fitted.item_ids, catalog.item_ids):
+        raise InputError(f"{ITEMS} lists other items than the model")
+    settings = dict(manifest["confidence"])
+    mean_weight, scheme = float(settings.pop("mean_weight")), settings.pop("weighting")
+    totals = table["rating_total"].to_numpy()
+    weighting = FittedWeighting(Weighting(scheme=scheme, **settings), mean_weight, totals)
+    data = {**manifest["data"], "fingerprint": manifest["data_fingerprint"]}
+    if "path" in data:
+        data["path"] = str((artifact.folder / data["path"]).resolve())
+    n_ratings, metrics = table["n_ratings"].to_numpy(), manifest["metrics"]
+    return Model(learner, fitted, weighting, catalog, n_ratings, data, metrics, fingerprint=artifact.fingerprint)
+
+
+def _read_fitted(artifact: Artifact, learner: Learner, item_ids: np.ndarray, has_bias: bool) -> Fitted:
     for name, kind in KINDS.items():
-        if (folder / name).is_file():
-            files = {part: folder / f"{part}.parquet" for part in kind.TABLES}
-            tables = {part: pq.read_table(file) for part, file in files.items() if file.exists()}
+        if artifact.has(name):
+            tables = {
+                part: artifact.table(f"{part}.parquet") for part in kind.TABLES if artifact.has(f"{part}.parquet")
+            }
             return kind.from_tables(tables, item_ids=item_ids, has_bias=has_bias, learner=learner)
     raise InputError(f"none of {', '.join(KINDS)} is there")
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:
     """The manifest of a model folder. Raises InputError for another format version or an unknown model."""
-    if not (folder / MANIFEST).is_file():
-        raise InputError(f"{folder}: is not a model ({MANIFEST} is missing); create it with recsys train")
-    manifest = read_json(folder / MANIFEST)
-    if manifest.get("format_version") != FORMAT_VERSION:
-        found = manifest.get("format_version")
-        raise InputError(
-            f"{folder}: has format version {found!r}, but this version of recsys reads {FORMAT_VERSION}; train it again"
-        )
+    return _checked_manifest(open_artifact(folder, MODEL))
+
+
+def _checked_manifest(artifact: Artifact) -> dict[str, Any]:
+    manifest = artifact.marker
     if not isinstance(manifest.get("model"), str) or manifest["model"] not in LEARNERS:
-        raise InputError(f"{folder}: unknown model {manifest.get('model')!r}; known models: {', '.join(LEARNERS)}")
+        raise InputError(
+            f"{artifact.folder}: unknown model {str(manifest.get('model'))[:60]!r}; known models: {', '.join(LEARNERS)}"
+        )
     return manifest
 
 
@@ -155,16 +161,23 @@ def models_trained_on(root: Path, data_name: str) -> list[str]:
 
 
 def fingerprint_of(folder: Path) -> str:
-    """SHA-256 (hex) of the manifest and what was learned: it changes when the model does."""
-    digest = hashlib.sha256()
-    for name in (MANIFEST, USER_FACTORS, ITEM_FACTORS, ITEM_SCORES, ITEM_WEIGHTS):
-        if (folder / name).is_file():
-            with (folder / name).open("rb") as file:
-                digest.update(hashlib.file_digest(file, "sha256").digest())
-    return digest.hexdigest()
+    """The fingerprint of the model in a folder: a SHA-256 (hex) that changes when the model does."""
+    return open_artifact(folder, MODEL).fingerprint
 
 
-def check_fingerprint(fingerprint: str, model_folder: Path) -> None:
-    """Raise InputError unless the fingerprint is that of the model in the folder."""
-    if fingerprint != fingerprint_of(model_folder):
+def check_fingerprint(stored: object, model_folder: Path, fingerprint: str | None) -> None:
+    """Raise InputError unless a stored fingerprint is that of the model.
+
+    fingerprint  of the model as it was loaded; None: of the model that is in the folder now
+    """
+    if stored != (fingerprint or fingerprint_of(model_folder)):
         raise InputError("it belongs to another model than the one in this folder")
+
+
+def check_unchanged(model_folder: Path, fingerprint: str | None) -> str:
+    """The fingerprint of the model in a folder. Raises InputError when it is not the one given, that of the model as it
+    was loaded: then another process replaced the model, and what was computed from it must not be stored there."""
+    found = fingerprint_of(model_folder)
+    if fingerprint not in (None, found):
+        raise InputError(f"{model_folder}: another process replaced the model meanwhile; run this again")
+    return found

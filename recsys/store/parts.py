@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import shutil
+import hashlib
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,50 +11,95 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from recsys.store.files import check_replaceable, new_file, read_json, write_json, write_table
+from recsys import atomic
+from recsys.errors import InputError
+from recsys.store.files import dump_json, read_json
+
+PLAN = "plan.json"
+_PART = re.compile(r"(\d{6})-([0-9a-f]{64})\.parquet")
 
 
 class Parts:
     """A Parquet file written in parts, each of which is safely on disk once it is written.
 
-    The parts are in a hidden folder next to the file, together with the plan they belong to. With `resume`, the parts
-    of an interrupted run with the same plan are kept. Without it, or with another plan, they are deleted.
+    The parts are in a hidden folder next to the file, together with the plan they belong to; the name of a part
+    contains its SHA-256. With `resume`, the parts of an interrupted run with the same plan are kept, except damaged
+    ones. Without it, or with another plan, they are deleted. The caller holds the lock of the file.
 
     out      the file
     plan     plain values that determine the content, such as fingerprints of the model and the data
     n_found  number of parts that were kept
+
+    Raises InputError when the hidden folder contains a file that is not ours.
     """
 
     def __init__(self, out: Path, plan: Mapping[str, Any], resume: bool) -> None:
         self.out = out
         self.folder = out.with_name(f".{out.name}.parts")
-        plan_file = self.folder / "plan.json"
-        if not (resume and plan_file.is_file() and read_json(plan_file) == dict(plan)):
-            check_replaceable(self.folder, plan_file.name)
-            shutil.rmtree(self.folder, ignore_errors=True)
-            write_json(plan_file, dict(plan))
-        self.n_found = len(list(self.folder.glob("*.parquet")))
+        self._check_ours()
+        if self.folder.is_dir() and not (resume and self._has_plan(plan)):
+            atomic.remove_folder(self.folder, out)
+        if not self.folder.is_dir():
+            with atomic.new_folder(self.folder) as temporary:
+                dump_json(temporary / PLAN, dict(plan))
+        self._parts = self._intact_parts()
+        self.n_found = len(self._parts)
 
     def has(self, number: int) -> bool:
         """Whether the part is already written."""
-        return self._part(number).is_file()
+        return number in self._parts
 
     def write(self, number: int, table: pa.Table) -> None:
         """Write one part, atomically."""
-        write_table(self._part(number), table)
+        buffer = pa.BufferOutputStream()
+        pq.write_table(table, buffer)
+        content = buffer.getvalue()
+        path = self.folder / f"{number:06d}-{hashlib.sha256(content).hexdigest()}.parquet"
+        with atomic.new_file(path) as temporary:
+            temporary.write_bytes(content)
+        self._parts[number] = path
 
     def join(self, n_parts: int) -> int:
         """Join the parts into the file, one row group each, and delete them; returns the number of rows."""
         n_rows = 0
-        with new_file(self.out) as temporary:
-            schema = pq.read_schema(self._part(0)).remove_metadata()
-            with pq.ParquetWriter(temporary, schema) as writer:
+        with atomic.new_file(self.out) as temporary:
+            schema = pq.read_schema(self._parts[0]).remove_metadata()
+            with pq.ParquetWriter(temporary, schema, write_page_checksum=True) as writer:
                 for number in range(n_parts):
-                    table = pq.read_table(self._part(number)).cast(schema)
+                    table = pq.read_table(self._parts[number]).cast(schema)
                     n_rows += len(table)
                     writer.write_table(table, row_group_size=max(len(table), 1))
-        shutil.rmtree(self.folder)
+        atomic.remove_folder(self.folder, self.out)
         return n_rows
 
-    def _part(self, number: int) -> Path:
-        return self.folder / f"{number:06d}.parquet"
+    def _check_ours(self) -> None:
+        if not self.folder.exists() and not self.folder.is_symlink():
+            return
+        if self.folder.is_symlink() or not self.folder.is_dir():
+            raise InputError(f"{self.folder}: is in the way of the parts of {self.out.name}; move it")
+        for path in self.folder.iterdir():
+            is_ours = path.name == PLAN or _PART.fullmatch(path.name) or atomic.target_of(path) is not None
+            if not is_ours or path.is_symlink() or not path.is_file():
+                raise InputError(f"{path}: is no part of {self.out.name}; move it out of that folder")
+
+    def _has_plan(self, plan: Mapping[str, Any]) -> bool:
+        try:
+            return read_json(self.folder / PLAN) == dict(plan)
+        except InputError:  # damaged: it cannot say what the parts belong to
+            return False
+
+    def _intact_parts(self) -> dict[int, Path]:
+        """The parts on disk by number. A part that is not what was written is deleted, to be made again."""
+        parts = {}
+        for path in sorted(self.folder.iterdir()):
+            found = _PART.fullmatch(path.name)
+            if found and _sha256(path) == found[2]:
+                parts[int(found[1])] = path
+            elif path.name != PLAN:
+                path.unlink()
+        return parts
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

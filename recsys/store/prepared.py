@@ -14,13 +14,13 @@ from recsys.dataset.dataset import Dataset
 from recsys.dataset.interactions import NO_TIME, Interactions
 from recsys.errors import InputError
 from recsys.ingest.validation import REJECTED as REJECTED_SCHEMA
+from recsys.store.artifacts import PREPARED, Artifact, new_artifact, read_artifact
 from recsys.store.catalog import ITEMS, catalog_of, catalog_table
-from recsys.store.files import dump_json, new_folder, read_json, reading
 
 INTERACTIONS = "interactions.parquet"
 USERS = "users.parquet"
 REJECTED = "rejected.parquet"
-REPORT = "report.json"
+REPORT = PREPARED.marker
 
 
 def save_prepared(folder: Path, dataset: Dataset) -> None:
@@ -43,14 +43,13 @@ def save_prepared(folder: Path, dataset: Dataset) -> None:
             "timestamp": times,
         }
     )
-    with new_folder(folder, REPORT) as temporary:
+    with new_artifact(folder, PREPARED, dataset.report) as temporary:
         pq.write_table(table, temporary / INTERACTIONS)
         pq.write_table(catalog_table(dataset.catalog), temporary / ITEMS)
         pq.write_table(pa.table({"user_id": user_ids}), temporary / USERS)
         pq.write_table(
             REJECTED_SCHEMA.empty_table() if dataset.rejected is None else dataset.rejected, temporary / REJECTED
         )
-        dump_json(temporary / REPORT, dict(dataset.report))
 
 
 def load_prepared(folder: Path) -> Dataset:
@@ -58,29 +57,29 @@ def load_prepared(folder: Path) -> Dataset:
 
     Raises InputError, naming the command to run, when the folder is missing or damaged.
     """
-    if not (folder / INTERACTIONS).is_file():
-        raise InputError(f"{folder}: is not prepared data ({INTERACTIONS} is missing); create it with recsys prepare")
-    with reading(folder, "recsys prepare"):
-        catalog = catalog_of(pq.read_table(folder / ITEMS))
-        user_ids = pq.read_table(folder / USERS)["user_id"].combine_chunks()
-        table = pq.read_table(folder / INTERACTIONS, columns=["user_id", "item_id", "rating", "timestamp"])
-        users = _row_numbers(table["user_id"], user_ids, "user")
-        items = _row_numbers(table["item_id"], pa.array(catalog.item_ids), "item")
-        ratings = table["rating"].to_numpy().astype(np.float32, copy=False)
-        times = pc.fill_null(table["timestamp"], int(NO_TIME)).to_numpy()
-        shape = (len(user_ids), len(catalog))
-        key = users.astype(np.int64) * shape[1] + items
-        if not (key[1:] > key[:-1]).all():  # another writer may have another order
-            order = np.argsort(key, kind="stable")
-            users, items, ratings, times = users[order], items[order], ratings[order], times[order]
-        starts = np.concatenate([[0], np.cumsum(np.bincount(users, minlength=shape[0]))])
-        interactions = Interactions(
-            sp.csr_matrix((ratings, items, starts), shape=shape),
-            user_ids.to_numpy(zero_copy_only=False),
-            catalog.item_ids,
-            None if (times == NO_TIME).all() else times,
-        )
-        return Dataset(interactions, catalog, report=read_json(folder / REPORT), name=folder.resolve().name)
+    return read_artifact(folder, PREPARED, _read_dataset)
+
+
+def _read_dataset(artifact: Artifact) -> Dataset:
+    catalog = catalog_of(artifact.table(ITEMS))
+    user_ids = artifact.table(USERS)["user_id"].combine_chunks()
+    table = artifact.table(INTERACTIONS, ["user_id", "item_id", "rating", "timestamp"])
+    users = _row_numbers(table["user_id"], user_ids, "user")
+    items = _row_numbers(table["item_id"], pa.array(catalog.item_ids), "item")
+    ratings = table["rating"].to_numpy().astype(np.float32, copy=False)
+    times = pc.fill_null(table["timestamp"], int(NO_TIME)).to_numpy()
+    shape = (len(user_ids), len(catalog))
+    key = users.astype(np.int64) * shape[1] + items
+    if not (key[1:] > key[:-1]).all():
+        raise InputError(f"{INTERACTIONS} is not sorted by user and item")
+    starts = np.concatenate([[0], np.cumsum(np.bincount(users, minlength=shape[0]))])
+    interactions = Interactions(
+        sp.csr_matrix((ratings, items, starts), shape=shape),
+        user_ids.to_numpy(zero_copy_only=False),
+        catalog.item_ids,
+        None if (times == NO_TIME).all() else times,
+    )
+    return Dataset(interactions, catalog, report=artifact.content, name=artifact.folder.resolve().name)
 
 
 def _row_numbers(ids: pa.ChunkedArray, known: pa.Array, kind: str) -> np.ndarray:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +23,46 @@ def learner_called(name: str) -> type[Any]:
     return MODELS[name]
 
 
-def check_output_file(out: Path) -> None:
-    """Raise InputError if a folder has the name of the file to write."""
+def check_output(
+    out: Path,
+    *,
+    others: Iterable[Path] = (),
+    inputs: Iterable[Path | None] = (),
+    own: Iterable[Path | None] = (),
+) -> None:
+    """Raise InputError unless the file `out` may be written. Call it before a long computation.
+
+    others  further outputs of the command
+    inputs  its inputs, which no output may overwrite
+    own     outputs that may lie in an artifact, because recsys stores them there
+    """
     if out.is_dir():
         raise InputError(f"{out}: is a folder; name a file to write to")
+    store.check_outputs(out, *others, inputs=inputs, own=own)
+
+
+@contextmanager
+def writing(
+    out: Path,
+    kind: store.Kind | None = None,
+    *,
+    others: Iterable[Path] = (),
+    inputs: Iterable[Path | None] = (),
+) -> Iterator[None]:
+    """Be the only process that writes `out`; others get one line at once, before a long computation.
+
+    kind    of the folder to write; None: a file
+    others, inputs  as for `check_output`
+
+    Raises InputError for an output that may not be written.
+    """
+    if kind is None:
+        check_output(out, others=others, inputs=inputs)
+    else:
+        store.check_outputs(out, *others, inputs=inputs)
+        store.check_replaceable(out, kind)
+    with store.lock(out):
+        yield
 
 
 def load_trained(model_folder: Path, data: Path) -> tuple[Model, Dataset]:

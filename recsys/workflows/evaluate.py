@@ -20,7 +20,7 @@ from recsys.models import DEFAULT_MODEL, Model, with_settings
 from recsys.models.ease import MOST_ITEMS as MOST_ITEMS_OF_EASE
 from recsys.progress import StartProgress, no_progress
 from recsys.threads import n_cores
-from recsys.workflows.common import check_data, check_output_file, learner_called
+from recsys.workflows.common import check_data, check_output, learner_called, writing
 
 BASELINES = ("popular", "itemknn", "ease")
 """Models that train quickly; a model worth using beats them."""
@@ -84,6 +84,10 @@ def evaluate(
     seed     seed of the split
     out      JSON file for the result, instead of the model's folder; without both nothing is stored
     """
+    own = None if trained is None else trained / store.RANKING
+    out = out or own
+    if out is not None:
+        check_output(out, inputs=[data, trained], own=[own])
     stored = store.load_prepared(data)
     learners: list[Any] = []
     trained_model: TrainedModel | None = None
@@ -93,22 +97,20 @@ def evaluate(
         model = store.load_model(trained)
         check_data(model, trained, stored, data)
         learners, weighting = [model.learner], model.weighting.settings
-        trained_model = TrainedModel(trained.resolve().name, store.fingerprint_of(trained))
+        trained_model = TrainedModel(trained.resolve().name, str(model.fingerprint))
         models = baselines_for(model) if models is None else models
     elif models is None:
         models = (DEFAULT_MODEL,)
     if settings and len(models) > 1:
         raise InputError("settings are for one model; evaluate the models one by one, or all with their defaults")
     learners += [with_settings(learner_called(name), settings or {}) for name in models]
-    if out is None and trained is not None:
-        out = trained / store.RANKING
-    if out is not None:
-        check_output_file(out)
     found = evaluate_learners(
         stored, learners, protocol=protocol, part=part, k=k, weighting=weighting, seed=seed, progress=start_progress
     )
     found = dataclasses.replace(found, data=str(data), trained=trained_model)
     if out is not None:
+        if trained_model is not None and trained is not None:
+            store.check_unchanged(trained, trained_model.fingerprint)
         store.write_json(out, found.to_json())
     return found
 
@@ -148,32 +150,32 @@ def tune(
     The trials are stored next to `out` in `<out>.study.sqlite`; an interrupted search continues from there.
     """
     learner = learner_called(model)
-    check_output_file(out)
-    check_metric(metric)
-    stored = store.load_prepared(data)
-    splits = [
-        hold_out(stored.interactions, protocol, part="validation", seed=seed, draw=draw) for draw in range(repeats)
-    ]
     study = out.with_name(f"{out.name}.study.sqlite")
-    found = find_settings(
-        learner,
-        splits,
-        stored.catalog,
-        metric=metric,
-        n_trials=n_trials,
-        minutes=minutes,
-        fixed={name: getattr(with_settings(learner, settings), name) for name in settings} if settings else None,
-        weighting=weighting,
-        search_weighting=search_weighting,
-        study=study,
-        seed=seed,
-        n_threads=n_cores(),
-        progress=start_progress(f"tuning {model}"),
-    )
-    params = dict(found.params)
-    if weighting is not None and weighting.min_rating is not None:
-        params["min_rating"] = weighting.min_rating
-    if "weighting" not in params and weighting is not None:
-        params["weighting"] = weighting.scheme
-    store.write_json(out, params)
+    with writing(out, others=[study], inputs=[data]):
+        check_metric(metric)
+        stored = store.load_prepared(data)
+        splits = [
+            hold_out(stored.interactions, protocol, part="validation", seed=seed, draw=draw) for draw in range(repeats)
+        ]
+        found = find_settings(
+            learner,
+            splits,
+            stored.catalog,
+            metric=metric,
+            n_trials=n_trials,
+            minutes=minutes,
+            fixed={name: getattr(with_settings(learner, settings), name) for name in settings} if settings else None,
+            weighting=weighting,
+            search_weighting=search_weighting,
+            study=study,
+            seed=seed,
+            n_threads=n_cores(),
+            progress=start_progress(f"tuning {model}"),
+        )
+        params = dict(found.params)
+        if weighting is not None and weighting.min_rating is not None:
+            params["min_rating"] = weighting.min_rating
+        if "weighting" not in params and weighting is not None:
+            params["weighting"] = weighting.scheme
+        store.write_json(out, params)
     return TunedSettings(model, protocol, metric, len(found.trials), found.default, found.value, params, out, study)

@@ -17,6 +17,7 @@ from recsys.ingest.items import read_items, with_ids_like
 from recsys.ingest.vectors import read_vectors
 from recsys.models import Imported, Model, Vectors
 from recsys.space.embedding import EmbeddingSpace
+from recsys.workflows.common import writing
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,11 @@ def import_vectors(
 
     Raises InputError for files that cannot be used, or if `out` contains anything but a model.
     """
-    store.check_replaceable(out, store.MANIFEST)
+    with writing(out, store.MODEL, inputs=[vectors, items, users, data]):
+        return _import(vectors, items, out, users, data)
+
+
+def _import(vectors: Path, items: Path, out: Path, users: Path | None, data: Path | None) -> ImportedVectors:
     of_items = read_vectors(vectors, "item")
     of_users = None if users is None else read_vectors(users, "user")
     if of_users is not None and of_users.vectors.shape[1] != of_items.vectors.shape[1]:
@@ -98,20 +103,15 @@ def import_vectors(
     learner = Imported()
     weighting = FittedWeighting(Weighting(scheme="rating"), 1.0, np.zeros(space.n_items))
     model = Model(learner, Vectors(space, learner), weighting, described.take(space.item_ids), n_ratings, source)
-    store.save_model(out, model)
-    rejected = [table.rejected for table in (of_items, of_users) if table is not None]
-    n_rejected = sum(len(table) for table in rejected)
-    rejected_file = None
-    if n_rejected:
-        rejected_file = out / store.REJECTED
-        store.write_table(rejected_file, pa.concat_tables(rejected))
+    rejected = pa.concat_tables([table.rejected for table in (of_items, of_users) if table is not None])
+    store.save_model(out, model, {store.REJECTED: rejected} if len(rejected) else None)
     return ImportedVectors(
         out,
         space.n_items,
         space.n_users,
         space.n_factors,
-        n_rejected,
+        len(rejected),
         int((~known).sum()),
         len(described) - int(known.sum()),
-        rejected_file,
+        out / store.REJECTED if len(rejected) else None,
     )

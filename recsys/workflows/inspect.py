@@ -29,7 +29,7 @@ from recsys.space.probes import ask, built_in_axes
 from recsys.space.questions import graded_question, question_of
 from recsys.space.rotation import DEFAULT_METHOD, Method
 from recsys.threads import n_cores
-from recsys.workflows.common import check_output_file, load_for_refits
+from recsys.workflows.common import check_output, load_for_refits
 
 
 @dataclass(frozen=True)
@@ -199,7 +199,7 @@ def axes(
         progress = start_progress("training on other users")
         found = discover_axes(model, stored.interactions, method, n_refits=n_refits, seed=seed, progress=progress)
     found = dataclasses.replace(found, asked=tuple({axis.name: axis for axis in answers}.values()))
-    path = store.save_axes(model_folder, found)
+    path = store.save_axes(model_folder, found, model.fingerprint)
     return NamedAxes(
         model_folder,
         method,
@@ -236,8 +236,10 @@ def map_items(
         raise InputError("a map along axes cannot be rotated: --like is for the other methods")
     if bool(axes) != (method == "axes") or len(axes) not in (0, 2):
         raise InputError(f"a map along axes needs two axes, other maps take none; got {len(axes)} for {method!r}")
+    if out is not None:
+        check_output(out, inputs=[model_folder, like])
     model = store.load_model(model_folder)
-    known = store.load_axes(model_folder)
+    known = store.load_axes(model_folder, model.fingerprint)
     if axes and known is None:
         known = Axes("", (), built_in_axes(model.space, model.attributes), 0)
     along = tuple(axis_called(name, model.space, model.attributes, known) for name in axes)
@@ -246,12 +248,12 @@ def map_items(
     progress(0, 1)
     item_map = make_map(model.space, method, seed, axes=along or None, previous=previous)  # type: ignore[arg-type]
     progress(1, 1)
-    path = store.save_map(model_folder, item_map)
+    path = store.save_map(model_folder, item_map, model.fingerprint)
     if out is not None and out.suffix == ".html":
-        figure = picture(item_map, model.catalog, model.n_ratings, store.load_clusters(model_folder))
+        figure = picture(item_map, model.catalog, model.n_ratings, store.load_clusters(model_folder, model.fingerprint))
         store.write_text(out, picture_page(figure, _map_title(item_map, model), _map_notes(item_map)))
     elif out is not None:
-        store.write_map(out, item_map)
+        store.write_map(out, item_map, model.fingerprint)
     return MappedItems(item_map, along, out or path)
 
 
@@ -268,7 +270,7 @@ def clusters(
     found = find_clusters(
         model.space, model.attributes, method, seed=seed, progress=start_progress("looking for clusters")
     )
-    path = store.save_clusters(model_folder, found)
+    path = store.save_clusters(model_folder, found, model.fingerprint)
     rows = [found.examples(model.space, model.n_ratings, number, n_examples) for number in range(found.n_clusters)]
     return ClusteredItems(model_folder, found, tuple(tuple(model.catalog.labels[near]) for near in rows), path)
 
@@ -289,20 +291,25 @@ def report_embedding(
     needs retraining is left out of their report.
     """
     page = model_folder / store.REPORT_PAGE if out is None else out
-    numbers = page.with_suffix(".json")
     if page.suffix != ".html":
         raise InputError(f"{page}: the page is HTML; name a file that ends in .html")
-    check_output_file(page)
+    own = model_folder / store.REPORT_PAGE
+    check_output(
+        page,
+        others=[page.with_suffix(".json")],
+        inputs=[model_folder, data],
+        own=[own, own.with_suffix(".json")],
+    )
     model, stored = load_for_refits(model_folder, data)
     # Read what may be broken before the long computation.
-    axes_found = store.load_axes(model_folder)
+    axes_found = store.load_axes(model_folder, model.fingerprint)
     valid = [axis for axis in axes_found.all if axis.is_valid] if axes_found is not None else []
     shown_axes = [_with_movies(axis, model, 5) for axis in valid]
     named = [AxisEnds(a.axis.name, a.axis.low, a.axis.high, a.low_movies, a.high_movies) for a in shown_axes]
     shown, note = None, ""
     if DEFAULT_MAP in store.list_maps(model_folder):
-        item_map = store.load_map(model_folder, DEFAULT_MAP)
-        shown = picture(item_map, model.catalog, model.n_ratings, store.load_clusters(model_folder))
+        item_map = store.load_map(model_folder, DEFAULT_MAP, model.fingerprint)
+        shown = picture(item_map, model.catalog, model.n_ratings, store.load_clusters(model_folder, model.fingerprint))
         note = " ".join(_map_notes(item_map))
     progress = start_progress("measuring the space")
     if stored is None:
@@ -317,9 +324,9 @@ def report_embedding(
             seed=seed,
             progress=progress,
         )
-    found = dataclasses.replace(found, fingerprint=store.fingerprint_of(model_folder))
-    store.write_json(numbers, found.to_json())
-    store.write_text(page, report_page(found, axes=named, map_figure=shown, map_note=note))
+    store.check_unchanged(model_folder, model.fingerprint)
+    found = dataclasses.replace(found, fingerprint=model.fingerprint)
+    numbers = store.save_report(page, found, report_page(found, axes=named, map_figure=shown, map_note=note))
     return MeasuredSpace(found, page, numbers)
 
 

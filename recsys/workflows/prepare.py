@@ -16,6 +16,7 @@ from recsys.errors import InputError
 from recsys.ingest import datasets
 from recsys.ingest.validation import REJECTED
 from recsys.progress import Notify, Progress, StartProgress, no_notice, no_progress
+from recsys.workflows.common import writing
 
 
 @dataclass(frozen=True)
@@ -70,22 +71,23 @@ def prepare(
     ids       "auto", "integer" or "string"
     min_user, min_item  the fewest ratings of a user and of an item (iterated until both hold)
     """
-    store.check_replaceable(out, store.REPORT)
-    if source in datasets.DATASETS and not Path(source).exists():
-        scale = scale or datasets.DATASETS[source].rating_scale
-        folder = ingest.fetch(source, on_progress=_bytes(start_progress(f"fetching {source}")), on_notice=notify)
-        found = ingest.find_source(folder, items)
-    else:
-        found = ingest.find_source(Path(source), items)
-    prepared = ingest.prepare_ratings(
-        found,
-        columns=columns,
-        validation=ingest.Validation(scale, ids),  # type: ignore[arg-type]
-        min_user=min_user,
-        min_item=min_item,
-        on_progress=start_progress(f"reading {found.ratings.name}"),
-    )
-    store.save_prepared(out, prepared)
+    is_dataset = source in datasets.DATASETS and not Path(source).exists()
+    with writing(out, store.PREPARED, inputs=[None if is_dataset else Path(source), items]):
+        if is_dataset:
+            scale = scale or datasets.DATASETS[source].rating_scale
+            folder = ingest.fetch(source, on_progress=_bytes(start_progress(f"fetching {source}")), on_notice=notify)
+            found = ingest.find_source(folder, items)
+        else:
+            found = ingest.find_source(Path(source), items)
+        prepared = ingest.prepare_ratings(
+            found,
+            columns=columns,
+            validation=ingest.Validation(scale, ids),  # type: ignore[arg-type]
+            min_user=min_user,
+            min_item=min_item,
+            on_progress=start_progress(f"reading {found.ratings.name}"),
+        )
+        store.save_prepared(out, prepared)
     return Prepared(prepared.report, out)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -12,6 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from recsys import store
 from recsys.dataset.dataset import Dataset
@@ -29,7 +31,7 @@ from recsys.space.axis import Axes
 from recsys.space.probes import built_in_axes
 from recsys.threads import n_cores
 from recsys.topk import BLOCK_BYTES, row_blocks
-from recsys.workflows.common import check_output_file, plain_value, rows_of_table
+from recsys.workflows.common import plain_value, rows_of_table, writing
 
 PART_ROWS = 2**19
 """Rows of a part of a batch, some ten megabytes: an interrupted run loses at most one part."""
@@ -135,48 +137,57 @@ def recommend_batch(
     """
     if k < 1:
         raise InputError(f"the number of recommendations is at least 1, not {k}")
-    check_output_file(out)
-    model = store.load_model(model_folder)
-    stored = store.load_prepared(data)
-    rejected = pa.Table.from_pylist([], REJECTED)
-    wanted = None
-    if users is not None:
-        wanted, rejected = _listed_users(users, stored)
-    batch = batch_of_users(model, stored.interactions, wanted)
-    size = max(1, PART_ROWS // min(k, len(model.item_ids)))
-    plan = {
-        "model": store.fingerprint_of(model_folder),
-        "data": stored.interactions.fingerprint,
-        "users": hashlib.sha256("\n".join(map(str, batch.user_ids)).encode()).hexdigest(),
-        "k": k,
-        "exclude_seen": exclude_seen,
-        "part_users": size,
-    }
-    parts = store.Parts(out, plan, resume)
-    blocks = _no_single_row(len(batch), size)
-    n_threads = n_threads or n_cores()
-    # One block of `top_k` per thread at a time, less one row: a single row that is merged into the last slice must not
-    # make a further block.
-    step = max(1, n_threads * (BLOCK_BYTES // (4 * max(1, len(model.item_ids)))) - 1)
-    missing = [number for number in range(len(blocks)) if not parts.has(number)]
-    done = len(batch) - sum(blocks[number].stop - blocks[number].start for number in missing)
-    progress = start_progress("recommending")
-    progress(done, len(batch))
-    for number in missing:
-        tables = []
-        part = batch[blocks[number]]
-        for rows in _no_single_row(len(part), step):
-            tables.append(recommend_to(model, part[rows], k, exclude_seen=exclude_seen, n_threads=n_threads))
-            done += rows.stop - rows.start
-            progress(done, len(batch))
-        parts.write(number, pa.Table.from_pandas(pd.concat(tables, ignore_index=True), preserve_index=False))
-    n_rows = parts.join(len(blocks))
-    rejected_file = None
+    rejected_file = out.with_name(f"{out.stem}.rejected.parquet")
+    with writing(out, others=[rejected_file], inputs=[model_folder, data, users]):
+        model = store.load_model(model_folder)
+        stored = store.load_prepared(data)
+        rejected = pa.Table.from_pylist([], REJECTED)
+        wanted = None
+        if users is not None:
+            wanted, rejected = _listed_users(users, stored)
+        batch = batch_of_users(model, stored.interactions, wanted)
+        size = max(1, PART_ROWS // min(k, len(model.item_ids)))
+        plan = {
+            "model": model.fingerprint,
+            "data": stored.interactions.fingerprint,
+            "users": hashlib.sha256("\n".join(map(str, batch.user_ids)).encode()).hexdigest(),
+            "k": k,
+            "exclude_seen": exclude_seen,
+            "part_users": size,
+        }
+        parts = store.Parts(out, plan, resume)
+        blocks = _no_single_row(len(batch), size)
+        n_threads = n_threads or n_cores()
+        # One block of `top_k` per thread at a time, less one row: a single row that is merged into the last slice must
+        # not make a further block.
+        step = max(1, n_threads * (BLOCK_BYTES // (4 * max(1, len(model.item_ids)))) - 1)
+        missing = [number for number in range(len(blocks)) if not parts.has(number)]
+        done = len(batch) - sum(blocks[number].stop - blocks[number].start for number in missing)
+        progress = start_progress("recommending")
+        progress(done, len(batch))
+        for number in missing:
+            tables = []
+            part = batch[blocks[number]]
+            for rows in _no_single_row(len(part), step):
+                tables.append(recommend_to(model, part[rows], k, exclude_seen=exclude_seen, n_threads=n_threads))
+                done += rows.stop - rows.start
+                progress(done, len(batch))
+            parts.write(number, pa.Table.from_pandas(pd.concat(tables, ignore_index=True), preserve_index=False))
+        _store_rejected(rejected_file, rejected)
+        n_rows = parts.join(len(blocks))
+        origins = {str(name): int(count) for name, count in pd.Series(batch.origin).value_counts().items()}
+        listed = rejected_file if len(rejected) else None
+        return RecommendedBatch(out, len(batch), n_rows, k, origins, parts.n_found, len(rejected), listed)
+
+
+def _store_rejected(path: Path, rejected: pa.Table) -> None:
+    """Write rejected rows; where there are none, remove those of an earlier run, which would be taken for ours."""
     if len(rejected):
-        rejected_file = out.with_name(f"{out.stem}.rejected.parquet")
-        store.write_table(rejected_file, rejected)
-    origins = {str(name): int(count) for name, count in pd.Series(batch.origin).value_counts().items()}
-    return RecommendedBatch(out, len(batch), n_rows, k, origins, parts.n_found, len(rejected), rejected_file)
+        store.write_table(path, rejected)
+    elif path.is_file():
+        with contextlib.suppress(pa.ArrowException):  # another program's file stays
+            if pq.read_schema(path).names == REJECTED.names:
+                path.unlink()
 
 
 def _no_single_row(n_rows: int, size: int) -> list[slice]:
@@ -244,7 +255,7 @@ def _recommended(
     why: bool,
 ) -> Recommended:
     """The list of the one user of `batch`, with titles, the effect of steering, and the reasons."""
-    stored_axes = store.load_axes(folder) if model.has_space and (steer or why) else None
+    stored_axes = store.load_axes(folder, model.fingerprint) if model.has_space and (steer or why) else None
     effect = None
     if steer:
         known_axes = stored_axes or Axes("", (), built_in_axes(model.space, model.attributes), 0)

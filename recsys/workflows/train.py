@@ -16,7 +16,7 @@ from recsys.evaluation.ranking import rank_quality
 from recsys.models import DEFAULT_MODEL, IALS, Model, with_settings
 from recsys.progress import StartProgress, no_progress
 from recsys.threads import n_cores
-from recsys.workflows.common import learner_called
+from recsys.workflows.common import learner_called, writing
 
 
 @dataclass(frozen=True)
@@ -86,14 +86,14 @@ def train(
     not improved for `patience` epochs; the final model is trained on all data for that many epochs.
     """
     learner = with_settings(learner_called(model), settings or {})
-    store.check_replaceable(out, store.MANIFEST)
-    stored = store.load_prepared(data)
-    curve: list[EpochQuality] = []
-    if validate is not None:
-        curve = _quality_by_epoch(stored, learner, weighting, validate, patience, start_progress)
-        learner = learner.replace(epochs=_best(curve).epoch)
-    trained = learner.fit(stored, weighting, progress=start_progress(f"training {model}")).with_data_path(data)
-    manifest = store.save_model(out, trained)
+    with writing(out, store.MODEL, inputs=[data]):
+        stored = store.load_prepared(data)
+        curve: list[EpochQuality] = []
+        if validate is not None:
+            curve = _quality_by_epoch(stored, learner, weighting, validate, patience, start_progress)
+            learner = learner.replace(epochs=_best(curve).epoch)
+        trained = learner.fit(stored, weighting, progress=start_progress(f"training {model}")).with_data_path(data)
+        manifest = store.save_model(out, trained)
     planned, done = getattr(learner, "epochs", None), getattr(trained.learner, "epochs", None)
     return Trained(
         manifest["model"],

@@ -122,7 +122,7 @@ def test_results_of_another_model_are_refused(root: Path) -> None:
     app = opened("b-popular")
     assert len(app.warning) == 1 and "another model" in app.warning[0].value  # its report is not even asked for
     assert not app.dataframe and button(app, "measure-ranking")
-    for text, why in (("{", "cannot be read"), ("{}", "is not what recsys evaluate")):
+    for text, why in (("{", "is not valid JSON"), ("{}", "is not what recsys evaluate")):
         (folder / store.RANKING).write_text(text)
         assert why in opened("b-popular").warning[0].value.replace("\\", "")
     (root / "models" / "a-ials" / "report.json").write_text('{"model": "ials"}')

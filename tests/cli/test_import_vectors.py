@@ -139,7 +139,7 @@ def test_unusable_rows_are_kept_aside_and_counted(files: Path) -> None:
         (("gensim.txt", "--items", "nothing.csv", "--out", "x"), "nothing.csv"),
         (("gensim.txt", "--items", "items.csv", "--users", "projected.parquet", "--out", "x"), "no column of user ids"),
         (("projected.parquet", "--items", "items.csv", "--users", "users.csv", "--out", "x"), "dimensions do not fit"),
-        (("gensim.txt", "--items", "items.csv", "--out", "."), "other files"),
+        (("gensim.txt", "--items", "items.csv", "--out", "."), "contains the input gensim.txt"),
     ],
 )
 def test_wrong_use_gets_one_line_and_leaves_nothing(files: Path, arguments: tuple, says: str) -> None:

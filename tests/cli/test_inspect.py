@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 import shlex
 import shutil
@@ -226,7 +227,10 @@ def test_a_report_is_a_page_and_numbers(movielens: Path) -> None:
     )
     assert done.returncode == 0, done.stderr
     report = json.loads(done.stdout)
-    assert report == json.loads((movielens / "model" / "report.json").read_text())
+    numbers = json.loads((movielens / "model" / "report.json").read_text())
+    page = (movielens / "model" / "report.html").read_bytes()
+    assert numbers.pop("page_sha256") == hashlib.sha256(page).hexdigest()
+    assert report == numbers
     assert [row["n_factors"] for row in report["dimensions"]] == [2, 8]
     page = (movielens / "model" / "report.html").read_text()
     assert page.startswith("<!doctype html>") and "Axes with verified names" in page and "Horror" in page

@@ -1,0 +1,290 @@
+"""Artifacts: the folders that recsys writes, recognised by what is in them.
+
+The marker of an artifact, a JSON file that is written last, says what the folder is and lists its files with their
+sizes and checksums:
+
+    {"artifact": "model", "format_version": 2, …, "files": {"items.parquet": {"bytes": 1234, "sha256": "…"}, …}}
+
+A folder is replaced only if its marker is valid and every file in it is one that recsys writes there. A folder is read
+only if its files are those that the marker lists.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from io import BufferedReader
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from recsys import atomic
+from recsys.errors import InputError
+from recsys.store.files import dump_json, open_file, parse_json, read_bytes, read_json, reading
+
+FORMAT_VERSION = 2
+"""Version of the files in model folders and prepared folders."""
+
+MOST_READS = 10
+"""A folder that other processes replace while it is read is read again, this many times in all."""
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of artifact.
+
+    name     how the marker and messages call it
+    marker   name of the JSON file that identifies it
+    files    pattern of all names that recsys may write into the folder
+    command  the command that creates it
+    """
+
+    name: str
+    marker: str
+    files: re.Pattern[str]
+    command: str
+
+    @property
+    def article(self) -> str:
+        return "a " if self.name == "model" else ""
+
+    @property
+    def remedy(self) -> str:
+        return f"create it with {self.command}"
+
+
+MODEL = Kind(
+    "model",
+    "manifest.json",
+    re.compile(
+        r"manifest\.json|(items|user_factors|item_factors|item_scores|item_weights|rejected|clusters)\.parquet"
+        r"|map-[a-z]+\.parquet|(axes|ranking|report)\.json|report\.html"
+    ),
+    "recsys train",
+)
+PREPARED = Kind(
+    "prepared data",
+    "report.json",
+    re.compile(r"report\.json|(interactions|items|users|rejected)\.parquet"),
+    "recsys prepare",
+)
+KINDS = (MODEL, PREPARED)
+
+
+class WrongFile(InputError):
+    """A file of an artifact that is missing or is not the one that its marker lists."""
+
+
+def kind_of(folder: Path) -> Kind | None:
+    """The kind of artifact in a folder, by the content of its marker; None for any other folder."""
+    for kind in KINDS:
+        try:
+            marker = read_json(folder / kind.marker)
+        except InputError:
+            continue
+        if marker.get("artifact") == kind.name:
+            return kind
+    return None
+
+
+def artifact_around(path: Path) -> Path | None:
+    """The innermost artifact that a path is or is in; None if there is none."""
+    resolved = path.resolve()
+    return next((folder for folder in (resolved, *resolved.parents) if kind_of(folder) is not None), None)
+
+
+def check_replaceable(folder: Path, kind: Kind) -> None:
+    """Raise InputError unless `folder` is missing, empty, or an artifact of this kind without other files."""
+    if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
+        raise InputError(f"{folder}: exists and is not a folder; choose another --out")
+    try:
+        names = sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
+    except OSError as error:
+        raise InputError(f"{folder}: cannot be read: {error.strerror or error}") from None
+    names = [name for name in names if atomic.target_of(folder / name) is None]
+    if not names:
+        return
+    found = kind_of(folder)
+    if found != kind:
+        what = "other files" if found is None else f"{found.article}{found.name}"
+        raise InputError(f"{folder}: contains {what} and will not be replaced; choose another --out, or remove it")
+    foreign = [name for name in names if not kind.files.fullmatch(name) or (folder / name).is_dir()]
+    if foreign:
+        raise InputError(
+            f"{folder}: contains {foreign[0]!r}, which recsys did not write, and will not be replaced; "
+            "choose another --out, or move that file"
+        )
+
+
+@contextmanager
+def new_artifact(folder: Path, kind: Kind, marker: Mapping[str, Any]) -> Iterator[Path]:
+    """A temporary folder to fill with files. At the end the marker is added, with the list of files, and the folder
+    replaces `folder`. Raises InputError if that is not allowed; see `check_replaceable`."""
+
+    def check() -> None:
+        check_replaceable(folder, kind)
+
+    check()
+    with atomic.new_folder(folder, check) as temporary:
+        yield temporary
+        files = {path.name: digest_of_path(path) for path in sorted(temporary.iterdir())}
+        head = {"artifact": kind.name, "format_version": FORMAT_VERSION}
+        dump_json(temporary / kind.marker, head | dict(marker) | {"files": files})
+
+
+def digest_of(file: BufferedReader) -> dict[str, Any]:
+    """Size and SHA-256 of an open file, as a marker lists them."""
+    return {"bytes": os.fstat(file.fileno()).st_size, "sha256": hashlib.file_digest(file, "sha256").hexdigest()}
+
+
+def digest_of_path(path: Path) -> dict[str, Any]:
+    """Size and SHA-256 of a file. Raises OSError, and InputError for what is not a regular file."""
+    with open_file(path) as file:
+        return digest_of(file)
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """An artifact that is being read: its folder, kind and marker.
+
+    fingerprint  SHA-256 (hex) of the marker, which changes when any file of the artifact does
+    stamp        identifies the marker's file: it changes when the folder is replaced, even by an equal one
+    """
+
+    folder: Path
+    kind: Kind
+    marker: dict[str, Any]
+    fingerprint: str
+    stamp: tuple[int, int]
+
+    @property
+    def content(self) -> dict[str, Any]:
+        """The marker without what identifies the artifact: its own content."""
+        return {key: value for key, value in self.marker.items() if key not in ("artifact", "format_version", "files")}
+
+    def has(self, name: str) -> bool:
+        """Whether the marker lists a file of that name."""
+        return name in self.marker["files"]
+
+    @contextmanager
+    def open(self, name: str) -> Iterator[BufferedReader]:
+        """A file of the artifact, at its beginning. Raises WrongFile unless it is the one that the marker lists."""
+        if not self.has(name):
+            raise WrongFile(f"{name} is missing")
+        try:
+            file = open_file(self.folder / name)
+        except FileNotFoundError:
+            raise WrongFile(f"{name} is missing") from None
+        with file:
+            if digest_of(file) != self.marker["files"][name]:
+                raise WrongFile(f"{name} is not the file that was written: its checksum differs")
+            file.seek(0)
+            yield file
+
+    def table(self, name: str, columns: list[str] | None = None) -> pa.Table:
+        """A Parquet file of the artifact. Raises WrongFile as `open` does, and pyarrow's exceptions."""
+        with self.open(name) as file:
+            return pq.read_table(file, columns=columns)
+
+
+def open_artifact(folder: Path, kind: Kind) -> Artifact:
+    """The artifact in a folder, with a checked marker.
+
+    Raises InputError when the folder is missing, is not an artifact of this kind, or has another format version.
+    """
+    path = folder / kind.marker
+    for _ in range(
+        2
+    ):  # the folder has no name for an instant where it cannot be exchanged; restoring it waits for that
+        atomic.restore(folder)
+        if path.is_file():
+            break
+    else:
+        raise InputError(f"{folder}: is not {kind.article}{kind.name} ({kind.marker} is missing); {kind.remedy}")
+    stamp = _stamp(path)
+    content = read_bytes(path)
+    marker = parse_json(content, path)
+    version = marker.get("format_version")
+    if version != FORMAT_VERSION:
+        raise InputError(
+            f"{folder}: has format version {str(version)[:20]}, but this version of recsys reads {FORMAT_VERSION}; "
+            f"{kind.remedy}"
+        )
+    if marker.get("artifact") != kind.name:
+        raise InputError(f"{folder}: is not {kind.article}{kind.name}; {kind.remedy}")
+    files = marker.get("files")
+    if not isinstance(files, dict) or not all(kind.files.fullmatch(name) for name in files):
+        raise InputError(f"{path}: does not list the files of {kind.article}{kind.name}; {kind.remedy}")
+    return Artifact(folder, kind, marker, hashlib.sha256(content).hexdigest(), stamp)
+
+
+def _stamp(path: Path) -> tuple[int, int]:
+    try:
+        status = path.stat()
+    except OSError:
+        return 0, 0
+    return status.st_ino, status.st_ctime_ns
+
+
+def read_artifact(folder: Path, kind: Kind, read: Callable[[Artifact], T]) -> T:
+    """What `read` makes of the artifact in a folder, all of it from one writer: when the folder was replaced meanwhile,
+    it is read again.
+
+    Raises InputError as `open_artifact` does, and for whatever `read` raises on damaged files.
+    """
+    for _ in range(MOST_READS):
+        artifact = open_artifact(folder, kind)
+        try:
+            with reading(folder, kind.command):
+                return read(artifact)
+        except InputError as error:
+            if _stamp(folder / kind.marker) == artifact.stamp:
+                raise
+            failure = error
+    raise failure
+
+
+def damaged_files(folder: Path, kind: Kind) -> list[str]:
+    """What is wrong with the files that the marker of an artifact lists, one message each; empty if nothing is.
+
+    Raises InputError as `open_artifact` does.
+    """
+    artifact, wrong = open_artifact(folder, kind), []
+    for name in artifact.marker["files"]:
+        try:
+            with artifact.open(name):
+                pass
+        except (WrongFile, OSError) as error:
+            wrong.append(str(error))
+    return wrong
+
+
+def check_outputs(*outputs: Path, inputs: Iterable[Path | None] = (), own: Iterable[Path | None] = ()) -> None:
+    """Raise InputError when an output is, contains or lies in an input, or would overwrite a file of an artifact.
+
+    own  outputs that may lie in an artifact, because recsys stores them there
+    """
+    allowed = {path.resolve() for path in own if path is not None}
+    for out in outputs:
+        written = out.resolve()
+        for given in inputs:
+            if given is None or not given.exists():
+                continue
+            read = given.resolve()
+            if written == read or (out.exists() and out.samefile(given)):
+                raise InputError(f"{out}: is an input, which would be overwritten; choose another --out")
+            if written in read.parents:
+                raise InputError(f"{out}: contains the input {given}, which would be removed; choose another --out")
+            if read in written.parents and written not in allowed:
+                raise InputError(f"{out}: is in the input {given}; choose an --out outside of it")
+        folder = None if written in allowed else artifact_around(written.parent)
+        if folder is not None:
+            raise InputError(f"{out}: is in {folder}, which recsys wrote; choose an --out outside of it")
