@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import select
 import socket
 import subprocess
@@ -98,6 +99,10 @@ class Server:
         """End the process."""
         self._control.close()
         self._process.wait(10)
+
+    def mapped(self) -> int:
+        """The address space that the process has mapped, in bytes."""
+        return int(Path(f"/proc/{self._process.pid}/statm").read_text().split()[0]) * resource.getpagesize()
 
     def ask(self, request: dict[str, Any], descriptors: tuple[int, ...] = ()) -> dict[str, Any]:
         """Send a request to the process and return its answer."""

@@ -43,7 +43,10 @@ def part(state: State, paths: tuple[str, ...]) -> State:
 
 
 class World:
-    """The world, made once, and the old and new states of each case."""
+    """The world, made once, and the old and new states of each case.
+
+    mapped  address space of the warm process, in bytes
+    """
 
     def __init__(self, server: Server, root: Path) -> None:
         self.server, self.root, self.folder = server, root, root / "world"
@@ -53,6 +56,7 @@ class World:
         for command in BUILD:
             made = server.ask({"do": "warm", "argv": list(map(str, command)), "cwd": str(self.folder)})
             assert made["status"] == 0, made["err"]
+        self.mapped = server.mapped()
 
     def copy(self, needs: tuple[str, ...], to: Path) -> None:
         """Copy files and folders of the world to a new folder."""

@@ -7,6 +7,8 @@ Started by `process.Server` with a socket. Each request is one JSON message:
                                                 and, if the writing calls are to be watched, a socket for the listener
     {"do": "wait", "pid": …}
     {"do": "warm", "argv": […], "cwd": …}       runs a command in this process, so that compiled kernels are loaded
+    {"do": "start", "argv": ["page", NAME, …], …}  draws a page of the app instead, and prints what it could not catch
+    {"do": "import", "modules": […]}            imports further modules, such as those of the app
     {"do": "publish", "zip": path}              adds the dataset "tiny", whose published file is this zip
 
 The child runs the same `main` as `python -m recsys`, with its own working directory, environment and standard streams.
@@ -69,7 +71,7 @@ def become(request: dict[str, Any], descriptors: list[int]) -> NoReturn:
         for descriptor in descriptors[:2]:
             os.close(descriptor)
         try:
-            main(request["argv"])
+            draw(request["argv"][1]) if request["argv"][0] == "page" else main(request["argv"])
         except SystemExit as end:
             status = int(end.code or 0)
         sys.stdout.flush()
@@ -80,6 +82,25 @@ def become(request: dict[str, Any], descriptors: list[int]) -> NoReturn:
         with contextlib.suppress(OSError, ValueError):
             sys.stderr.flush()
         os._exit(status)
+
+
+def draw(name: str) -> None:
+    """Draw a page of the app for the model that is chosen by default; print exceptions that reach the visitor."""
+    from streamlit.testing.v1 import AppTest
+
+    def script(name: str) -> None:
+        import importlib
+
+        from recsys.app.session import choose_model
+
+        choose_model()
+        importlib.import_module(f"recsys.app.pages.{name}").page()
+
+    test = AppTest.from_function(script, default_timeout=20, args=(name,))
+    test.run()
+    for exception in test.exception:
+        print("Traceback", exception.message, *exception.stack_trace, sep="\n", file=sys.stderr)
+    sys.exit(1 if test.exception else 0)
 
 
 def warm(argv: list[str], cwd: str) -> dict[str, Any]:
@@ -128,6 +149,10 @@ def serve(control: socket.socket) -> None:
         elif request["do"] == "wait":
             _, status, usage = os.wait4(request["pid"], 0)
             answer = {"status": os.waitstatus_to_exitcode(status), "max_rss": usage.ru_maxrss * 1024}
+        elif request["do"] == "import":
+            for module in request["modules"]:
+                importlib.import_module(module)
+            answer = {}
         elif request["do"] == "warm":
             answer = warm(request["argv"], request["cwd"])
         else:
