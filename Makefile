@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo app test quick lint format docs bench bench-ml-20m screenshots clean
+.PHONY: demo app test quick attack lint format docs bench bench-ml-20m screenshots clean
 
 demo: .venv/installed            ## set up, train on MovieLens 100K, print recommendations, serve the app on port 8501
 	$(BIN)/recsys demo
@@ -16,6 +16,9 @@ test: .venv/installed-dev        ## set up and run every test
 
 quick: .venv/installed-dev       ## the tests that need neither a browser nor a trained app: under a minute
 	$(BIN)/python -m pytest -n auto --dist loadfile -m "not browser and not slow"
+
+attack: .venv/installed-dev      ## every attempt of docs/reliability.md: crashes, damaged folders, full disks; takes over an hour
+	RECSYS_ATTACK=1 nice $(BIN)/python -m pytest tests/attack
 
 lint: .venv/installed-dev        ## check style, format and types
 	$(BIN)/ruff check .

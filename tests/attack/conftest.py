@@ -19,6 +19,7 @@ import pytest
 from tests.attack.process import Server
 from tests.attack.scene import World
 from tests.attack.syscalls import why_unavailable
+from tests.attack.world import BUILD, QUICK_BUILD
 
 T = TypeVar("T")
 
@@ -69,7 +70,7 @@ def server() -> Iterator[Server]:
 
 @pytest.fixture(scope="session")
 def world(server: Server, tmp_path_factory: pytest.TempPathFactory) -> World:
-    return World(server, tmp_path_factory.mktemp("attack"))
+    return World(server, tmp_path_factory.mktemp("attack"), BUILD if EVERYTHING else QUICK_BUILD)
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 """Damages files the way disks, other programs and hostile writers do: bytes, JSON values, Parquet columns.
 
-`mutations_of(file)` deals out all damages of a file of a prepared or model folder. `reseal(folder)` records the digests
-of the damaged files in the folder's marker, as a hostile writer would, so that the checks behind the digests are reached.
+`mutations_of` yields all damages of a file of a prepared or model folder. `reseal` records the digests of the damaged
+files in the folder's marker, as a hostile writer would, so that the checks behind the digests are reached.
 """
 
 from __future__ import annotations
@@ -163,7 +163,19 @@ def _write_json(value: Callable[[], Any], raw: str, path: Path) -> None:
 
 
 def _other_values(value: Any) -> list[Any]:
-    others: list[Any] = [None, [], {}, "x", 2**70, -1, float("nan"), float("inf"), True, [value], "\x1b[31m\n" + "y" * 5000]
+    others: list[Any] = [
+        None,
+        [],
+        {},
+        "x",
+        2**70,
+        -1,
+        float("nan"),
+        float("inf"),
+        True,
+        [value],
+        "\x1b[31m\n" + "y" * 5000,
+    ]
     if isinstance(value, str):
         others += ["", "../../../etc/passwd", value + "\0", 0]
     if isinstance(value, bool | int | float):
@@ -232,7 +244,10 @@ def _of_parquet(path: Path) -> Iterator[Change]:
     for number, column in enumerate(whole.column_names):
         yield f"{column} is gone", table(whole.drop_columns([column]))
         yield f"{column} twice", table(whole.append_column(column, whole[column]))
-        yield f"{column} renamed", table(whole.rename_columns([*whole.column_names[:number], "other", *whole.column_names[number + 1 :]]))
+        yield (
+            f"{column} renamed",
+            table(whole.rename_columns([*whole.column_names[:number], "other", *whole.column_names[number + 1 :]])),
+        )
         for name, values in _other_columns(whole[column].combine_chunks()):
             yield f"{column}: {name}", table(whole.set_column(number, column, values))
 
@@ -282,12 +297,18 @@ def _other_columns(values: pa.Array) -> Iterator[tuple[str, pa.Array]]:
             changed = flat.to_numpy(zero_copy_only=False).copy()
             changed[:: 3 * width + 1] = number
             yield f"some values {name}", pa.FixedSizeListArray.from_arrays(pa.array(changed, flat.type), width)
-            yield f"all values {name}", pa.FixedSizeListArray.from_arrays(pa.array(np.full_like(changed, number)), width)
+            yield (
+                f"all values {name}",
+                pa.FixedSizeListArray.from_arrays(pa.array(np.full_like(changed, number)), width),
+            )
         yield "lists", values.cast(pa.list_(flat.type))
         yield "lists of other lengths", pa.array([list(range(i % 3)) for i in range(n)], pa.list_(flat.type))
         yield "shorter lists", pa.FixedSizeListArray.from_arrays(flat.slice(0, n * (width - 1)), width - 1)
-        yield "null in lists", pa.FixedSizeListArray.from_arrays(
-            pc.if_else(pa.array(np.arange(len(flat)) % 11 == 3), pa.scalar(None, flat.type), flat), width
+        yield (
+            "null in lists",
+            pa.FixedSizeListArray.from_arrays(
+                pc.if_else(pa.array(np.arange(len(flat)) % 11 == 3), pa.scalar(None, flat.type), flat), width
+            ),
         )
         yield "lists of text", pa.FixedSizeListArray.from_arrays(pa.array(["x"] * len(flat)), width)
     if pa.types.is_list(kind):

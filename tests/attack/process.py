@@ -117,18 +117,22 @@ class Server:
         settings: Mapping[str, int] | None = None,
         memory: int | None = None,
         listener: socket.socket | None = None,
+        reading: bool = False,
         **env: str,
     ) -> Running:
         """Start a command in the folder `cwd`.
 
         settings  constants of modules to change: "module:NAME" to value
         memory    the most address space it may use, in bytes
+        listener  where the descriptor goes on which its calls are reported
+        reading   report every opening of a file too
         """
         out, err = tempfile.TemporaryFile(), tempfile.TemporaryFile()  # noqa: SIM115 — closed by `Running.result`
         words = tuple(map(str, argv))
         request = {
             "do": "start", "argv": words, "cwd": str(cwd), "memory": memory,
-            "settings": dict(settings or {}), "env": {"COLUMNS": "200", "RECSYS_DATA": str(cwd / "root"), **env},
+            "settings": dict(settings or {}),
+            "reading": reading, "env": {"COLUMNS": "200", "RECSYS_DATA": str(cwd / "root"), **env},
         }  # fmt: skip
         descriptors = (out.fileno(), err.fileno(), *(() if listener is None else (listener.fileno(),)))
         pid = self.ask(request, descriptors)["pid"]

@@ -5,12 +5,11 @@ from __future__ import annotations
 import hashlib
 import re
 import shutil
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tests.attack.process import Ran, Server
-from tests.attack.world import BUILD, Case, write_sources
+from tests.attack.world import Case, write_sources
 
 State = Mapping[str, str]
 """Path of each file, link and empty folder below a folder → digest of its content."""
@@ -48,12 +47,12 @@ class World:
     mapped  address space of the warm process, in bytes
     """
 
-    def __init__(self, server: Server, root: Path) -> None:
+    def __init__(self, server: Server, root: Path, build: Sequence[tuple[object, ...]]) -> None:
         self.server, self.root, self.folder = server, root, root / "world"
         self._scenes: dict[str, Scene] = {}
         write_sources(self.folder)
         server.ask({"do": "publish", "zip": str(self.folder / "root" / "raw" / "tiny.zip")})
-        for command in BUILD:
+        for command in build:
             made = server.ask({"do": "warm", "argv": list(map(str, command)), "cwd": str(self.folder)})
             assert made["status"] == 0, made["err"]
         self.mapped = server.mapped()

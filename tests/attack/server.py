@@ -1,15 +1,16 @@
-"""A warm process that forks one child per command line: an attempt costs milliseconds instead of the seconds of imports.
+"""A warm process that forks one child per command line, so that an attempt does not cost the seconds of imports.
 
 Started by `process.Server` with a socket. Each request is one JSON message:
 
-    {"do": "start", "argv": […], "cwd": …, "env": {…}, "memory": bytes or null,
-     "settings": {"module:NAME": value}}        with the descriptors of stdout, stderr
-                                                and, if the writing calls are to be watched, a socket for the listener
-    {"do": "wait", "pid": …}
-    {"do": "warm", "argv": […], "cwd": …}       runs a command in this process, so that compiled kernels are loaded
-    {"do": "start", "argv": ["page", NAME, …], …}  draws a page of the app instead, and prints what it could not catch
-    {"do": "import", "modules": […]}            imports further modules, such as those of the app
-    {"do": "publish", "zip": path}              adds the dataset "tiny", whose published file is this zip
+    start    runs `argv` in the folder `cwd` with the variables `env`, and answers its `pid`. The descriptors of stdout
+             and stderr come with it. `memory`: limit of the address space in bytes; `settings`: constants of modules to
+             change, "module:NAME" to value. With a socket as third descriptor the calls of the child are watched: the
+             descriptor on which they are reported goes there; `reading`: every opening of a file is reported too.
+             `argv` may also be ["page", NAME]: draws a page of the app, and prints exceptions that reach the visitor
+    wait     waits for the end of `pid`
+    warm     runs `argv` in `cwd` in this process, so that compiled kernels are loaded
+    import   imports `modules`
+    publish  adds the dataset "tiny", whose published file is `zip`
 
 The child runs the same `main` as `python -m recsys`, with its own working directory, environment and standard streams.
 """
@@ -67,7 +68,7 @@ def become(request: dict[str, Any], descriptors: list[int]) -> NoReturn:
             from tests.attack.syscalls import install_filter
 
             with socket.socket(fileno=descriptors[2]) as supervisor:
-                socket.send_fds(supervisor, [b"!"], [install_filter()])
+                socket.send_fds(supervisor, [b"!"], [install_filter(request["reading"])])
         for descriptor in descriptors[:2]:
             os.close(descriptor)
         try:

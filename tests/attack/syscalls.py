@@ -1,7 +1,7 @@
 """Watches the system calls of a process that change files, and stops it, or lets a call fail, at any of them.
 
-Uses the kernel's seccomp notifications (Linux 5.5 or later, x86-64): the process blocks in each of the calls below until
-the supervisor answers. A process that is killed while it blocks has not made the call. Calls that concern other
+Uses the kernel's seccomp notifications (Linux 5.5 or later, x86-64): the process blocks in each of the calls below
+until the supervisor answers. A process that is killed while it blocks has not made the call. Calls that concern other
 places than the watched folder, such as the terminal, are let through.
 """
 
@@ -53,15 +53,19 @@ def why_unavailable() -> str | None:
     return None
 
 
-def install_filter() -> int:
-    """Let the kernel report this process's writing calls; returns the descriptor on which they arrive."""
+def install_filter(is_reading: bool = False) -> int:
+    """Let the kernel report this process's writing calls; returns the descriptor on which they arrive.
+
+    is_reading  report every opening of a file, not only those that create or empty one
+    """
     program: list[tuple[int, int, int, int]] = []
     load, jump_equal, jump_set, answer = 0x20, 0x15, 0x45, 0x06
-    numbers = [n for n in (*PATH_CALLS, *FILE_CALLS) if n not in _FLAGS_ARGUMENT]
+    by_flags = {} if is_reading else _FLAGS_ARGUMENT
+    numbers = [n for n in (*PATH_CALLS, *FILE_CALLS) if n not in by_flags]
     program.append((load, 0, 0, 0))
     for n in numbers:
         program += [(jump_equal, 0, 1, n), (answer, 0, 0, _NOTIFY)]
-    for n, argument in _FLAGS_ARGUMENT.items():  # only those that create or empty a file
+    for n, argument in by_flags.items():  # only those that create or empty a file
         program += [(jump_equal, 0, 4, n), (load, 0, 0, 16 + 8 * argument), (jump_set, 0, 1, _OPEN_TO_WRITE)]
         program += [(answer, 0, 0, _NOTIFY), (load, 0, 0, 0)]
     program.append((answer, 0, 0, _ALLOW))
@@ -145,7 +149,7 @@ def kill(pid: int) -> None:
 def _describe(thread: int, number: int, arguments: list[int]) -> tuple[str, tuple[str, ...]]:
     if number in FILE_CALLS:
         name, argument = FILE_CALLS[number]
-        return name, (os.readlink(f"/proc/{thread}/fd/{arguments[argument]}"),)
+        return name, (str(Path(f"/proc/{thread}/fd/{arguments[argument]}").readlink()),)
     name, places = PATH_CALLS[number]
     return name, tuple(_path(thread, None if at is None else arguments[at], arguments[path]) for at, path in places)
 
@@ -158,4 +162,4 @@ def _path(thread: int, at: int | None, address: int) -> str:
         return os.path.normpath(os.fsdecode(text))
     descriptor = None if at is None else ctypes.c_int32(at & 0xFFFFFFFF).value
     base = f"/proc/{thread}/cwd" if descriptor in (None, -100) else f"/proc/{thread}/fd/{descriptor}"
-    return os.path.normpath(os.path.join(os.readlink(base), os.fsdecode(text)))  # noqa: PTH118
+    return os.path.normpath(Path(base).readlink() / os.fsdecode(text))

@@ -1,5 +1,4 @@
-"""A small world to attack: ratings, prepared data, a model of each kind with all that belongs to it; and every verb that
-writes."""
+"""A small world to attack: ratings, prepared data, models with all that belongs to them; and every verb that writes."""
 
 from __future__ import annotations
 
@@ -75,6 +74,8 @@ BUILD = (
     MAP, ("map", "--model", "ials"), AXES, CLUSTERS, EVALUATE, REPORT, BATCH, TUNE,
 )  # fmt: skip
 """The commands that make the world."""
+QUICK_BUILD = (PREPARE, train("ials"), train("popular"), MAP, AXES, BATCH)
+"""What the sample of attempts needs of it."""
 
 
 @dataclass(frozen=True)
@@ -130,8 +131,8 @@ def _cases() -> Iterator[Case]:
     for suffix in ("html", "parquet"):
         yield Case(f"map to .{suffix}", (*MAP, "--out", f"out.{suffix}"), model,
                    (("ials/map-pca.parquet",), (f"out.{suffix}",)), missing=("ials/map-pca.parquet",))  # fmt: skip
-    yield Case("evaluate to a file", ("evaluate", "--data", "data", "--model", "popular", "--out", "out.json"), ("data",),
-               (("out.json",),))  # fmt: skip
+    to_file = ("evaluate", "--data", "data", "--model", "popular", "--out", "out.json")
+    yield Case("evaluate to a file", to_file, ("data",), (("out.json",),))
     yield Case("report to a page", (*REPORT, "--out", "out.html"), model, (("out.html", "out.json"),))
     batch = ("users.txt", *model)
     lists = (("lists.parquet",), ("lists.rejected.parquet",))
