@@ -6,6 +6,7 @@ import json
 import logging
 import shutil
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -66,7 +67,7 @@ def test_libraries_do_not_speak_to_the_user(work: Path, monkeypatch: pytest.Monk
     assert "divide by zero" in recsys(*ASK, cwd=work).stderr
 
 
-def test_no_control_character_of_a_title_reaches_the_terminal(work: Path) -> None:
+def test_no_control_character_of_a_title_reaches_the_terminal(work: Path, reseal: Callable[[Path], None]) -> None:
     evil = "Film\x1b]0;title\x07 \x9b31m\x7f \u202e[bold]drow[/bold]"
     folder = work / "evil"
     shutil.copytree(work / "model", folder)
@@ -75,6 +76,7 @@ def test_no_control_character_of_a_title_reaches_the_terminal(work: Path) -> Non
     pq.write_table(
         items.set_column(items.column_names.index("title"), "title", pa.array(titles)), folder / "items.parquet"
     )
+    reseal(folder)
     unsafe = set("\x1b\x07\x9b\x7f\u202e")
     title = f"{evil} 3"
     for command in (
