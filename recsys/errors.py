@@ -2,7 +2,9 @@
 
     RecsysError              the command line prints it in one line and exits with status 2
     ├── InputError           a file, folder, column or value that cannot be used
+    │   └── NotFinite        vectors, weights or scores that are no numbers, or too large to compute with
     ├── SettingError         a setting that does not exist or is outside its range
+    │   └── Diverged         settings with which training does not arrive at numbers
     ├── UnknownId            an id or title that is not in the data
     │   └── AmbiguousTitle   a title that several items share
     ├── Unavailable          a download failed from every source
@@ -43,6 +45,14 @@ class InputError(RecsysError):
 
 class SettingError(RecsysError):
     """A setting that does not exist or is outside its documented range."""
+
+
+class NotFinite(InputError):
+    """Vectors, weights or scores that are NaN, infinite, or too large to compute with."""
+
+
+class Diverged(SettingError):
+    """Training ended in numbers that are not finite; the message says which settings to change."""
 
 
 class UnknownId(RecsysError):

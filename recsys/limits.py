@@ -1,4 +1,5 @@
-"""Bounds on what is read from outside: how much memory reading may take, and which files are opened at all.
+"""Bounds on what comes from outside: how much memory reading may take, which files are opened at all, which numbers are
+accepted.
 
 Compressed files state or hide their true size, and pipes and devices have none. Every reader asks here before it opens
 a file and before it allocates memory in proportion to one.
@@ -6,16 +7,32 @@ a file and before it allocates memory in proportion to one.
 
 from __future__ import annotations
 
+import math
 import os
 import resource
 import stat
+from numbers import Integral, Real
 from pathlib import Path
+from typing import Any
 
-from recsys.errors import InputError, SettingError
+from recsys.errors import InputError, SettingError, quoted
 
 MEMORY_VARIABLE = "RECSYS_MAX_MEMORY"
 SHARE_OF_MEMORY = 0.8
 """The part of the memory that may be used where the environment variable sets no limit."""
+
+MOST_SEED = 2**32 - 1
+"""The greatest seed that NumPy's RandomState accepts, hence scikit-learn and implicit."""
+MOST_LISTED = 1_000_000
+"""The greatest length of a list that can be asked for; a list ends with the catalogue anyway."""
+MOST_RUNS = 1_000
+"""The greatest number of trainings that one command repeats, such as refits, seeds or draws."""
+LARGEST = 1e12
+"""The greatest size of a factor or a weight: products and squares of such numbers stay within float32."""
+MOST_TRIALS = 100_000
+MOST_MINUTES = 60 * 24 * 365
+MOST_EPOCHS = 100_000
+MOST_FACTORS = 4_096
 
 _KINDS = {
     stat.S_IFIFO: "a pipe",
@@ -76,6 +93,42 @@ def check_input(path: Path, what: str = "file") -> None:
         raise InputError(f"{path}: is not a regular file but {kind}; save the content to a file and name that")
     if not os.access(path, os.R_OK):
         raise InputError(f"{path}: cannot be read: Permission denied")
+
+
+def check_number(
+    name: str, value: Any, low: float | None = None, high: float | None = None, *, whole: bool = False
+) -> None:
+    """Raise SettingError unless a value is a finite number within its inclusive range.
+
+    name   the setting or option as the error names it
+    whole  whether it must be a whole number; True and False are none
+    """
+    if isinstance(value, bool) or not isinstance(value, Integral if whole else Real):
+        raise SettingError(f"{name} must be a {'whole ' if whole else ''}number, not {quoted(value)}")
+    number: float = value  # type: ignore[assignment]  # Real lacks comparisons
+    is_inside = (low is None or number >= low) and (high is None or number <= high)
+    if not is_inside or not (isinstance(value, Integral) or math.isfinite(number)):
+        plain = value.item() if hasattr(value, "item") else value  # NumPy's repr names the type
+        raise SettingError(f"{name} must be {_range(low, high)}, not {quoted(plain)}")
+
+
+def check_seed(seed: Any) -> None:
+    """Raise SettingError unless a value can be a seed: a whole number from 0 to `MOST_SEED`."""
+    check_number("seed", seed, 0, MOST_SEED, whole=True)
+
+
+def next_seed(seed: int, number: int) -> int:
+    """The seed of repetition `number`, from 0: the seeds after `seed`, starting over after `MOST_SEED`."""
+    return (seed + 1 + number) % (MOST_SEED + 1)
+
+
+def _range(low: float | None, high: float | None) -> str:
+    low_text, high_text = (x if isinstance(x, int | None) else f"{x:g}" for x in (low, high))
+    if low is not None and high is not None:
+        return f"between {low_text} and {high_text}"
+    if low is not None:
+        return f"at least {low_text}"
+    return f"at most {high_text}" if high is not None else "a finite number"
 
 
 def _parse_size(text: str) -> int:

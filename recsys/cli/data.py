@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from recsys.cli import facts
-from recsys.cli.options import AsJson, OutFolder, check_choice, parse_scale
+from recsys.cli.options import AsJson, OutFolder, check_choice, parse_scale, path_argument, path_option
+from recsys.limits import MOST_LISTED
 
 ID_TYPES = ("auto", "integer", "string")
 
@@ -34,7 +35,7 @@ def prepare(
         str, typer.Argument(help="Name of a dataset, a MovieLens folder, or a CSV, TSV or Parquet file of ratings.")
     ],
     out: OutFolder,
-    items: Annotated[Path | None, typer.Option(help="Table of items: item_id, title, year, genres, tags.")] = None,
+    items: Annotated[Path | None, path_option(help="Table of items: item_id, title, year, genres, tags.")] = None,
     user_col: Annotated[str | None, typer.Option(help="Column of user ids; a number if there is no header.")] = None,
     item_col: Annotated[str | None, typer.Option(help="Column of item ids.")] = None,
     rating_col: Annotated[
@@ -43,8 +44,12 @@ def prepare(
     time_col: Annotated[str | None, typer.Option(help="Column of times: seconds since 1970 or ISO dates.")] = None,
     scale: Annotated[str | None, typer.Option(help="Lowest and highest valid rating, as MIN:MAX.")] = None,
     ids: Annotated[str, typer.Option(help=f"Type of the ids: {', '.join(ID_TYPES)}.")] = "auto",
-    min_user: Annotated[int, typer.Option(min=1, help="Fewest ratings per user (iterated k-core).")] = 1,
-    min_item: Annotated[int, typer.Option(min=1, help="Fewest ratings per item (iterated k-core).")] = 1,
+    min_user: Annotated[
+        int, typer.Option(min=1, max=MOST_LISTED, help="Fewest ratings per user (iterated k-core).")
+    ] = 1,
+    min_item: Annotated[
+        int, typer.Option(min=1, max=MOST_LISTED, help="Fewest ratings per item (iterated k-core).")
+    ] = 1,
     as_json: AsJson = False,
 ) -> None:
     """Clean ratings and store them in a folder.
@@ -76,16 +81,16 @@ def prepare(
 def import_vectors(
     vectors: Annotated[
         Path,
-        typer.Argument(help="Parquet or CSV with item_id, and factors or numeric columns; or word2vec text."),
+        path_argument("Parquet or CSV with item_id, and factors or numeric columns; or word2vec text."),
     ],
-    items: Annotated[Path, typer.Option(help="Table of items: item_id, title, year, genres, tags.")],
+    items: Annotated[Path, path_option(help="Table of items: item_id, title, year, genres, tags.")],
     out: OutFolder,
     users: Annotated[
         Path | None,
-        typer.Option(help="User vectors in the same form. Default: a user is the weighted mean of what they rated."),
+        path_option(help="User vectors in the same form. Default: a user is the weighted mean of what they rated."),
     ] = None,
     data: Annotated[
-        Path | None, typer.Option(help="Folder written by `recsys prepare`: how often each movie was rated.")
+        Path | None, path_option(help="Folder written by `recsys prepare`: how often each movie was rated.")
     ] = None,
     as_json: AsJson = False,
 ) -> None:

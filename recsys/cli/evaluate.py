@@ -17,13 +17,18 @@ from recsys.cli.options import (
     AsJson,
     DataFolder,
     MinRating,
+    Minutes,
     ModelName,
     Params,
     ProtocolName,
+    Trials,
     WeightingName,
     check_choice,
+    path_option,
     read_settings,
+    seed_option,
 )
+from recsys.limits import MOST_LISTED, MOST_RUNS
 
 BASELINES: tuple[str, ...] = facts.constant("workflows.evaluate", "BASELINES")
 SEARCH = "search"
@@ -40,22 +45,24 @@ def evaluate(
     ] = None,
     trained: Annotated[
         Path | None,
-        typer.Option(
+        path_option(
             help="Folder written by `recsys train`: also evaluate a model with its settings, and store the result in "
             "the folder, where the app shows it."
         ),
     ] = None,
     protocol: ProtocolName = "random",
     part: Annotated[str, typer.Option(help=f"Which held-out part to evaluate on: {', '.join(PARTS)}.")] = "test",
-    k: Annotated[list[int] | None, typer.Option("-k", min=1, help="Length of the lists; may be repeated.")] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Random seed of the split.")] = 42,
+    k: Annotated[
+        list[int] | None, typer.Option("-k", min=1, max=MOST_LISTED, help="Length of the lists; may be repeated.")
+    ] = None,
+    seed: Annotated[int, seed_option("Random seed of the split.")] = 42,
     set_: Annotated[
         list[str] | None, typer.Option("--set", help="field=value, for a single model; may be repeated.")
     ] = None,
     params: Params = None,
     min_rating: MinRating = None,
     weighting: WeightingName = None,
-    out: Annotated[Path | None, typer.Option(help="JSON file for the result.")] = None,
+    out: Annotated[Path | None, path_option(help="JSON file for the result.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Train on part of the ratings and evaluate on the rest.
@@ -89,18 +96,18 @@ def evaluate(
 
 def tune(
     data: DataFolder,
-    out: Annotated[Path, typer.Option(help="JSON file of settings to write, for `recsys train --params`.")],
+    out: Annotated[Path, path_option(help="JSON file of settings to write, for `recsys train --params`.")],
     model: ModelName = DEFAULT_MODEL,
     protocol: ProtocolName = "random",
     metric: Annotated[
         str, typer.Option(help="Metric to maximize: auc, or ndcg, recall, hr, precision, map or mrr with @k.")
     ] = "ndcg@10",
-    repeats: Annotated[int, typer.Option(min=1, help="Validation parts to draw; the mean over them counts.")] = 1,
-    trials: Annotated[
-        int, typer.Option(min=1, help="Settings to try in total, those of an interrupted search included.")
-    ] = 50,
-    minutes: Annotated[float | None, typer.Option(min=0, help="Stop after this time even if trials are left.")] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Random seed of the split and of the search.")] = 42,
+    repeats: Annotated[
+        int, typer.Option(min=1, max=MOST_RUNS, help="Validation parts to draw; the mean over them counts.")
+    ] = 1,
+    trials: Trials = 50,
+    minutes: Minutes = None,
+    seed: Annotated[int, seed_option("Random seed of the split and of the search.")] = 42,
     set_: Annotated[
         list[str] | None, typer.Option("--set", help="field=value of a setting that is not searched; may be repeated.")
     ] = None,

@@ -8,8 +8,18 @@ from typing import Annotated
 import typer
 
 from recsys.cli import facts
-from recsys.cli.options import AsJson, Examples, ModelFolder, check_choice, parse_dimensions
+from recsys.cli.options import (
+    AsJson,
+    Examples,
+    ModelFolder,
+    Top,
+    check_choice,
+    parse_dimensions,
+    path_option,
+    seed_option,
+)
 from recsys.errors import InputError
+from recsys.limits import MOST_RUNS
 
 ROTATIONS = facts.choices("space.rotation", "Method")
 DEFAULT_ROTATION: str = facts.constant("space.rotation", "DEFAULT_METHOD")
@@ -22,7 +32,7 @@ N_REFITS: int = facts.constant("evaluation.stability", "N_REFITS")
 
 RefitData = Annotated[
     Path | None,
-    typer.Option("--data", help="Folder written by `recsys prepare`: the training data. Not for imported vectors."),
+    path_option("--data", help="Folder written by `recsys prepare`: the training data. Not for imported vectors."),
 ]
 
 
@@ -38,15 +48,16 @@ def axes(
     ] = None,
     graded: Annotated[
         list[Path] | None,
-        typer.Option(help="CSV file with item_id and value: a quantity to find an axis for; may be repeated."),
+        path_option(help="CSV file with item_id and value: a quantity to find an axis for; may be repeated."),
     ] = None,
     method: Annotated[str, typer.Option(help=f"How factors are rotated: {', '.join(ROTATIONS)}.")] = DEFAULT_ROTATION,
     refits: Annotated[
-        int, typer.Option(min=0, help="Models trained on other users, to find out which axes are stable.")
+        int,
+        typer.Option(min=0, max=MOST_RUNS, help="Models trained on other users, to find out which axes are stable."),
     ] = N_REFITS,
-    top: Annotated[int, typer.Option(min=1, help="Number of discovered axes to print; all are stored.")] = 20,
+    top: Top = 20,
     examples: Examples = 3,
-    seed: Annotated[int, typer.Option(min=0, help="Random seed of refits and folds.")] = 42,
+    seed: Annotated[int, seed_option("Random seed of refits and folds.")] = 42,
     as_json: AsJson = False,
 ) -> None:
     """Find, name and verify the axes of a model.
@@ -78,7 +89,7 @@ def clusters(
     model: ModelFolder,
     method: Annotated[str, typer.Option(help=f"How clusters are found: {', '.join(CLUSTER_METHODS)}.")] = "auto",
     examples: Examples = 3,
-    seed: Annotated[int, typer.Option(min=0, help="Random seed; same vectors and seed: same clusters.")] = 42,
+    seed: Annotated[int, seed_option("Random seed; same vectors and seed: same clusters.")] = 42,
     as_json: AsJson = False,
 ) -> None:
     """Cluster the movies and name the clusters.
@@ -109,13 +120,13 @@ def map_(
     x: Annotated[str | None, typer.Option(help='Horizontal axis, such as "adult" or "Horror".')] = None,
     y: Annotated[str | None, typer.Option(help='Vertical axis, such as "blockbuster" or "axis 3".')] = None,
     like: Annotated[
-        Path | None, typer.Option(help="An earlier map, or a model with one: the new map is rotated to match it.")
+        Path | None, path_option(help="An earlier map, or a model with one: the new map is rotated to match it.")
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Random seed; same vectors and seed: same map.")] = 42,
+    seed: Annotated[int, seed_option("Random seed; same vectors and seed: same map.")] = 42,
     out: Annotated[
-        Path | None, typer.Option(help="Also write a table (.parquet: item_id, x, y) or a page with a picture (.html).")
+        Path | None, path_option(help="Also write a table (.parquet: item_id, x, y) or a page with a picture (.html).")
     ] = None,
-    data: Annotated[Path | None, typer.Option(help="Ignored: a model folder holds its items.", hidden=True)] = None,
+    data: Annotated[str | None, typer.Option(help="Ignored: a model folder holds its items.", hidden=True)] = None,
     as_json: AsJson = False,
 ) -> None:
     """Lay out the movies in two dimensions.
@@ -148,15 +159,15 @@ def report(
     data: RefitData = None,
     out: Annotated[
         Path | None,
-        typer.Option(help="Page to write (.html); the numbers go next to it (.json). Default: in the model's folder."),
+        path_option(help="Page to write (.html); the numbers go next to it (.json). Default: in the model's folder."),
     ] = None,
     dimensions: Annotated[
         str, typer.Option(help="Numbers of dimensions to train with, to measure what each adds.")
     ] = DIMENSIONS,
     seeds: Annotated[
-        int, typer.Option(min=0, help="Models to train with other seeds, to measure what is stable.")
+        int, typer.Option(min=0, max=MOST_RUNS, help="Models to train with other seeds, to measure what is stable.")
     ] = N_SEEDS,
-    seed: Annotated[int, typer.Option(min=0, help="Random seed of folds, samples and the first other model.")] = 42,
+    seed: Annotated[int, seed_option("Random seed of folds, samples and the first other model.")] = 42,
     as_json: AsJson = False,
 ) -> None:
     """Measure the space against baselines without training.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -9,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from recsys.cli import facts
-from recsys.errors import InputError, SettingError
+from recsys.errors import InputError, SettingError, quoted
+from recsys.limits import MOST_FACTORS, MOST_LISTED, MOST_MINUTES, MOST_SEED, MOST_TRIALS
 
 if TYPE_CHECKING:
     from recsys.dataset.weighting import Weighting
@@ -22,16 +24,60 @@ PARTS = facts.choices("dataset.split", "Part")
 WEIGHTINGS = facts.choices("dataset.weighting", "WeightingScheme")
 DEFAULT_WEIGHTING: str = facts.default("dataset.weighting", "Weighting", "scheme")
 
+MOST_THREADS = 1024
+
+
+def read_path(text: str) -> Path:
+    """The value of an option or argument that names a file or folder."""
+    if not text:
+        raise typer.BadParameter("is empty; name a file or folder")
+    return Path(text)
+
+
+def path_option(*names: str, help: str) -> Any:
+    """An option that names a file or folder. An empty one is an error: `Path` takes it for the current folder."""
+    return typer.Option(*names, parser=read_path, metavar="PATH", help=help)
+
+
+def path_argument(help: str) -> Any:
+    """An argument that names a file or folder."""
+    return typer.Argument(parser=read_path, metavar="PATH", help=help)
+
+
+def seed_option(help: str) -> Any:
+    """An option for a seed."""
+    return typer.Option(min=0, max=MOST_SEED, help=help)
+
+
+def finite(value: float | None) -> float | None:
+    """Callback of options that are numbers with a fraction: `nan` passes every range."""
+    if value is not None and not math.isfinite(value):
+        raise typer.BadParameter(f"{value} is not a finite number")
+    return value
+
+
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
-DataFolder = Annotated[Path, typer.Option("--data", help="Folder written by `recsys prepare`.")]
-ModelFolder = Annotated[Path, typer.Option("--model", help="Folder written by `recsys train`.")]
-OutFolder = Annotated[Path, typer.Option("--out", help="Folder to write.")]
-Count = Annotated[int, typer.Option("-k", min=1, help="Number of movies.")]
-Examples = Annotated[int, typer.Option(min=1, help="Number of example movies to show.")]
+DataFolder = Annotated[Path, path_option("--data", help="Folder written by `recsys prepare`.")]
+ModelFolder = Annotated[Path, path_option("--model", help="Folder written by `recsys train`.")]
+OutFolder = Annotated[Path, path_option("--out", help="Folder to write.")]
+Count = Annotated[int, typer.Option("-k", min=1, max=MOST_LISTED, help="Number of movies.")]
+Examples = Annotated[int, typer.Option(min=1, max=MOST_LISTED, help="Number of example movies to show.")]
+Top = Annotated[int, typer.Option(min=1, max=MOST_LISTED, help="Number of discovered axes to print; all are stored.")]
+Trials = Annotated[
+    int,
+    typer.Option(min=1, max=MOST_TRIALS, help="Settings to try in total, those of an interrupted search included."),
+]
+Minutes = Annotated[
+    float | None,
+    typer.Option(min=0, max=MOST_MINUTES, callback=finite, help="Stop after this time even if trials are left."),
+]
+Threads = Annotated[
+    int | None, typer.Option(min=1, max=MOST_THREADS, help="With --out: number of threads. Default: one per core.")
+]
 
 ModelName = Annotated[str, typer.Option("--model", help=f"Kind of model: {MODEL_NAMES}.")]
-Params = Annotated[Path | None, typer.Option(help="JSON file of settings, as `recsys tune` writes it.")]
-MinRating = Annotated[float | None, typer.Option(help="Ratings below this do not count as interest.")]
+Params = Annotated[Path | None, path_option(help="JSON file of settings, as `recsys tune` writes it.")]
+MinRating = Annotated[float | None, typer.Option(callback=finite, help="Ratings below this do not count as interest.")]
 WeightingName = Annotated[
     str | None,
     typer.Option(help=f"How ratings are weighted: {', '.join(WEIGHTINGS)}. Default: {DEFAULT_WEIGHTING}."),
@@ -43,21 +89,28 @@ Port = Annotated[int, typer.Option(min=1, max=65535, help="Port of the app.")]
 def check_choice(option: str, value: str, allowed: Sequence[str]) -> None:
     """Raise SettingError, listing the choices, if an option has another value."""
     if value not in allowed:
-        raise SettingError(f"{option} {value!r} is not one of {', '.join(allowed)}")
+        raise SettingError(f"{option} {quoted(value)} is not one of {', '.join(allowed)}")
 
 
 def read_settings(
     params: Path | None, pairs: Sequence[str], min_rating: float | None, scheme: str | None
 ) -> tuple[dict[str, Any], Weighting]:
-    """Settings and weighting from a file and from options; options override the file."""
+    """Settings and weighting from a file and from options; options override the file.
+
+    Raises InputError for a file that is no flat JSON object, SettingError for a wrong pair or weighting. The learner
+    checks the settings themselves.
+    """
     from recsys import store
     from recsys.dataset.weighting import Weighting
 
     settings = store.read_json(params) if params is not None else {}
+    for name, value in settings.items():
+        if isinstance(value, bool | list | dict) or (value is None and name != "min_rating"):
+            raise InputError(f"{params}: {quoted(name)} must be a number or a word, not {quoted(value)}")
     for pair in pairs:
         name, equals, value = pair.partition("=")
         if not equals:
-            raise SettingError(f"--set {pair!r} is not field=value")
+            raise SettingError(f"--set {quoted(pair)} is not field=value")
         settings[name.strip()] = value.strip()
     of_file = settings.pop("min_rating", None), settings.pop("weighting", None)
     weighting = Weighting(
@@ -75,9 +128,11 @@ def parse_scale(text: str | None) -> tuple[float, float] | None:
     try:
         scale = float(low), float(high)
     except ValueError:
-        raise InputError(f"--scale {text!r} is not MIN:MAX, such as 0.5:5") from None
+        scale = math.nan, math.nan
+    if not (math.isfinite(scale[0]) and math.isfinite(scale[1])):
+        raise InputError(f"--scale {quoted(text)} is not MIN:MAX, such as 0.5:5")
     if not scale[0] < scale[1]:
-        raise InputError(f"--scale {text!r}: MIN must be below MAX")
+        raise InputError(f"--scale {quoted(text)}: MIN must be below MAX")
     return scale
 
 
@@ -87,8 +142,8 @@ def parse_dimensions(text: str) -> list[int]:
         numbers = sorted({int(part) for part in text.split(",") if part.strip()})
     except ValueError:
         numbers = []
-    if not numbers or numbers[0] < 1:
-        raise InputError(f"--dimensions {text!r} is not a list of whole numbers, such as 1,2,4,8")
+    if not numbers or numbers[0] < 1 or numbers[-1] > MOST_FACTORS:
+        raise InputError(f"--dimensions {quoted(text)} is not a list of whole numbers up to {MOST_FACTORS}, as 1,2,4,8")
     return numbers
 
 
@@ -102,5 +157,5 @@ def parse_ratings(pairs: Sequence[str]) -> list[tuple[str, float]]:
         except ValueError:
             title = ""
         if not title.strip():
-            raise InputError(f'--rate {pair!r} is not "Title=stars"')
+            raise InputError(f'--rate {quoted(pair)} is not "Title=stars"')
     return rated

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from recsys.cli import facts
-from recsys.cli.options import AsJson, Count, ModelFolder, check_choice, parse_ratings
+from recsys.cli.options import AsJson, Count, ModelFolder, Threads, check_choice, parse_ratings, path_option
 from recsys.errors import InputError
 
 METRICS = facts.choices("space.embedding", "Metric")
@@ -31,7 +31,7 @@ def recommend(
     model: ModelFolder,
     out: Annotated[
         Path | None,
-        typer.Option(help="Recommend to many users: Parquet file of user_id, rank, item_id, score."),
+        path_option(help="Recommend to many users: Parquet file of user_id, rank, item_id, score."),
     ] = None,
     user: Annotated[str | None, typer.Option(help="Recommend to this user: print a list.")] = None,
     rate: Annotated[
@@ -39,11 +39,11 @@ def recommend(
         typer.Option(help='Recommend to a new user who rated "Title=stars": print a list; may be repeated.'),
     ] = None,
     data: Annotated[
-        Path | None, typer.Option(help="Folder written by `recsys prepare`, for --out and --user: who has seen what.")
+        Path | None, path_option(help="Folder written by `recsys prepare`, for --out and --user: who has seen what.")
     ] = None,
     k: Count = 10,
     users: Annotated[
-        Path | None, typer.Option(help="With --out: file of user ids, one per line. Default: all users.")
+        Path | None, path_option(help="With --out: file of user ids, one per line. Default: all users.")
     ] = None,
     exclude_seen: Annotated[
         bool | None,
@@ -61,9 +61,7 @@ def recommend(
         bool, typer.Option("--why", help="With --user or --rate: the ratings and axes that make up each score.")
     ] = False,
     resume: Annotated[bool, typer.Option("--resume", help="With --out: continue an interrupted run.")] = False,
-    threads: Annotated[
-        int | None, typer.Option(min=1, help="With --out: number of threads. Default: one per core.")
-    ] = None,
+    threads: Threads = None,
     as_json: AsJson = False,
 ) -> None:
     """Recommend movies to many users, one user or a new user.

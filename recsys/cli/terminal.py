@@ -88,9 +88,9 @@ def safe_streams() -> Iterator[None]:
                 os.close(descriptor)
             setattr(sys, name, open(number, mode, encoding="utf-8", closefd=False))  # noqa: SIM115
     for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(errors="backslashreplace")
+        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     original = sys.stdout
-    sys.stdout = _NamedStream(original, "standard output")  # type: ignore[assignment]
+    sys.stdout = _NamedStream(original, "standard output")
     try:
         yield
     finally:

@@ -19,7 +19,9 @@ from recsys.cli.options import (
     WeightingName,
     check_choice,
     read_settings,
+    seed_option,
 )
+from recsys.limits import MOST_EPOCHS, MOST_FACTORS
 
 SETTINGS_HELP = "; ".join(
     f"{name}: " + ", ".join(f"{field}={default}" for field, default in settings.items())
@@ -31,10 +33,10 @@ def train(
     data: DataFolder,
     out: OutFolder,
     model: ModelName = DEFAULT_MODEL,
-    factors: Annotated[int | None, typer.Option(help="Number of dimensions of the vectors.")] = None,
-    seed: Annotated[
-        int | None, typer.Option(help="Random seed; same data, seed and number of threads: same bytes.")
+    factors: Annotated[
+        int | None, typer.Option(min=1, max=MOST_FACTORS, help="Number of dimensions of the vectors.")
     ] = None,
+    seed: Annotated[int | None, seed_option("Random seed; same data, seed and number of threads: same bytes.")] = None,
     set_: Annotated[
         list[str] | None,
         typer.Option("--set", help=f"field=value, may be repeated. Fields and defaults: {SETTINGS_HELP}."),
@@ -46,7 +48,9 @@ def train(
         str | None,
         typer.Option(help=f"First choose the number of epochs on a validation part: {', '.join(PROTOCOLS)}."),
     ] = None,
-    patience: Annotated[int, typer.Option(min=1, help="Epochs without improvement before --validate stops.")] = 3,
+    patience: Annotated[
+        int, typer.Option(min=1, max=MOST_EPOCHS, help="Epochs without improvement before --validate stops.")
+    ] = 3,
     as_json: AsJson = False,
 ) -> None:
     """Train a model on prepared data."""
