@@ -13,7 +13,8 @@ import numpy as np
 import scipy.sparse as sp
 
 from recsys.dataset.interactions import NO_TIME, Interactions
-from recsys.errors import InputError, SettingError
+from recsys.errors import InputError, SettingError, quoted
+from recsys.limits import MOST_RUNS, check_number, check_seed
 
 Protocol = Literal["leave-last-out", "random", "time", "new-users"]
 Part = Literal["test", "validation"]
@@ -56,13 +57,15 @@ def hold_out(
     part      "validation" splits the training part of the test split by the same protocol once more
     draw      number of the validation part, for several of the same training part
 
-    Raises SettingError for an unknown protocol or part or a draw that does not exist, InputError when the protocol
-    needs times that are missing, or when nothing is left to train or evaluate on.
+    Raises SettingError for an unknown protocol or part, or a draw or seed that does not exist; InputError when the
+    protocol needs times that are missing, or when nothing is left to train or evaluate on.
     """
     if protocol not in get_args(Protocol):
-        raise SettingError(f"unknown protocol {protocol!r}: use {', '.join(get_args(Protocol))}")
+        raise SettingError(f"unknown protocol {quoted(protocol)}: use {', '.join(get_args(Protocol))}")
     if part not in get_args(Part):
-        raise SettingError(f"unknown part {part!r}: use {', '.join(get_args(Part))}")
+        raise SettingError(f"unknown part {quoted(part)}: use {', '.join(get_args(Part))}")
+    check_seed(seed)
+    check_number("draw", draw, 0, MOST_RUNS, whole=True)
     if draw and (part == "test" or protocol not in DRAWN):
         raise SettingError(
             f"protocol {protocol!r} has a single {part} part; only {' and '.join(DRAWN)} have several validation parts"

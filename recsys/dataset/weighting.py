@@ -12,12 +12,14 @@ import numpy as np
 import scipy.sparse as sp
 
 from recsys.dataset.interactions import Interactions, select_entries
-from recsys.errors import InputError, SettingError
+from recsys.errors import InputError, SettingError, quoted
+from recsys.limits import LARGEST, check_number
 
 WeightingScheme = Literal["binary", "rating", "log", "bm25"]
 
 BM25_K1 = 100.0
 BM25_B = 0.8
+FLOAT32_MAX = float(np.finfo(np.float32).max)
 
 
 @dataclass(frozen=True)
@@ -45,9 +47,9 @@ class Weighting:
 
     def __post_init__(self) -> None:
         if self.scheme not in get_args(WeightingScheme):
-            raise SettingError(f"unknown weighting {self.scheme!r}: use {', '.join(get_args(WeightingScheme))}")
-        if self.min_rating is not None and not isinstance(self.min_rating, int | float):
-            raise SettingError(f"min_rating must be a number, not {self.min_rating!r}")
+            raise SettingError(f"unknown weighting {quoted(self.scheme)}: use {', '.join(get_args(WeightingScheme))}")
+        if self.min_rating is not None:
+            check_number("min_rating", self.min_rating, -FLOAT32_MAX, FLOAT32_MAX)
 
     def to_json(self) -> dict[str, float | str | None]:
         """The settings as the manifest and measurements store them: min_rating and weighting (the scheme)."""
@@ -59,10 +61,11 @@ class Weighting:
         if chosen.nnz == 0:
             why = f" of {self.min_rating:g} or more" if self.min_rating is not None else ""
             raise InputError(f"there are no ratings{why} to train on")
-        item_totals = np.asarray(chosen.sum(axis=0), dtype=np.float64).ravel()
-        raw = FittedWeighting(self, 1.0, item_totals)
-        mean = float(raw.apply(chosen).data.mean(dtype=np.float64))
-        if mean <= 0:
+        item_totals = np.bincount(chosen.indices, weights=chosen.data, minlength=chosen.shape[1])
+        mean = float(_raw_weights(self, chosen, item_totals).mean(dtype=np.float64))
+        if not 0 <= mean < np.inf:
+            raise InputError(f"the ratings are too large for weighting {self.scheme!r}; use 'binary'")
+        if np.float32(mean) == 0:
             raise InputError(f"weighting {self.scheme!r} gives every rating weight 0; use 'binary'")
         return FittedWeighting(self, mean, item_totals)
 
@@ -85,28 +88,47 @@ class FittedWeighting:
 
     mean_weight  mean weight in training before normalization
     item_totals  (n_items,) float64, sum of each item's training ratings
+
+    Raises InputError for a mean weight that is not a finite number above 0, or totals that are not finite.
     """
 
     settings: Weighting
     mean_weight: float
     item_totals: np.ndarray
 
+    def __post_init__(self) -> None:
+        if not 0 < self.mean_weight < np.inf or not np.isfinite(self.item_totals).all():
+            raise InputError("the weighting needs a finite mean weight above 0 and finite totals")
+
     def apply(self, ratings: sp.csr_matrix) -> sp.csr_matrix:
-        """Ratings (users × items) → weights of those that count, float32; mean 1 over the training ratings."""
+        """Ratings (users × items) → weights of those that count, float32; mean 1 over the training ratings.
+
+        Raises InputError for ratings that are out of all proportion to those of training.
+        """
         chosen = self.settings.choose(ratings)
-        values = chosen.data
-        if self.settings.scheme == "binary":
-            weights = np.ones_like(values)
-        elif self.settings.scheme == "rating":
-            weights = values.copy()
-        elif self.settings.scheme == "log":
-            weights = np.log1p(values)
-        else:
-            per_user = np.diff(chosen.indptr)
-            idf = np.maximum(np.log(chosen.shape[1]) - np.log1p(per_user), 0.0)
-            length = 1 - BM25_B + BM25_B * self.item_totals / self.item_totals.mean()
-            length = length.astype(np.float32)
-            weights = values * (BM25_K1 + 1) / (BM25_K1 * length[chosen.indices] + values)
-            weights *= np.repeat(idf.astype(np.float32), per_user)
-        weights /= np.float32(self.mean_weight)
+        with np.errstate(all="ignore"):
+            weights = _raw_weights(self.settings, chosen, self.item_totals)
+            weights /= np.float32(self.mean_weight)
+        if not (weights <= LARGEST).all():
+            largest = chosen.data.max()
+            raise InputError(f"a rating of {largest:g} is too large beside the ratings of training; use the same scale")
         return sp.csr_matrix((weights, chosen.indices, chosen.indptr), shape=chosen.shape)
+
+
+def _raw_weights(settings: Weighting, chosen: sp.csr_matrix, item_totals: np.ndarray) -> np.ndarray:
+    """The weight of each stored rating before normalization, (nnz,) float32; not finite where float32 overflows."""
+    values = chosen.data
+    with np.errstate(all="ignore"):
+        if settings.scheme == "binary":
+            return np.ones_like(values)
+        if settings.scheme == "rating":
+            return np.array(values)
+        if settings.scheme == "log":
+            return np.asarray(np.log1p(values))
+        per_user = np.diff(chosen.indptr)
+        idf = np.maximum(np.log(chosen.shape[1]) - np.log1p(per_user), 0.0)
+        length = 1 - BM25_B + BM25_B * item_totals / item_totals.mean()
+        length = length.astype(np.float32)
+        weights: np.ndarray = values * (BM25_K1 + 1) / (BM25_K1 * length[chosen.indices] + values)
+        weights *= np.repeat(idf.astype(np.float32), per_user)
+        return weights

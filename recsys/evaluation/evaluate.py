@@ -16,7 +16,7 @@ from recsys.dataset.dataset import Dataset
 from recsys.dataset.split import HoldOut, Part, Protocol, hold_out
 from recsys.dataset.weighting import Weighting
 from recsys.errors import InputError, SettingError
-from recsys.evaluation.ranking import HEAD_TO_TAIL, by_activity, by_popularity, rank_quality
+from recsys.evaluation.ranking import HEAD_TO_TAIL, by_activity, by_popularity, check_lengths, rank_quality
 from recsys.evaluation.serialization import json_key, known, to_json
 from recsys.models import Learner
 from recsys.progress import StartProgress, no_progress
@@ -209,7 +209,7 @@ def evaluate(
     treatment of ties are documented in `recsys.evaluation.ranking`.
 
     Raises InputError if the data are too small for the protocol, have no timestamps where it needs them, or training
-    fails; SettingError for an unknown protocol or part, or without learners.
+    fails; SettingError for an unknown protocol or part, a k or seed out of range, or without learners.
 
     >>> import pandas as pd
     >>> from recsys.models import EASE, Popular
@@ -230,6 +230,7 @@ def evaluate(
     if not learners or not all(isinstance(learner, Learner) for learner in learners):
         raise SettingError("name at least one learner to evaluate, such as [IALS(), EASE()]")
     k = (k,) if isinstance(k, int | np.integer) else tuple(k)
+    check_lengths(k)
     split = hold_out(data.interactions, protocol, part=part, seed=seed)
     n_threads = n_threads or n_cores()
     results = [_evaluated(learner, split, data.catalog, weighting, k, n_threads, progress) for learner in learners]

@@ -22,6 +22,7 @@ Equal scores are ranked in item order, as everywhere in this library. Users with
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -33,7 +34,8 @@ import scipy.sparse as sp
 
 from recsys.dataset.catalog import Catalog, one_hot
 from recsys.dataset.split import HoldOut
-from recsys.errors import InputError, SettingError
+from recsys.errors import InputError, SettingError, quoted
+from recsys.limits import MOST_LISTED, check_number
 from recsys.models import COLD, Model, UserBatch
 from recsys.recommend.topn import batch_of_users, score
 from recsys.topk import NONE, canonical, top_k
@@ -85,8 +87,18 @@ class Ranking:
 def check_metric(metric: str) -> None:
     """Raise SettingError unless `metric` is auc or `name@k` with a name of `AT_K`: metrics where greater is better."""
     name, at, k = metric.partition("@")
-    if metric != "auc" and not (name in AT_K and at and k.isdigit() and int(k) > 0):
-        raise SettingError(f"unknown metric {metric!r}: use auc or one of {', '.join(AT_K)} with @k, such as ndcg@10")
+    if metric != "auc" and not (name in AT_K and at and re.fullmatch("[1-9][0-9]{0,5}", k)):
+        raise SettingError(
+            f"unknown metric {quoted(metric)}: use auc or one of {', '.join(AT_K)} with @k, such as ndcg@10"
+        )
+
+
+def check_lengths(k: Sequence[int]) -> None:
+    """Raise SettingError unless there is a length and all are whole numbers from 1 to a million."""
+    if not k:
+        raise SettingError("name at least one length of the lists")
+    for at in k:
+        check_number("the length of the lists", at, 1, MOST_LISTED, whole=True)
 
 
 def rank_quality(
@@ -107,12 +119,12 @@ def rank_quality(
     progress  called with (users done, total users)
 
     Memory is bounded by `USERS_AT_ONCE` users, their lists, and one row of metrics per user. Raises InputError if the
-    model was trained on other items than the split has, or k is below 1.
+    model was trained on other items than the split has, SettingError
+    for a k that is not a whole number from 1 to a million.
     """
     if not np.array_equal(model.item_ids, split.known.item_ids):
         raise InputError("the model was trained on other items than those it is evaluated on")
-    if not k or min(k) < 1:
-        raise InputError("the length of the lists must be at least 1")
+    check_lengths(k)
     hidden = np.diff(split.truth.indptr)
     evaluated = np.flatnonzero(hidden > 0)
     n_items, longest = len(model.item_ids), min(max(k), len(model.item_ids))
@@ -268,7 +280,7 @@ def _at_k(hits: np.ndarray, n_hidden: np.ndarray, k: int) -> dict[str, np.ndarra
     hits = hits[:, :k].astype(np.float64)
     ranks = np.arange(1, hits.shape[1] + 1)
     found, ideal = hits.sum(axis=1), np.minimum(k, n_hidden)
-    gains = 1 / np.log2(np.arange(2, k + 2))
+    gains = 1 / np.log2(np.arange(2, max(hits.shape[1], ideal.max(initial=1)) + 2))
     first = np.where(found > 0, hits.argmax(axis=1) + 1, np.inf)
     return {
         "hr": (found > 0).astype(np.float64),

@@ -32,6 +32,7 @@ from recsys.evaluation.retrieval import Retrieval, overlap, retrieval
 from recsys.evaluation.serialization import json_key, known, to_json
 from recsys.evaluation.shape import effective_rank, isotropy, linear_cka
 from recsys.evaluation.vectors import Vectors
+from recsys.limits import MOST_FACTORS, MOST_RUNS, check_number, check_seed, next_seed
 from recsys.models import Model
 from recsys.progress import Progress
 from recsys.space.embedding import EmbeddingSpace
@@ -205,6 +206,7 @@ def space_report(
     Measures that need ratings or retrained models are undefined: the mean rating, the number of dimensions and other
     seeds. Raises InputError where fewer than fifty items are well known, or the attributes describe other items.
     """
+    check_seed(seed)
     with threadpool_limits(1, "blas"):  # see `embedding_report`
         vectors = {name: _item_vectors(space)} | baselines(attributes.catalog, None, space.n_factors, seed)
         step = _counter(progress, len(vectors))
@@ -242,6 +244,10 @@ def embedding_report(
 
     Raises Unsupported for a model without vectors, InputError where fewer than fifty items are well known.
     """
+    check_seed(seed)
+    check_number("n_seeds", n_seeds, 0, MOST_RUNS, whole=True)
+    for d in dimensions:
+        check_number("dimensions", d, 1, MOST_FACTORS, whole=True)
     # One BLAS thread: in many small products threads mostly wait for each other, and they change the last bits.
     with threadpool_limits(1, "blas"):
         space, attributes = model.space, model.attributes
@@ -368,7 +374,7 @@ def over_seeds(
     own = model.space.item_directions
     overlaps, ckas = [], []
     for number in range(n_seeds):
-        learner = model.learner.replace(seed=seed + 1 + number)
+        learner = model.learner.replace(seed=next_seed(seed, number))
         other = learner.fit(Dataset(interactions, model.catalog), model.weighting.settings).space.item_directions
         overlaps.append(overlap(own, other, evaluated))
         ckas.append(linear_cka(own[evaluated], other[evaluated]))

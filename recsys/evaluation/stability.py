@@ -15,6 +15,7 @@ from threadpoolctl import threadpool_limits
 from recsys.dataset.catalog import Catalog
 from recsys.dataset.dataset import Dataset
 from recsys.dataset.interactions import Interactions
+from recsys.limits import MOST_RUNS, check_number, check_seed, next_seed
 from recsys.models import Model
 from recsys.space.axis import Axes
 from recsys.space.discovery import name_axes
@@ -41,6 +42,8 @@ def discover_axes(
 
     Raises Unsupported for a model without vectors, and InputError as `discover` does.
     """
+    check_seed(seed)
+    check_number("n_refits", n_refits, 0, MOST_RUNS, whole=True)
     space, attributes = model.space, model.attributes
     with threadpool_limits(1, "blas"):  # several threads would change the order of sums and with it the last bits
         directions = rotate(space.item_directions[well_known_items(space, attributes)], method, seed)
@@ -74,7 +77,7 @@ def axis_stability(
     if not np.array_equal(interactions.item_ids, model.item_ids):
         interactions = interactions.with_items(model.item_ids)
     for number in range(n_refits):
-        refitted = _refit(model, interactions, seed + 1 + number)
+        refitted = _refit(model, interactions, next_seed(seed, number))
         other = _centred(refitted[known] @ rotate(refitted[known], method, seed))
         similarity = np.abs(original.T @ other)
         cosines[:, number] = similarity[linear_sum_assignment(-similarity)]

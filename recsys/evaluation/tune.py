@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 import sqlite3
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
@@ -20,7 +22,8 @@ from recsys.dataset.dataset import Dataset
 from recsys.dataset.split import HoldOut
 from recsys.dataset.weighting import Weighting, WeightingScheme
 from recsys.errors import InputError, RecsysError, SettingError, Unavailable
-from recsys.evaluation.ranking import rank_quality
+from recsys.evaluation.ranking import check_metric, rank_quality
+from recsys.limits import MOST_MINUTES, MOST_TRIALS, check_input, check_number, check_seed, next_seed
 from recsys.models import with_settings
 
 N_STARTUP = 8
@@ -78,9 +81,15 @@ def tune(
     study              SQLite file that stores the trials; None: they are kept in memory
     progress           called with (finished trials, total trials)
 
-    A trial whose settings make training fail gets the metric 0. Raises Unavailable without Optuna, InputError if
-    `study` belongs to another search or is not a study, SettingError if there is nothing to search.
+    A trial whose settings make training fail gets the metric 0. Raises Unavailable without Optuna, SettingError if
+    there is nothing to search or a value is out of range, InputError if `study` belongs to another search or is not a
+    study, if no trial could be trained, or if the metric is undefined on the validation part.
     """
+    check_metric(metric)
+    check_seed(seed)
+    check_number("the number of trials", n_trials, 1, MOST_TRIALS, whole=True)
+    if minutes is not None:
+        check_number("minutes", minutes, 0, MOST_MINUTES)
     try:
         import optuna
     except ImportError:
@@ -101,6 +110,9 @@ def tune(
         "train": [split.train.fingerprint for split in splits],
         "seed": seed,
     }
+    if not search_weighting:
+        for split in splits:
+            weighting.fit(split.train)  # ratings that cannot be used are no matter of the settings
     plan_text = json.dumps(plan, sort_keys=True, default=list)
 
     def run_trial(trial: Any) -> float:
@@ -118,51 +130,82 @@ def tune(
                 trial.set_user_attr("failed", str(error))
                 return 0.0
             found.append(rank_quality(model, split, (at_k,), auc=metric == "auc", n_threads=n_threads)[metric])
-        return sum(found) / len(found)
+        value = sum(found) / len(found)
+        if not math.isfinite(value):
+            raise InputError(f"{metric} is undefined for every user of the validation part; choose another metric")
+        return value
 
-    found = _open(study, plan_text, seed)
-    if not found.trials:
-        defaults = {name: getattr(first, name) for name in space}
-        found.enqueue_trial(defaults | ({"weighting": weighting.scheme} if search_weighting else {}))
+    with _storage_errors(study):
+        found = _open(study, plan_text, seed)
+        if not found.trials:
+            defaults = {name: getattr(first, name) for name in space}
+            found.enqueue_trial(defaults | ({"weighting": weighting.scheme} if search_weighting else {}))
 
-    def n_done() -> int:
-        return sum(trial.state.name == "COMPLETE" for trial in found.trials)
+        def n_done() -> int:
+            return sum(trial.state.name == "COMPLETE" for trial in found.trials)
 
-    started = time.monotonic()
-    while n_done() < n_trials and (n_done() == 0 or not minutes or time.monotonic() - started < 60 * minutes):
-        found.optimize(run_trial, n_trials=1)
-        if progress is not None:
-            progress(n_done(), n_trials)
-    done = [trial for trial in found.trials if trial.state.name == "COMPLETE"]
-    return Tuned(
-        {**fixed, **found.best_params},
-        float(found.best_value),
-        float(done[0].value or 0.0),
-        [{"number": trial.number, "value": trial.value, **trial.params} for trial in done],
-    )
+        started = time.monotonic()
+        while n_done() < n_trials and (n_done() == 0 or not minutes or time.monotonic() - started < 60 * minutes):
+            found.optimize(run_trial, n_trials=1)
+            if progress is not None:
+                progress(n_done(), n_trials)
+        done = [trial for trial in found.trials if trial.state.name == "COMPLETE"]
+        if all("failed" in trial.user_attrs for trial in done):
+            raise InputError(f"no settings could be trained: {done[0].user_attrs['failed']}")
+        best = {**fixed, **found.best_params}
+        with_settings(learner, {name: value for name, value in best.items() if name != "weighting"})
+        return Tuned(
+            best,
+            float(found.best_value),
+            float(done[0].value or 0.0),
+            [{"number": trial.number, "value": trial.value, **trial.params} for trial in done],
+        )
+
+
+@contextmanager
+def _storage_errors(study: Path | None) -> Iterator[None]:
+    """Turn errors of the file of trials into an InputError."""
+    try:
+        yield
+    except Exception as error:
+        if isinstance(error, sqlite3.Error) or type(error).__module__.startswith(("sqlalchemy", "optuna")):
+            raise _unusable(study, error) from error
+        raise
+
+
+def _unusable(study: Path | None, error: Exception) -> InputError:
+    words = (str(error).splitlines() or [type(error).__name__])[0]
+    return InputError(f"{study}: cannot be used as a study ({words}); choose another file")
 
 
 def _open(study: Path | None, plan: str, seed: int) -> Any:
     """A new study, or the stored one if it has the same plan. Raises InputError if it has another."""
     import optuna
+    from sqlalchemy.pool import NullPool
 
     storage = None
     if study is not None:
         study.parent.mkdir(parents=True, exist_ok=True)
-        storage = f"sqlite:///{study.resolve()}"
-        if study.is_file() and study.stat().st_size and study.open("rb").read(15) != b"SQLite format 3":
-            raise InputError(f"{study}: is not a study of a search; choose another file")
+        if study.exists():
+            check_input(study, "study")
+            with study.open("rb") as file:
+                if file.read(15) not in (b"", b"SQLite format 3"):
+                    raise InputError(f"{study}: is not a study of a search; choose another file")
+        path = study.resolve()
+        storage = optuna.storages.RDBStorage(
+            "sqlite://",  # the path is not part of the address, where "?" and "%" have a meaning
+            engine_kwargs={"creator": lambda: sqlite3.connect(path), "poolclass": NullPool},
+        )
+    found = optuna.create_study(storage=storage, study_name="recsys", direction="maximize", load_if_exists=True)
     try:
-        found = optuna.create_study(storage=storage, study_name="recsys", direction="maximize", load_if_exists=True)
-    except Exception as error:
-        if isinstance(error, sqlite3.Error) or type(error).__module__.startswith(("sqlalchemy", "optuna")):
-            words = str(error).splitlines()[0]
-            raise InputError(f"{study}: cannot be used as a study ({words}); choose another file") from None
-        raise
-    if found.user_attrs.get(PLAN, plan) != plan:
+        known_plan = found.user_attrs.get(PLAN, plan)
+        [(trial.params, trial.user_attrs, trial.value) for trial in found.trials]
+    except (KeyError, TypeError, ValueError, AssertionError) as error:  # a file that another program changed
+        raise _unusable(study, error) from error
+    if known_plan != plan:
         raise InputError(f"{study}: belongs to another search (other data, model or options); choose another file")
     found.set_user_attr(PLAN, plan)
     found.sampler = optuna.samplers.TPESampler(
-        seed=seed + len(found.trials), n_startup_trials=N_STARTUP, multivariate=True
+        seed=next_seed(seed, len(found.trials) - 1), n_startup_trials=N_STARTUP, multivariate=True
     )
     return found

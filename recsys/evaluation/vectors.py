@@ -90,4 +90,7 @@ def principal_components(vectors: Vectors, n: int, seed: int) -> np.ndarray:
         return np.zeros((vectors.shape[0], 0))
     if not sp.issparse(vectors) or n == min(vectors.shape):
         return PCA(n, svd_solver="full").fit_transform(dense(vectors).astype(np.float64))
+    squares = sp.csr_matrix(vectors).power(2)
+    if np.allclose(squares.mean(axis=0), np.square(vectors.mean(axis=0))):
+        return np.zeros((vectors.shape[0], n))  # all rows are equal: there is no component to find
     return PCA(n, svd_solver="arpack", random_state=seed).fit_transform(vectors.astype(np.float64))

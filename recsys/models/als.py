@@ -12,6 +12,7 @@ from implicit.cpu.als import AlternatingLeastSquares
 from threadpoolctl import threadpool_limits
 
 from recsys.dataset.interactions import Interactions
+from recsys.limits import MOST_EPOCHS, MOST_FACTORS, MOST_SEED
 from recsys.models.fitted import Vectors
 from recsys.models.learner import VectorLearner, Watch
 from recsys.models.least_squares import NormalEquations
@@ -36,7 +37,7 @@ class ALS(VectorLearner):
     between the items of one user, less so between users. There is no bias.
 
     `fit` returns a `Model` whose space has user factors (n_users, n_factors) and item factors (n_items, n_factors),
-    float32. It raises InputError when training diverges.
+    float32. It raises Diverged when the settings are too extreme for the data.
 
     >>> import pandas as pd
     >>> from recsys.dataset.dataset import Dataset
@@ -47,18 +48,20 @@ class ALS(VectorLearner):
     """
 
     name: ClassVar[str] = "als"
+    remedy: ClassVar[str] = "lower alpha, or raise regularization"
     summary: ClassVar[str] = "alternating least squares on confidences (Hu et al. 2008)"
 
-    n_factors: int = setting(64, "number of dimensions; more capture finer tastes and take longer", 1, 4096)
+    n_factors: int = setting(64, "number of dimensions; more capture finer tastes and take longer", 1, MOST_FACTORS)
     regularization: float = setting(
         30.0,
         "λ: shrinks all vectors; between the best values on validation parts of latest-small (20) and 100K, 1M (60)",
         0,
+        1e9,
         search=(1.0, 300.0),
     )
-    alpha: float = setting(2.0, "α: what an interaction of weight 1 adds to its confidence", 0, search=(0.3, 30.0))
-    epochs: int = setting(15, "sweeps over users and items; quality no longer changes after these", 1)
-    seed: int = setting(42, "of the initial vectors", 0)
+    alpha: float = setting(2.0, "α: what an interaction of weight 1 adds to its confidence", 0, 1e9, search=(0.3, 30.0))
+    epochs: int = setting(15, "sweeps over users and items; quality no longer changes after these", 1, MOST_EPOCHS)
+    seed: int = setting(42, "of the initial vectors", 0, MOST_SEED)
 
     def _learn(self, weights: Interactions, progress: Progress | None = None, watch: Watch | None = None) -> Vectors:
         """Ends with an exact solve of the users, so that `fold_in` agrees with it."""

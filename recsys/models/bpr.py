@@ -12,6 +12,7 @@ import scipy.sparse as sp
 from scipy.special import expit
 
 from recsys.dataset.interactions import Interactions
+from recsys.limits import MOST_EPOCHS, MOST_FACTORS, MOST_SEED
 from recsys.models.fitted import Vectors
 from recsys.models.learner import VectorLearner, Watch
 from recsys.models.settings import setting
@@ -46,7 +47,7 @@ class BPR(VectorLearner):
 
     `fit` returns a `Model` whose space has user factors (n_users, n_factors + 1) and item factors
     (n_items, n_factors + 1), float32. The last dimension is the item bias, with 1 in every user vector. Training uses
-    one thread. It raises InputError when training diverges.
+    one thread. It raises Diverged when the settings are too extreme for the data.
 
     >>> import pandas as pd
     >>> from recsys.dataset.dataset import Dataset
@@ -57,18 +58,21 @@ class BPR(VectorLearner):
     """
 
     name: ClassVar[str] = "bpr"
+    remedy: ClassVar[str] = "lower learning_rate or regularization"
     summary: ClassVar[str] = "Bayesian personalized ranking from pairs (Rendle et al. 2009)"
 
-    n_factors: int = setting(64, "number of dimensions, not counting the bias", 1, 4096)
+    n_factors: int = setting(64, "number of dimensions, not counting the bias", 1, MOST_FACTORS)
     learning_rate: float = setting(
         0.1, "initial step size of the stochastic gradient; decreases linearly to 0", 1e-6, 10, search=(0.01, 0.3)
     )
-    regularization: float = setting(0.03, "λ: shrinks vectors and biases", 0, search=(1e-4, 0.1))
+    regularization: float = setting(0.03, "λ: shrinks vectors and biases", 0, 1e6, search=(1e-4, 0.1))
     candidates: int = setting(
         4, "items drawn for j, of which the one with the highest score is used", 1, 1000, search=(1, 16)
     )
-    epochs: int = setting(50, "passes, each over as many triples as there are interactions", 1, search=(10, 200))
-    seed: int = setting(42, "of the initial vectors and the sampled triples", 0)
+    epochs: int = setting(
+        50, "passes, each over as many triples as there are interactions", 1, MOST_EPOCHS, search=(10, 200)
+    )
+    seed: int = setting(42, "of the initial vectors and the sampled triples", 0, MOST_SEED)
 
     def _learn(self, weights: Interactions, progress: Progress | None = None, watch: Watch | None = None) -> Vectors:
         """Stochastic gradient ascent over the interactions in a seeded random order, on one thread."""

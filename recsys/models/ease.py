@@ -10,6 +10,7 @@ import scipy.linalg.lapack
 
 from recsys.dataset.interactions import Interactions
 from recsys.errors import InputError, SettingError
+from recsys.limits import MOST_SEED
 from recsys.models.fitted import ItemWeights
 from recsys.models.learner import Learner, Watch
 from recsys.models.settings import setting
@@ -48,8 +49,12 @@ class EASE(Learner):
     name: ClassVar[str] = "ease"
     summary: ClassVar[str] = "each item from all others, closed form (Steck 2019)"
 
-    regularization: float = setting(500.0, "λ: good on MovieLens from 100K to 1M", 1e-6, search=(10.0, 3000.0))
-    seed: int = setting(42, "not used: nothing is random; every model has one", 0)
+    regularization: float = setting(500.0, "λ: good on MovieLens from 100K to 1M", 1e-6, 1e12, search=(10.0, 3000.0))
+    seed: int = setting(42, "not used: nothing is random; every model has one", 0, MOST_SEED)
+
+    def memory(self, n_users: int, n_items: int) -> int:
+        """Four matrices of items × items in double precision: XᵀX, its inverse, and two triangles."""
+        return 4 * 8 * n_items**2
 
     def _learn(
         self, weights: Interactions, progress: Progress | None = None, watch: Watch | None = None

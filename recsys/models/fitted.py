@@ -17,7 +17,8 @@ import scipy.sparse as sp
 
 from recsys.dataset.interactions import as_ids, index_of
 from recsys.dataset.weighting import FittedWeighting
-from recsys.errors import InputError
+from recsys.errors import InputError, NotFinite
+from recsys.limits import LARGEST
 from recsys.models.user_batch import COLD, FOLDED_IN, STORED, UserBatch
 from recsys.space.embedding import EmbeddingSpace
 
@@ -129,10 +130,22 @@ class Vectors(Fitted):
         known = rows >= 0
         vectors[known] = space.user_factors[rows[known]]
         if not known.all():
-            vectors[~known] = self.learner.fold_in(space, weighting.apply(ratings[~known]))
+            vectors[~known] = self._folded_in(weighting.apply(ratings[~known]))
         origin = np.where(known, STORED, FOLDED_IN).astype(object)
         origin[~vectors[:, : space.n_factors].any(axis=1)] = COLD
         return UserBatch(user_ids, ratings, vectors, origin)
+
+    def _folded_in(self, weights: sp.csr_matrix) -> np.ndarray:
+        """Vectors of users from their weights. Raises NotFinite where the solution is no usable number."""
+        vectors: np.ndarray | None
+        try:
+            with np.errstate(all="ignore"):
+                vectors = self.learner.fold_in(self.space, weights)
+        except np.linalg.LinAlgError:
+            vectors = None
+        if vectors is None or not (np.abs(vectors) <= LARGEST).all():
+            raise NotFinite("these ratings give a user vector that is not finite; use ratings like those of training")
+        return vectors
 
     def score(self, batch: UserBatch, weighting: FittedWeighting) -> np.ndarray:
         """Dot products of the users' vectors and all item vectors."""
@@ -184,7 +197,7 @@ class ItemWeights(Fitted):
               array when more than a quarter of the entries are filled
     item_ids  (n_items,) int64 or str objects
 
-    Raises InputError for another shape, or for weights that are not finite.
+    Raises InputError for another shape, NotFinite for weights that are not finite or beyond ±1e12.
     """
 
     TABLES = ("item_weights",)
@@ -199,8 +212,8 @@ class ItemWeights(Fitted):
         if sp.issparse(weights) and weights.nnz > len(ids) ** 2 / 4:
             weights = weights.toarray()
         weights = sp.csr_matrix(weights, dtype=np.float32) if sp.issparse(weights) else np.asarray(weights, np.float32)
-        if not np.isfinite(weights.data if sp.issparse(weights) else weights).all():
-            raise InputError("item weights must be finite numbers")
+        if not (np.abs(weights.data if sp.issparse(weights) else weights) <= LARGEST).all():
+            raise NotFinite(f"item weights must be finite numbers, up to {LARGEST:g}")
         object.__setattr__(self, "weights", weights)
         object.__setattr__(self, "item_ids", ids)
 
@@ -262,6 +275,8 @@ class ItemScores(Fitted):
 
     scores    (n_items,) float32, higher is better
     item_ids  (n_items,) int64 or str objects
+
+    Raises InputError for another number of scores, NotFinite for scores that are not finite.
     """
 
     TABLES = ("item_scores",)
@@ -270,8 +285,13 @@ class ItemScores(Fitted):
     item_ids: np.ndarray
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "scores", np.asarray(self.scores, dtype=np.float32))
-        object.__setattr__(self, "item_ids", as_ids(self.item_ids))
+        scores, ids = np.asarray(self.scores, dtype=np.float32), as_ids(self.item_ids)
+        if scores.shape != ids.shape:
+            raise InputError(f"scores of shape {scores.shape} do not fit {len(ids)} item ids")
+        if not np.isfinite(scores).all():
+            raise NotFinite("item scores must be finite numbers")
+        object.__setattr__(self, "scores", scores)
+        object.__setattr__(self, "item_ids", ids)
 
     def batch(
         self, user_ids: np.ndarray, ratings: sp.csr_matrix, weighting: FittedWeighting, *, is_new: bool = False

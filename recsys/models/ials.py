@@ -10,6 +10,7 @@ import scipy.sparse as sp
 
 from recsys.dataset.interactions import Interactions
 from recsys.errors import SettingError
+from recsys.limits import MOST_EPOCHS, MOST_FACTORS, MOST_SEED
 from recsys.models.fitted import Vectors
 from recsys.models.ials_solver import Side, SingularMatrix, conjugate_gradient, newton, observed_loss
 from recsys.models.learner import VectorLearner, Watch
@@ -51,26 +52,27 @@ class IALS(VectorLearner):
     """
 
     name: ClassVar[str] = "ials"
+    remedy: ClassVar[str] = "lower alpha0, or use a regularization nearer to its default"
     summary: ClassVar[str] = "alternating least squares, frequency-scaled (Rendle et al. 2022)"
 
-    n_factors: int = setting(64, "number of dimensions; more capture finer tastes and take longer", 1, 4096)
+    n_factors: int = setting(64, "number of dimensions; more capture finer tastes and take longer", 1, MOST_FACTORS)
     regularization: float = setting(
-        0.35, "λ: shrinks all vectors; with ν = ½ one value suits data of any size", 0, search=(3e-4, 1.0)
+        0.35, "λ: shrinks all vectors; with ν = ½ one value suits data of any size", 0, 1e6, search=(3e-4, 1.0)
     )
     alpha0: float = setting(
-        0.2, "α₀: weight of an unobserved pair; the mean observed weight is 1", 0, search=(0.003, 1.0)
+        0.2, "α₀: weight of an unobserved pair; the mean observed weight is 1", 0, 1e6, search=(0.003, 1.0)
     )
     nu: float = setting(
         0.5, "ν: how much more frequent users and items are regularized; 1 in the paper", 0, 2, search=(0.3, 1.0)
     )
-    epochs: int = setting(15, "sweeps over users and items", 1)
+    epochs: int = setting(15, "sweeps over users and items", 1, MOST_EPOCHS)
     init_std: float = setting(0.1, "initial vectors are drawn from N(0, (init_std / √n_factors)²)", 1e-6, 10)
     solver: Solver = setting("cg", "cg: fastest; cholesky: exact; blocks: iALS++, for hundreds of factors")
     cg_steps: int = setting(
         2, "conjugate gradient steps per half-epoch; after a few epochs as good as exact solutions", 1, 100
     )
-    block_size: int = setting(64, "dimensions solved at once by the solver 'blocks'", 1, 4096)
-    seed: int = setting(42, "of the initial vectors", 0)
+    block_size: int = setting(64, "dimensions solved at once by the solver 'blocks'", 1, MOST_FACTORS)
+    seed: int = setting(42, "of the initial vectors", 0, MOST_SEED)
 
     def _learn(self, weights: Interactions, progress: Progress | None = None, watch: Watch | None = None) -> Vectors:
         """Weights of 0 count as unobserved. Ends with an exact solve of the users, so that `fold_in` agrees with it."""

@@ -19,6 +19,7 @@ import scipy.sparse as sp
 
 from recsys.dataset.interactions import Interactions
 from recsys.errors import Unsupported
+from recsys.limits import MOST_SEED
 from recsys.models.fitted import Fitted
 from recsys.models.learner import VectorLearner, Watch
 from recsys.models.settings import setting
@@ -43,7 +44,7 @@ class Imported(VectorLearner):
     explains_users: ClassVar[bool] = False
     summary: ClassVar[str] = "vectors of another program (recsys import-vectors)"
 
-    seed: int = setting(42, "present in every model; nothing here is random", 0)
+    seed: int = setting(42, "present in every model; nothing here is random", 0, MOST_SEED)
 
     def _learn(self, weights: Interactions, progress: Progress | None = None, watch: Watch | None = None) -> Fitted:
         raise Unsupported("'imported' is not a model to train; recsys import-vectors makes one from a file of vectors")

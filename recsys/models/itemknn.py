@@ -10,6 +10,7 @@ import scipy.sparse as sp
 
 from recsys.dataset.interactions import Interactions
 from recsys.dataset.weighting import Weighting
+from recsys.limits import MOST_SEED
 from recsys.models.fitted import ItemWeights
 from recsys.models.learner import Learner, Watch
 from recsys.models.settings import setting
@@ -47,10 +48,14 @@ class ItemKNN(Learner):
     name: ClassVar[str] = "itemknn"
     summary: ClassVar[str] = "people who rated this also rated (Deshpande & Karypis 2004)"
 
-    n_neighbours: int = setting(300, "the most similar items that count towards a score", 1, search=(20, 1000))
-    shrinkage: float = setting(10.0, "lowers similarities that rest on few users", 0, search=(0.1, 300.0))
+    n_neighbours: int = setting(300, "the most similar items that count towards a score", 1, 10**6, search=(20, 1000))
+    shrinkage: float = setting(10.0, "lowers similarities that rest on few users", 0, 1e12, search=(0.1, 300.0))
     similarity: Similarity = setting("cosine", "cosine of the columns as they are, or after BM25 weighting")
-    seed: int = setting(42, "not used: nothing is random; every model has one", 0)
+    seed: int = setting(42, "not used: nothing is random; every model has one", 0, MOST_SEED)
+
+    def memory(self, n_users: int, n_items: int) -> int:
+        """Three copies of the neighbours of all items: an index and a similarity each."""
+        return 3 * 8 * n_items * min(self.n_neighbours, n_items)
 
     def _learn(
         self, weights: Interactions, progress: Progress | None = None, watch: Watch | None = None

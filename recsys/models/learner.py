@@ -14,6 +14,8 @@ import scipy.sparse as sp
 from recsys.dataset.dataset import Dataset
 from recsys.dataset.interactions import Interactions
 from recsys.dataset.weighting import Weighting
+from recsys.errors import Diverged, NotFinite
+from recsys.limits import check_memory
 from recsys.models.fitted import Fitted
 from recsys.models.settings import check_settings
 from recsys.progress import Progress
@@ -36,9 +38,11 @@ class Learner(ABC):
     summary  one line for a table of models
 
     is_trainable  whether `fit` can train it; imported vectors cannot be
+    remedy        what to do when training diverges
     """
 
     is_trainable: ClassVar[bool] = True
+    remedy: ClassVar[str] = "use less extreme settings"
 
     name: ClassVar[str]
     summary: ClassVar[str]
@@ -73,8 +77,9 @@ class Learner(ABC):
         If training stops before the last epoch (through `watch`, or by an interrupt where the learner supports it),
         the returned model's learner records the number of epochs that were completed.
 
-        Raises TypeError for anything but a `Dataset`, InputError when the weighting leaves no ratings or training
-        diverges, SettingError when the settings do not suit the data.
+        Raises TypeError for anything but a `Dataset`, InputError when the weighting leaves no ratings or training would
+        take more memory than `recsys.limits.memory_limit` allows, SettingError when the settings do not suit the data,
+        Diverged when training ends in numbers that are not finite.
         """
         from recsys.models.model import Model
 
@@ -87,6 +92,8 @@ class Learner(ABC):
             raise TypeError(f"weighting must be a Weighting, not {type(weighting).__name__}")
         interactions, learner = data.interactions, self
         epochs_done = 0
+        size = f"training on {interactions.n_users:,} users and {interactions.n_items:,} items"
+        check_memory(self.memory(interactions.n_users, interactions.n_items), self.name, size)
 
         def count(done: int, total: int) -> None:
             nonlocal epochs_done
@@ -109,10 +116,20 @@ class Learner(ABC):
         def model(fitted: Fitted) -> Model:
             return Model(learner, fitted, weights_of, data.catalog, n_ratings, provenance, dataset=data)
 
-        fitted = self._learn(weights, count, None if watch is None else lambda epoch, found: watch(epoch, model(found)))
+        try:
+            with np.errstate(all="ignore"):  # what overflows is found in the result
+                fitted = self._learn(
+                    weights, count, None if watch is None else lambda epoch, found: watch(epoch, model(found))
+                )
+        except (NotFinite, np.linalg.LinAlgError) as error:
+            raise Diverged(f"{self.name} diverged: its numbers are no longer finite; {self.remedy}") from error
         if 0 < epochs_done < getattr(self, "epochs", 0):
             learner = self.replace(epochs=epochs_done)
         return model(fitted)
+
+    def memory(self, n_users: int, n_items: int) -> int:
+        """Bytes that training takes at its peak, besides the ratings; `fit` compares them with the limit of memory."""
+        return 8 * n_items
 
     @abstractmethod
     def _learn(self, weights: Interactions, progress: Progress | None = None, watch: Watch | None = None) -> Fitted:
@@ -129,6 +146,10 @@ class VectorLearner(Learner):
 
     needs_users: ClassVar[bool] = True
     explains_users: ClassVar[bool] = True
+
+    def memory(self, n_users: int, n_items: int) -> int:
+        """Three times the vectors: the learned ones, those of the epoch before, and a copy for the result."""
+        return 3 * 4 * (n_users + n_items) * (getattr(self, "n_factors", 0) + 1)
 
     @abstractmethod
     def fold_in(self, space: EmbeddingSpace, weights: sp.csr_matrix) -> np.ndarray:

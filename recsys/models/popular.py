@@ -8,6 +8,7 @@ from typing import ClassVar
 import numpy as np
 
 from recsys.dataset.interactions import Interactions
+from recsys.limits import MOST_SEED
 from recsys.models.fitted import ItemScores
 from recsys.models.learner import Learner, Watch
 from recsys.models.settings import setting
@@ -33,7 +34,7 @@ class Popular(Learner):
     name: ClassVar[str] = "popular"
     summary: ClassVar[str] = "the most rated items, the same for everyone"
 
-    seed: int = setting(42, "not used: nothing is random; every model has one", 0)
+    seed: int = setting(42, "not used: nothing is random; every model has one", 0, MOST_SEED)
 
     def _learn(self, weights: Interactions, progress: Progress | None = None, watch: Watch | None = None) -> ItemScores:
         """Counts the weights above 0 of each item."""

@@ -9,9 +9,8 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
-import numpy as np
-
-from recsys.errors import SettingError
+from recsys.errors import SettingError, quoted
+from recsys.limits import check_number
 
 
 def setting(
@@ -35,16 +34,12 @@ def check_settings(learner: Any) -> None:
     types = get_type_hints(type(learner))
     for field in dataclasses.fields(learner):
         value, kind = getattr(learner, field.name), types[field.name]
-        if kind is int and (isinstance(value, bool) or not isinstance(value, int | np.integer)):
-            raise SettingError(f"{field.name} must be a whole number, not {value!r}")
-        if kind is float and (isinstance(value, bool) or not isinstance(value, int | float | np.number)):
-            raise SettingError(f"{field.name} must be a number, not {value!r}")
         if kind in (int, float):
             low, high = field.metadata.get("low"), field.metadata.get("high")
-            if not np.isfinite(value) or (low is not None and value < low) or (high is not None and value > high):
-                raise SettingError(f"{field.name} must be {_range(low, high)}, not {value}")
+            check_number(field.name, value, low, high, whole=kind is int)
         if get_origin(kind) is not None and get_args(kind) and value not in get_args(kind):
-            raise SettingError(f"{field.name} must be one of {', '.join(map(repr, get_args(kind)))}, not {value!r}")
+            choices = ", ".join(map(repr, get_args(kind)))
+            raise SettingError(f"{field.name} must be one of {choices}, not {quoted(value)}")
 
 
 L = TypeVar("L")
@@ -60,23 +55,15 @@ def with_settings(learner: type[L], settings: Mapping[str, Any]) -> L:
     values: dict[str, Any] = {}
     for name, value in settings.items():
         if name not in names:
-            raise SettingError(f"{learner.name} has no setting {name!r}; its settings are {', '.join(names)}")  # type: ignore[attr-defined]
+            raise SettingError(f"{learner.name} has no setting {quoted(name)}; its settings are {', '.join(names)}")  # type: ignore[attr-defined]
         kind = types[name]
         if isinstance(value, str) and kind in (int, float):
             try:
                 value = kind(value)
             except ValueError:
                 kind_name = "whole number" if kind is int else "number"
-                raise SettingError(f"{name} must be a {kind_name}, not {value!r}") from None
-        elif kind is float and isinstance(value, int) and not isinstance(value, bool):
+                raise SettingError(f"{name} must be a {kind_name}, not {quoted(value)}") from None
+        elif kind is float and isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**53:
             value = float(value)
         values[name] = value
     return learner(**values)
-
-
-def _range(low: float | None, high: float | None) -> str:
-    if low is not None and high is not None:
-        return f"between {low:g} and {high:g}"
-    if low is not None:
-        return f"at least {low:g}"
-    return f"at most {high:g}" if high is not None else "a finite number"

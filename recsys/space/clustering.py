@@ -20,6 +20,7 @@ from threadpoolctl import threadpool_limits
 
 from recsys.dataset.attributes import Attributes
 from recsys.errors import InputError, SettingError
+from recsys.limits import next_seed
 from recsys.space.axis import UNNAMED
 from recsys.space.embedding import EmbeddingSpace, well_known_items
 from recsys.space.evidence import ClusterEvidence, ClusteringEvidence, ClusterName, Name, TriedClustering
@@ -263,7 +264,7 @@ def _candidate(
     if n_clusters < 2:
         return _Candidate(method, setting, labels, 0.0, np.zeros((n_clusters, len(samples))))
     jaccards = [
-        best_jaccards(labels[rows], _cluster(directions[rows], method, setting, seed + 1 + number), n_clusters)
+        best_jaccards(labels[rows], _cluster(directions[rows], method, setting, next_seed(seed, number)), n_clusters)
         for number, rows in enumerate(samples)
     ]
     silhouette = float(silhouettes(directions[inside], labels[inside]).mean())

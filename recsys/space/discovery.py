@@ -12,6 +12,7 @@ from threadpoolctl import threadpool_limits
 
 from recsys.dataset.attributes import Attributes
 from recsys.errors import InputError
+from recsys.limits import check_seed
 from recsys.space.axis import UNNAMED, Axes, Axis
 from recsys.space.embedding import EmbeddingSpace, well_known_items
 from recsys.space.evidence import DiscoveryEvidence
@@ -41,6 +42,7 @@ def discover(
     Raises InputError when too few items are well known, or fewer than the space has dimensions, or when all item
     vectors have the same direction; SettingError for an unknown method.
     """
+    check_seed(seed)
     known = well_known_items(space, attributes)
     with threadpool_limits(1, "blas"):  # several threads would change the order of sums and with it the last bits
         directions = rotate(space.item_directions[known], method, seed)

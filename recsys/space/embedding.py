@@ -18,9 +18,10 @@ import scipy.sparse as sp
 from recsys.dataset.attributes import FEWEST_WELL_KNOWN, Attributes
 from recsys.dataset.catalog import Catalog
 from recsys.dataset.interactions import as_ids, index_of, rows_of
-from recsys.errors import InputError, SettingError, Unsupported
+from recsys.errors import InputError, NotFinite, SettingError, Unsupported
 from recsys.ingest.items import items_from_frame, with_ids_like
 from recsys.ingest.vectors import vectors_from_frame
+from recsys.limits import LARGEST
 from recsys.topk import NONE, top_k
 
 if TYPE_CHECKING:
@@ -49,8 +50,8 @@ class EmbeddingSpace:
 
     The arithmetic needs the vectors only. `axes`, `ask`, `clusters`, `similar` and `report` also need `attributes`.
 
-    Raises InputError when shapes do not match, a factor is not finite, an id appears twice, or `attributes` describe
-    other items.
+    Raises InputError when shapes do not match, an id appears twice, or `attributes` describe other items; NotFinite
+    when a factor is not finite or beyond ±1e12.
 
     >>> import pandas as pd
     >>> vectors = pd.DataFrame({"item_id": [1, 2, 3], "x": [1.0, 0.9, 0.0], "y": [0.0, 0.1, 1.0]})
@@ -375,8 +376,8 @@ def _checked(kind: str, factors: np.ndarray, ids: Sequence[Any] | np.ndarray) ->
     factors, ids = np.ascontiguousarray(factors, dtype=np.float32), as_ids(ids)
     if factors.ndim != 2 or len(factors) != len(ids):
         raise InputError(f"{kind} factors of shape {factors.shape} do not match {len(ids)} {kind} ids")
-    if not np.isfinite(factors).all():
-        raise InputError(f"{kind} factors contain values that are not finite; if they come from training, it diverged")
+    if not (np.abs(factors) <= LARGEST).all():
+        raise NotFinite(f"{kind} factors contain values that are not finite, or beyond {LARGEST:g}")
     index = index_of(ids)
     if not index.is_unique:
         raise InputError(f"{kind} ids are not unique: {index[index.duplicated()][0]!r} appears more than once")

@@ -20,6 +20,7 @@ from threadpoolctl import threadpool_limits
 
 from recsys.dataset.interactions import index_of
 from recsys.errors import InputError, SettingError
+from recsys.limits import check_seed
 from recsys.space.axis import Axis
 from recsys.space.embedding import EmbeddingSpace
 from recsys.space.fidelity import fidelity, landing, sample_rows
@@ -70,6 +71,7 @@ def make_map(
     """
     if method not in get_args(MapMethod):
         raise SettingError(f"unknown map method {method!r}: use {', '.join(get_args(MapMethod))}")
+    check_seed(seed)
     has_vector = space.item_directions.any(axis=1)
     directions = space.item_directions[has_vector]
     if len(directions) < 3:

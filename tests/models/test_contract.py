@@ -209,7 +209,7 @@ def test_fewer_users_than_factors_are_enough(case: Case) -> None:
 
 def test_settings_outside_their_range_are_refused(case: Case) -> None:
     learner = MODELS[case.name]
-    with pytest.raises(SettingError, match="seed must be at least 0, not -1"):
+    with pytest.raises(SettingError, match="seed must be between 0 and 4294967295, not -1"):
         with_settings(learner, {"seed": -1})
     with pytest.raises(SettingError, match=r"seed must be a whole number, not '1\.5'"):
         with_settings(learner, {"seed": "1.5"})

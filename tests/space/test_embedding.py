@@ -73,7 +73,7 @@ def test_invalid_input_is_refused() -> None:
         EmbeddingSpace(ITEMS, IDS, USERS, list("abc"))
     with pytest.raises(InputError, match="user vectors have 4 dimensions, item vectors have 5"):
         EmbeddingSpace(ITEMS, IDS, USERS[:, :4], list("abcd"))
-    with pytest.raises(InputError, match=r"user factors contain values that are not finite; .* diverged"):
+    with pytest.raises(InputError, match="user factors contain values that are not finite"):
         EmbeddingSpace(ITEMS, IDS, USERS * np.nan, list("abcd"))
     with pytest.raises(UnknownId, match="unknown item id: 'm1'"):
         space().neighbours(["m1"])
