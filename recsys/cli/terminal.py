@@ -6,6 +6,7 @@ Imports nothing heavy: `--help` and error lines need it.
 from __future__ import annotations
 
 import contextlib
+import io
 import logging
 import os
 import re
@@ -88,7 +89,8 @@ def safe_streams() -> Iterator[None]:
                 os.close(descriptor)
             setattr(sys, name, open(number, mode, encoding="utf-8", closefd=False))  # noqa: SIM115
     for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+        if isinstance(stream, io.TextIOWrapper):  # not redirected to a text in memory
+            stream.reconfigure(errors="backslashreplace")
     original = sys.stdout
     sys.stdout = _NamedStream(original, "standard output")
     try:
