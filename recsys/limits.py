@@ -59,13 +59,14 @@ def memory_limit() -> int:
     return int(min(limits) * SHARE_OF_MEMORY)
 
 
-def check_memory(n_bytes: int, path: Path | str, what: str) -> None:
+def check_memory(n_bytes: int, path: Path | str, what: str, limit: int | None = None) -> None:
     """Raise InputError if `what` is done with a file needs more memory than the limit.
 
     n_bytes  needed at the peak
     what     the work as the error names it, such as "reading 5,000 rows"
+    limit    None: `memory_limit()`; work that checks as it goes asks for it once, at its beginning
     """
-    limit = memory_limit()
+    limit = memory_limit() if limit is None else limit
     if n_bytes > limit:
         raise InputError(
             f"{path}: {what} would need {_size(n_bytes)} of memory, more than the limit of {_size(limit)} "

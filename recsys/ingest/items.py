@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 from recsys.dataset.catalog import MISSING_GENRES, Catalog
 from recsys.dataset.titles import article_first, parse_year, split_year
 from recsys.errors import InputError
+from recsys.ingest.ids import parse_integers
 from recsys.ingest.layout import plain_names
 from recsys.ingest.tables import arrow_table, column_names, first_line
 
@@ -75,13 +76,17 @@ CANONICAL_INTEGER = r"-?(?:0|[1-9]\d{0,17})"
 """Text that an integer would be written as again: "0010" and "10" are different ids."""
 
 
-def with_ids_like(catalog: Catalog, ids: np.ndarray) -> Catalog:
-    """The catalog with its ids in the type of `ids`; of text ids, only those that are whole numbers become integers."""
+def with_ids_like(catalog: Catalog, ids: np.ndarray, *, any_spelling: bool = False) -> Catalog:
+    """The catalog with its ids in the type of `ids`; of text ids, only those that are whole numbers become integers.
+
+    any_spelling  whether "007" is 7; otherwise an item with such an id is left out
+    """
     items = catalog.items
     if ids.dtype == object:
         return Catalog(items.assign(item_id=catalog.item_ids.astype(str).astype(object)))
-    whole = items["item_id"].astype("str").str.fullmatch(r"[+-]?\d{1,18}").to_numpy(dtype=bool)
-    kept = items[whole].assign(item_id=items["item_id"][whole].astype(np.int64))
+    numbers, is_integer, is_canonical = parse_integers(pa.array(items["item_id"].astype(str), pa.string()))
+    whole = is_integer if any_spelling else is_canonical
+    kept = items[whole].assign(item_id=numbers.to_numpy()[whole])
     return Catalog(kept.drop_duplicates("item_id"))
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+import csv
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from recsys.errors import InputError
-from recsys.ingest.validation import INTEGER, MAX_LINE_BYTES, MISSING_WORDS, ROLES, Role, Validation
+from recsys.errors import MOST_LETTERS, InputError
+from recsys.ingest.ids import Spelling
+from recsys.ingest.validation import MAX_LINE_BYTES, ROLES, Role
 
 KNOWN_NAMES = {
     "user": ("user_id", "userid", "user", "uid", "reviewerid", "customer_id", "customerid", "member_id", "visitorid"),
@@ -32,34 +34,46 @@ class Columns:
 class FileLayout:
     """How a file is laid out.
 
-    delimiter   between fields; empty for tables that are not text
-    names       of all columns; "1", "2", … where there is no header
-    has_header  whether the first line is a header
-    roles       the column name of each role that was found
-    integer     the roles whose values are whole numbers
+    delimiter       between fields; empty for tables that are not text
+    names           of all columns; "1", "2", … where there is no header
+    has_header      whether the first line is a header
+    roles           the column name of each role that was found
+    spelling        how the ids of users and items are written
+    time_is_number  whether most times are numbers, not dates
     """
 
     delimiter: str
     names: tuple[str, ...]
     has_header: bool
-    roles: dict[Role, str]
-    integer: frozenset[Role] = frozenset()
+    roles: Mapping[Role, str]
+    spelling: Mapping[Role, Spelling] = field(default_factory=lambda: {"user": "text", "item": "text"})
+    time_is_number: bool = False
+
+    @property
+    def is_csv(self) -> bool:
+        """Whether the parser understands quotes: separated by commas or semicolons, as in RFC 4180."""
+        return self.delimiter in (",", ";")
+
+    @property
+    def unquote(self) -> bool:
+        """Whether a pair of quotes around a field is removed after parsing: text that is not CSV."""
+        return self.delimiter != "" and not self.is_csv
 
 
-def detect_layout(first: bytes, path: Path, columns: Columns, validation: Validation) -> FileLayout:
-    """Detect the layout of a text file from its first bytes. Raises InputError."""
+def detect_layout(first: bytes, path: Path, columns: Columns) -> FileLayout:
+    """Detect the layout of a text file from its first bytes, all but the types. Raises InputError."""
     head = first[: min(len(first), 2**18)].decode("utf-8", "replace").replace("\r\n", "\n").replace("\r", "\n")
-    lines = [line for line in head.split("\n")[:1000] if line.strip()]
-    if not lines:
+    line = next((line for line in head.split("\n") if line.strip()), None)
+    if line is None:
         raise InputError(f"{path}: is empty")
-    if "\0" in lines[0]:
+    if "\0" in line:
         raise InputError(f"{path}: is not a text file; ratings are read from CSV, TSV or Parquet files")
-    if len(lines[0].encode()) >= min(2**18, MAX_LINE_BYTES):
+    if len(line.encode()) >= min(2**18, MAX_LINE_BYTES):
         raise InputError(f"{path}: line 1 is longer than any header or rating can be")
-    delimiter = max(("::", "\t", ",", ";", "|"), key=lambda d: (lines[0].count(d), d == "::"))
-    if not lines[0].count(delimiter):
-        delimiter = " " if lines[0].strip().count(" ") >= 1 and path.suffix.lower() != ".csv" else ","
-    cells = [cell.strip().strip('"').strip() for cell in lines[0].split(delimiter)]
+    delimiter = max(("::", "\t", ",", ";", "|"), key=lambda d: (line.count(d), d == "::"))
+    if not line.count(delimiter):
+        delimiter = " " if line.strip().count(" ") >= 1 and path.suffix.lower() != ".csv" else ","
+    cells = [cell.strip().strip('"').strip() for cell in split_line(line, delimiter)]
     plain = plain_names(cells)
     known = {name for names in KNOWN_NAMES.values() for name in names}
     mapped = [name for name in (columns.user, columns.item, columns.rating, columns.time) if name]
@@ -68,39 +82,45 @@ def detect_layout(first: bytes, path: Path, columns: Columns, validation: Valida
     if not has_header and not any(_is_number(cell) for cell in cells):
         has_header = True  # a first line without any number, in which no name is known
     names = tuple(cells) if has_header else tuple(str(i + 1) for i in range(len(cells)))
-    if len(set(names)) < len(names):
-        duplicate = next(name for name in names if names.count(name) > 1)
-        raise InputError(f"{path}: line 1: duplicate column {duplicate!r}")
-    roles = find_roles(str(path), names, plain, has_header, columns)
-    body = lines[1:] if has_header else lines
-    sample = [line.split(delimiter) for line in body]
+    check_unique(names, f"{path}: line 1")
+    return FileLayout(delimiter, names, has_header, find_roles(str(path), names, plain, has_header, columns))
 
-    def column(role: Role) -> list[str]:
-        at = names.index(roles[role])
-        return [row[at].strip().strip('"').strip() for row in sample if len(row) > at]
 
-    def mostly_integer(role: Role) -> bool:
-        values = [v for v in column(role) if v.lower() not in MISSING_WORDS]
-        return sum(bool(INTEGER.fullmatch(v)) for v in values) * 2 > len(values) or not values
+def split_line(line: str, delimiter: str) -> list[str]:
+    """The fields of one line. A quote that is not closed ends with the line, whatever the delimiter."""
+    if delimiter in (",", ";"):
+        try:
+            return next(csv.reader([line], delimiter=delimiter), [""])
+        except csv.Error:  # a field that is longer than the parser allows
+            return line.split(delimiter)
+    return [cell.strip().removeprefix('"').removesuffix('"') for cell in line.split(delimiter)]
 
-    return FileLayout(delimiter, names, has_header, roles, integer_roles(roles, mostly_integer, validation))
+
+def check_unique(names: Sequence[str], where: str) -> None:
+    """Raise InputError if a column name occurs twice."""
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            raise InputError(f"{where}: duplicate column {shortened(name)!r}")
+        seen.add(name)
+
+
+def shortened(text: str) -> str:
+    """At most 60 characters of a text, for messages."""
+    return text if len(text) <= MOST_LETTERS else f"{text[:MOST_LETTERS]}…"
+
+
+def listed(names: Sequence[str]) -> str:
+    """The first column names, for messages."""
+    if not names:
+        return "(none)"
+    more = f", … ({len(names):,} columns)" if len(names) > 12 else ""
+    return ", ".join(shortened(name) for name in names[:12]) + more
 
 
 def plain_names(names: Iterable[str]) -> list[str]:
     """Column names in the spelling of `KNOWN_NAMES`; the type that RecBole appends ("user_id:token") is cut off."""
     return [name.split(":")[0].strip().lower().replace(" ", "_") for name in names]
-
-
-def integer_roles(
-    roles: Iterable[Role], mostly_integer: Callable[[Role], bool], validation: Validation
-) -> frozenset[Role]:
-    """The roles to be read as whole numbers: ids as `validation` says, times and "auto" ids by their values."""
-    fixed = {"auto": None, "integer": True, "string": False}[validation.ids]
-    return frozenset(
-        role
-        for role in roles
-        if role != "rating" and (mostly_integer(role) if role == "time" or fixed is None else fixed)
-    )
 
 
 def find_roles(
@@ -113,9 +133,12 @@ def find_roles(
         if asked is not None:
             matches = [n for n in names if n == asked] or [n for n in names if n.lower() == asked.lower()]
             if not matches:
-                raise InputError(f"{source}: there is no column {asked!r}; the columns are {', '.join(names)}")
+                raise InputError(f"{source}: there is no column {asked!r}; the columns are {listed(names)}")
+            if matches[0] in roles.values():
+                other = next(r for r, name in roles.items() if name == matches[0])
+                raise InputError(f"{source}: column {asked!r} cannot be both the {other} and the {role}")
             roles[role] = matches[0]
-    free = [name for name in names if name not in roles.values()]
+    free = dict.fromkeys(name for name in names if name not in roles.values())
     for role in ROLES:
         if role in roles:
             continue
@@ -126,11 +149,11 @@ def find_roles(
             fits = [n for n in free if n == str(ROLES.index(role) + 1)]
         if fits:
             roles[role] = fits[0]
-            free.remove(fits[0])
+            del free[fits[0]]
     for role in ("user", "item"):
         if role not in roles:
             raise InputError(
-                f"{source}: cannot tell which column holds the {role}; the columns are {', '.join(names)}: "
+                f"{source}: cannot tell which column holds the {role}; the columns are {listed(names)}: "
                 f"name it with --{role}-col, or in Python with columns={{{role!r}: …}}"
             )
     return roles

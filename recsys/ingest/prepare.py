@@ -5,7 +5,6 @@ Every row is accounted for: read = kept + rejected + duplicates.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
@@ -21,10 +20,23 @@ from recsys.dataset.interactions import NO_TIME, Interactions
 from recsys.errors import InputError
 from recsys.ingest.blocks import Block
 from recsys.ingest.items import with_ids_like
-from recsys.ingest.validation import REJECTED, Validation
+from recsys.ingest.tables import BYTES_PER_RATING
+from recsys.ingest.validation import (
+    MAX_TEXT_BYTES,
+    REJECTED_IN_MEMORY,
+    Validation,
+    reason_counts,
+    rejected_table,
+)
+from recsys.limits import check_memory, memory_limit
 
 EXACT_DUPLICATE = "exact duplicate of an earlier row"
 RATED_AGAIN = "replaced by a later rating of the same item by the same user"
+
+BYTES_PER_REJECTED = 40
+"""Memory for each rejected row, besides its text."""
+BYTES_PER_DISTINCT_ID = 200
+"""Memory for each distinct id of a block, besides its text: hash tables, and strings in Python."""
 
 
 def check_minimums(min_user: int, min_item: int) -> None:
@@ -57,12 +69,12 @@ def prepare_blocks(
 
     Raises InputError when no row is usable or none is left.
     """
-    rows = _collect(blocks)
+    rows = _collect(blocks, source)
     rejected, n_usable = rows.rejected, len(rows.ratings)
     if n_usable == 0:
         if not len(rejected):
             raise InputError(f"{source}: contains no ratings")
-        reason, count = Counter(rejected["reason"].to_pylist()).most_common(1)[0]
+        reason, count = max(reason_counts(rejected).items(), key=lambda pair: pair[1])
         line = rejected["line"][0].as_py()
         raise InputError(
             f"{source}: none of the {len(rejected):,} rows is usable; "
@@ -100,7 +112,7 @@ def prepare_blocks(
         described = read_catalog()
         n_described = len(described)
         if described.item_ids.dtype != interactions.item_ids.dtype:
-            described = with_ids_like(described, interactions.item_ids)
+            described = with_ids_like(described, interactions.item_ids, any_spelling=validation.ids == "integer")
         catalog = described.take(interactions.item_ids)
         n_unrated = int((interactions.item_index.get_indexer(described.index) < 0).sum())
         n_untitled = int((described.index.get_indexer(interactions.item_index) < 0).sum())
@@ -110,7 +122,7 @@ def prepare_blocks(
         "kept": interactions.n_ratings,
         "rejected": len(rejected) - n_duplicates,
         "duplicates": n_duplicates,
-        "reasons": dict(sorted(Counter(rejected["reason"].to_pylist()).items())),
+        "reasons": reason_counts(rejected),
         "users": interactions.n_users,
         "items": interactions.n_items,
         "items_without_metadata": n_untitled,
@@ -157,15 +169,27 @@ class _Rows:
         )
 
 
-def _collect(blocks: Iterable[Block]) -> _Rows:
-    """All blocks in one."""
+def _collect(blocks: Iterable[Block], source: str) -> _Rows:
+    """All blocks in one. Raises InputError when they need more memory than may be used."""
     users: list[pa.Array] = []
     items: list[pa.Array] = []
     ratings, times = [np.empty(0, dtype=np.float32)], [np.empty(0, dtype=np.int64)]
     lines: list[range | np.ndarray] = []
-    rejected = [REJECTED.empty_table()]
+    rejected = [REJECTED_IN_MEMORY.empty_table()]
+    limit, n_bytes, n_rows, text_bytes = memory_limit(), 0, 0, 0
     for block in blocks:
-        rejected.append(block.rejected)
+        n_rows += len(block.ratings) + len(block.rejected)
+        n_bytes += len(block.ratings) * BYTES_PER_RATING + len(block.rejected) * BYTES_PER_REJECTED
+        n_bytes += sum(
+            ids.dictionary.nbytes + len(ids.dictionary) * BYTES_PER_DISTINCT_ID for ids in (block.users, block.items)
+        )
+        if len(block.rejected):
+            text_bytes += block.rejected["text"].nbytes
+            if text_bytes > MAX_TEXT_BYTES:
+                texts = pa.nulls(len(block.rejected), pa.string())
+                block = block._replace(rejected=block.rejected.set_column(3, "text", texts))
+            rejected.append(block.rejected)
+        check_memory(n_bytes + min(text_bytes, MAX_TEXT_BYTES), source, f"preparing {n_rows:,} rows or more", limit)
         if len(block.ratings):
             users.append(block.users)
             items.append(block.items)
@@ -263,7 +287,7 @@ def _duplicates(
 def _dropped_rows(file: str, lines: np.ndarray, reason: str) -> pa.Table:
     """The table of rejected rows for valid rows that were dropped."""
     n = len(lines)
-    return pa.table([pa.repeat(file, n), lines, pa.repeat(reason, n), pa.nulls(n, pa.string())], schema=REJECTED)
+    return rejected_table(file, lines, pa.array(np.zeros(n, dtype=np.int32)), [reason], pa.nulls(n, pa.string()))
 
 
 def _core(

@@ -19,6 +19,7 @@ from recsys.ingest.prepare import check_minimums, prepare_blocks
 from recsys.ingest.ratings import read_blocks
 from recsys.ingest.tables import FRAME, frame_blocks
 from recsys.ingest.validation import IdType, Validation
+from recsys.limits import check_input
 from recsys.progress import Notify, Progress
 
 RATING_FILES = ("ratings.csv", "ratings.dat", "u.data", "ratings.parquet", "interactions.parquet", "ratings.tsv")
@@ -145,11 +146,14 @@ def prepare_frame(
 
 def find_source(path: Path, items: Path | None = None) -> Source:
     """The files of a folder in one of MovieLens' layouts, or a single file of ratings. Raises InputError."""
-    if not path.exists():
-        raise InputError(f"{path}: no such file or folder, and no dataset has that name")
-    if items is not None and not items.is_file():
-        raise InputError(f"{items}: no such file of items")
-    if path.is_file():
+    if items is not None:
+        check_input(items, "file of items")
+    try:
+        is_folder = path.is_dir()
+    except OSError:  # `check_input` says why
+        is_folder = False
+    if not is_folder:
+        check_input(path, "file or folder, and no dataset has that name")
         return Source(path, items)
     ratings = _first_file(path, RATING_FILES, "*.inter")
     if ratings is None:

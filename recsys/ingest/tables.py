@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,26 +12,61 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from recsys.errors import InputError
-from recsys.ingest.blocks import Block, checked_block, rejected_rows, typed_block
-from recsys.ingest.layout import Columns, FileLayout, find_roles, integer_roles, plain_names
-from recsys.ingest.validation import Role, Validation, parse_integers
+from recsys.ingest.blocks import SAMPLE_ROWS, Block, checked_block, typed_block, with_types
+from recsys.ingest.layout import Columns, FileLayout, check_unique, find_roles, plain_names, shortened
+from recsys.ingest.validation import MAX_TEXT, Role, Validation, distinct_texts, rejected_rows
+from recsys.limits import check_memory
 
-ROWS_PER_BLOCK = 2**20
+ROWS_PER_BLOCK = 2**18
 FRAME = "DataFrame"
 """The name of an in-memory table in messages and in the table of rejected rows."""
 
+BYTES_PER_RATING = 64
+"""Memory that preparing needs at its peak for each usable row, besides that for distinct ids."""
+
 
 def read_parquet_blocks(path: Path, columns: Columns, validation: Validation) -> Iterator[Block]:
-    """Blocks of a Parquet file, rows counted from 1. Raises InputError for a file or a column that is not usable."""
-    try:
-        file = pq.ParquetFile(path)
-    except (OSError, pa.ArrowInvalid) as error:
-        raise InputError(f"{path}: is not a Parquet file: {first_line(error)}") from None
-    names = file.schema_arrow.names
-    roles = find_roles(str(path), names, plain_names(names), True, columns)
-    with file:
+    """Blocks of a Parquet file, rows counted from 1. Raises InputError for a file or a column that is not usable, and
+    for more rows than the memory holds."""
+    with open_parquet(path) as file:
+        names = file.schema_arrow.names
+        check_unique(names, str(path))
+        roles = find_roles(str(path), names, plain_names(names), True, columns)
+        for role, name in roles.items():
+            _check_type(file.schema_arrow.field(name).type, role, str(path), name)
+        n_rows = file.metadata.num_rows
+        check_memory(
+            n_rows * BYTES_PER_RATING + largest_chunk(file, roles.values()), path, f"preparing {n_rows:,} rows"
+        )
+    with open_parquet(path, roles.values()) as file:
         batches = file.iter_batches(batch_size=ROWS_PER_BLOCK, columns=list(roles.values()))
         yield from _blocks(batches, roles, validation, str(path), path.name)
+
+
+def open_parquet(path: Path, text_columns: Iterable[str] = ()) -> pq.ParquetFile:
+    """A Parquet file, of which `text_columns` are read as dictionaries: a long text that a file repeats is held once.
+
+    Raises InputError for anything else.
+    """
+    try:
+        return pq.ParquetFile(path, read_dictionary=list(text_columns))
+    except (OSError, pa.ArrowException) as error:
+        raise InputError(f"{path}: is not a Parquet file: {first_line(error)}") from None
+
+
+def largest_chunk(file: pq.ParquetFile, columns: Iterable[str]) -> int:
+    """Bytes of memory to unpack the largest row group of these columns, as the file states them."""
+    wanted = set(columns)
+    groups = (file.metadata.row_group(at) for at in range(file.metadata.num_row_groups))
+    sizes = (
+        sum(
+            chunk.total_uncompressed_size
+            for chunk in (group.column(at) for at in range(group.num_columns))
+            if chunk.path_in_schema.split(".")[0] in wanted or chunk.path_in_schema in wanted
+        )
+        for group in groups
+    )
+    return max(sizes, default=0)
 
 
 def frame_blocks(frame: pd.DataFrame, columns: Columns, validation: Validation) -> Iterator[Block]:
@@ -42,6 +77,8 @@ def frame_blocks(frame: pd.DataFrame, columns: Columns, validation: Validation) 
     names = column_names(frame, "ratings")
     roles = find_roles("ratings", names, plain_names(names), True, columns)
     table = arrow_table(frame, list(roles.values()), "ratings")
+    for role, name in roles.items():
+        _check_type(table.field(name).type, role, "ratings", name)
     yield from _blocks(table.to_batches(max_chunksize=ROWS_PER_BLOCK), roles, validation, "ratings", FRAME)
 
 
@@ -50,9 +87,7 @@ def column_names(frame: pd.DataFrame, source: str) -> list[str]:
     if not isinstance(frame, pd.DataFrame):
         raise InputError(f"{source}: must be a pandas DataFrame, not {type(frame).__name__}")
     names = [str(name) for name in frame.columns]
-    if len(set(names)) < len(names):
-        duplicate = next(name for name in names if names.count(name) > 1)
-        raise InputError(f"{source}: duplicate column {duplicate!r}")
+    check_unique(names, source)
     return names
 
 
@@ -64,86 +99,134 @@ def arrow_table(frame: pd.DataFrame, names: Sequence[str], source: str) -> pa.Ta
         column = frame.iloc[:, at[name]]
         try:
             arrays.append(pa.array(column, from_pandas=True))
-        except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError):
+        except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, OverflowError):
             texts = [None if missing else str(value) for value, missing in zip(column, column.isna(), strict=True)]
             arrays.append(pa.array(texts, pa.string()))
     return pa.table(arrays, names=list(names))
 
 
+MOST_CHARACTERS = 300
+
+
 def first_line(error: BaseException) -> str:
-    """The first line of an error's message, or its type where it has none."""
-    return (str(error).splitlines() or [type(error).__name__])[0]
+    """The first line of an error's message, cut to a readable length, or its type where it has none."""
+    line = (str(error).splitlines() or [type(error).__name__])[0]
+    return line if len(line) <= MOST_CHARACTERS else f"{line[:MOST_CHARACTERS]}…"
+
+
+def _check_type(kind: pa.DataType, role: Role, source: str, name: str) -> None:
+    """Raise InputError unless a column's type can hold ids, ratings or times."""
+    value = plain_type(kind)
+    is_fit = (
+        is_text(value)
+        or pa.types.is_integer(value)
+        or pa.types.is_floating(value)
+        or pa.types.is_decimal(value)
+        or pa.types.is_null(value)
+        or (role == "time" and (pa.types.is_timestamp(value) or pa.types.is_date(value)))
+    )
+    if not is_fit:
+        raise InputError(
+            f"{source}: column {shortened(name)!r} holds {shortened(str(kind))}, not ids, numbers or times"
+        )
+
+
+def plain_type(kind: pa.DataType) -> pa.DataType:
+    """The type of the values of a dictionary or extension type; other types unchanged."""
+    while pa.types.is_dictionary(kind) or isinstance(kind, pa.BaseExtensionType):
+        kind = kind.value_type if pa.types.is_dictionary(kind) else kind.storage_type
+    return kind
+
+
+def is_text(kind: pa.DataType) -> bool:
+    """Whether a type holds strings, or bytes that may be UTF-8 text, as old writers of Parquet store it."""
+    return bool(
+        pa.types.is_string(kind)
+        or pa.types.is_large_string(kind)
+        or pa.types.is_string_view(kind)
+        or pa.types.is_binary(kind)
+        or pa.types.is_large_binary(kind)
+    )
 
 
 def _blocks(
-    batches: Iterable[pa.RecordBatch], roles: dict[Role, str], validation: Validation, source: str, file: str
+    batches: Iterable[pa.RecordBatch], roles: Mapping[Role, str], validation: Validation, source: str, file: str
 ) -> Iterator[Block]:
     """Blocks of batches with a column for each role; `source` names the table in errors, `file` in rejected rows."""
     layout: FileLayout | None = None
     row = 1
     for batch in batches:
+        columns = {role: plain_column(batch.column(name)) for role, name in roles.items()}
         if layout is None:
-            layout = _layout(batch, roles, validation, source)
-        typed = _typed_columns(batch, layout)
+            sample = {role: as_text(column.slice(0, SAMPLE_ROWS)) for role, column in columns.items()}
+            layout = with_types(FileLayout("", tuple(roles.values()), True, roles), sample, validation)
+        typed = _typed_columns(columns, layout)
         block = typed_block(typed, layout, validation) if typed else None
         if block is None:
-            text = {role: pc.fill_null(_as_text(batch[name], source, name), "") for role, name in roles.items()}
-            block, reasons = checked_block(text, layout, validation)
+            texts = {role: as_text(column) for role, column in columns.items()}
+            block, reasons = checked_block(texts, layout, validation)
             bad = np.flatnonzero(reasons)
-            shown = pc.binary_join_element_wise(*text.values(), ",").take(pa.array(bad))
+            shown = pc.binary_join_element_wise(*(_shown(text, bad) for text in texts.values()), ",")
             block = block._replace(rejected=rejected_rows(file, bad + row, reasons[bad], shown, validation))
-        yield block._replace(lines=np.asarray(block.lines, dtype=np.int64) + row).encoded()
+        yield block._replace(lines=np.asarray(block.lines, dtype=np.int64) + row)
         row += len(batch)
 
 
-def _layout(batch: pa.RecordBatch, roles: dict[Role, str], validation: Validation, source: str) -> FileLayout:
-    def mostly_integer(role: Role) -> bool:
-        text = _as_text(batch[roles[role]], source, roles[role])
-        n_values = len(batch) - text.null_count
-        return bool(parse_integers(pc.fill_null(text, ""))[1].sum() * 2 > n_values) or not n_values
-
-    names = tuple(batch.schema.names)
-    return FileLayout("", names, True, roles, integer_roles(roles, mostly_integer, validation))
-
-
-def _typed_columns(batch: pa.RecordBatch, layout: FileLayout) -> dict[Role, pa.Array] | None:
-    """The columns in the types of a block, or None where a column's own type does not convert without loss."""
-    wanted = {
-        "user": pa.int64() if "user" in layout.integer else pa.string(),
-        "item": pa.int64() if "item" in layout.integer else pa.string(),
-        "rating": pa.float32(),
-        "time": pa.int64(),
-    }
-    columns: dict[Role, pa.Array] = {}
-    for role, name in layout.roles.items():
-        column = _seconds(batch[name])
-        if pa.types.is_large_string(column.type):
-            column = column.cast(pa.string())
-        kind = column.type
-        numeric = pa.types.is_integer(kind) or (role == "rating" and pa.types.is_floating(kind))
-        if not (numeric or (kind == wanted[role])):
+def _typed_columns(columns: Mapping[Role, pa.Array], layout: FileLayout) -> dict[Role, pa.Array] | None:
+    """The columns in the types that `typed_block` takes, or None where a column's own type does not convert without
+    loss."""
+    typed: dict[Role, pa.Array] = {}
+    for role, column in columns.items():
+        kind = plain_type(column.type)
+        if role in ("user", "item"):
+            if pa.types.is_integer(kind) and kind == column.type and layout.spelling[role] != "text":
+                try:
+                    typed[role] = column.cast(pa.int64())
+                except pa.ArrowInvalid:  # an unsigned integer above 2**63 − 1
+                    return None
+            elif is_text(kind):
+                typed[role] = as_text(column)
+            else:
+                return None
+        elif pa.types.is_dictionary(column.type) or not (pa.types.is_integer(kind) or pa.types.is_floating(kind)):
             return None
-        columns[role] = column.cast(wanted[role], safe=role != "rating")
-    return columns
+        else:
+            typed[role] = column.cast(pa.float64(), safe=False) if role == "rating" else column
+    return typed
 
 
-def _seconds(column: pa.Array) -> pa.Array:
-    """Dates and timestamps as seconds; other types unchanged."""
+def plain_column(column: pa.Array) -> pa.Array:
+    """A column without extension types, and with dates and timestamps as seconds."""
+    if isinstance(column, pa.ExtensionArray):
+        return plain_column(column.storage)
+    if pa.types.is_dictionary(column.type):
+        return pa.DictionaryArray.from_arrays(column.indices, plain_column(column.dictionary))
     if pa.types.is_timestamp(column.type) or pa.types.is_date(column.type):
         return column.cast(pa.timestamp("s", getattr(column.type, "tz", None)), safe=False).cast(pa.int64())
     return column
 
 
-def _as_text(column: pa.Array, source: str, name: str) -> pa.Array:
-    """A column of ids, numbers or dates as text, for the checks that text files go through."""
+def as_text(column: pa.Array) -> pa.Array:
+    """A plain column of text, numbers or seconds as strings, or as a dictionary array of strings, for the checks that
+    text files go through. Bytes that are not UTF-8 become U+FFFD."""
     if pa.types.is_dictionary(column.type):
-        column = column.dictionary_decode()
-    try:
-        column = _seconds(column)
-        if pa.types.is_floating(column.type):  # Arrow writes 12345678901.0 as 1.2345678901e+10, which is no integer
-            whole = pc.and_(pc.equal(pc.round(column), column), pc.less(pc.abs(column), 2.0**53))
-            integers = pc.if_else(pc.fill_null(whole, False), column, 0.0).cast(pa.int64()).cast(pa.string())
-            return pc.if_else(whole, integers, column.cast(pa.string()))
-        return column.cast(pa.string())
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
-        raise InputError(f"{source}: column {name!r} holds {column.type}, not ids, numbers or times") from None
+        return pa.DictionaryArray.from_arrays(column.indices, as_text(column.dictionary))
+    kind = column.type
+    if pa.types.is_floating(kind):  # Arrow writes 12345678901.0 as 1.2345678901e+10, which is no integer
+        column = column.cast(pa.float32()) if pa.types.is_float16(kind) else column
+        whole = pc.and_(pc.equal(pc.round(column), column), pc.less(pc.abs(column), 2.0**53))
+        integers = pc.if_else(pc.fill_null(whole, False), column, 0.0).cast(pa.int64()).cast(pa.string())
+        return pc.if_else(whole, integers, column.cast(pa.string()))
+    if pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
+        try:
+            return column.cast(pa.string())
+        except pa.ArrowInvalid:
+            values = column.to_pylist()
+            return pa.array([None if v is None else v.decode("utf-8", "replace") for v in values], pa.string())
+    return column.cast(pa.string())
+
+
+def _shown(column: pa.Array, rows: np.ndarray) -> pa.Array:
+    """The texts of some rows for the table of rejected rows, each cut to what is kept."""
+    texts, positions = distinct_texts(column)
+    return pc.utf8_slice_codeunits(texts, 0, MAX_TEXT).take(pa.array(positions[rows]))

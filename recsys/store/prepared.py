@@ -48,7 +48,9 @@ def save_prepared(folder: Path, dataset: Dataset) -> None:
         pq.write_table(catalog_table(dataset.catalog), temporary / ITEMS)
         pq.write_table(pa.table({"user_id": user_ids}), temporary / USERS)
         pq.write_table(
-            REJECTED_SCHEMA.empty_table() if dataset.rejected is None else dataset.rejected, temporary / REJECTED
+            REJECTED_SCHEMA.empty_table() if dataset.rejected is None else dataset.rejected,
+            temporary / REJECTED,
+            store_schema=False,  # plain strings for readers, not the dictionaries that save memory here
         )
 
 

@@ -128,8 +128,19 @@ def test_ids_may_be_any_text(tmp_path: Path) -> None:
 
 def test_ids_can_be_read_as_text(tmp_path: Path) -> None:
     path = write(tmp_path / "r.csv", b"user,item\n007,1\n7,2\n")
-    assert [row[0] for row in read(path)[0]] == [7, 7]
+    assert [row[0] for row in read(path, ids="integer")[0]] == [7, 7]
     assert [row[0] for row in read(path, ids="string")[0]] == ["007", "7"]
+
+
+def test_different_spellings_of_an_integer_are_never_merged_unasked(tmp_path: Path) -> None:
+    path = write(tmp_path / "r.csv", b"user,item\n007,1\n7,2\n7.0,3\n")
+    assert [row[0] for row in read(path)[0]] == ["007", "7", "7.0"]  # the beginning has leading zeros: text
+    later = b"user,item\n" + b"7,1\n" * 1000 + b"007,2\n+7,3\n-0,4\n0,5\n7.0,6\n"
+    used, rejected = read(write(tmp_path / "r.csv", later))
+    assert [row[0] for row in used[1000:]] == [0, 7]
+    reason = "user id is an integer with leading zeros or a plus sign (--ids decides)"
+    assert rejected == [(line, reason) for line in (1002, 1003, 1004)]
+    assert [row[0] for row in read(path, ids="integer")[0][1000:]] == [7, 7, 0, 0, 7]
 
 
 def test_without_ratings_and_times_every_row_counts_as_one(tmp_path: Path) -> None:

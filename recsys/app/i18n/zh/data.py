@@ -37,10 +37,17 @@ WORDS: dict[str, str] = {
     "id is not valid UTF-8": "编号不是有效的 UTF-8",
     "user id is missing": "缺少用户编号",
     "user id is not an integer": "用户编号不是整数",
+    "user id is an integer with leading zeros or a plus sign (--ids decides)": (
+        "用户编号是带前导零或加号的整数（由 --ids 决定如何处理）"
+    ),
     "item id is missing": "缺少电影编号",
     "item id is not an integer": "电影编号不是整数",
+    "item id is an integer with leading zeros or a plus sign (--ids decides)": (
+        "电影编号是带前导零或加号的整数（由 --ids 决定如何处理）"
+    ),
     "rating is missing": "缺少评分",
     "rating is not a finite number": "评分不是有限的数",
+    "rating is neither 0 nor 1e-09 to 1e+09 in size": "评分的绝对值既不是 0，也不在 1e-9 至 1e9 之间",
     "invalid timestamp (neither a date nor seconds from 1970 to 2100)": "时间无效（不是日期，也不是 1970 至 2100 年间的秒数）",
     # --- the long tail ---
     "The long tail": "长尾",
