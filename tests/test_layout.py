@@ -53,8 +53,8 @@ LAYOUT: dict[str, tuple[str, ...]] = {
         "main",
     ),
     "app": (
-        "guard", "escape", "i18n", "blobs", "session", "axis_text", "chart", "notices", "components", "pages", "main",
-        "entry", "serve",
+        "guard", "escape", "i18n", "blobs", "owner", "work", "session", "axis_text", "chart", "notices", "components",
+        "pages", "main", "entry", "serve",
     ),
     "__main__": (),
 }  # fmt: skip

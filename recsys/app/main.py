@@ -7,6 +7,7 @@ from pathlib import Path
 import streamlit as st
 
 from recsys.app.i18n.translate import choose_language, say
+from recsys.app.owner import draw_sign_in
 from recsys.app.pages import batch, data, dimensions, for_you, movie, quality
 from recsys.app.session import choose_model
 
@@ -18,6 +19,7 @@ def main() -> None:
     st.set_page_config(page_title="recsys", page_icon=str(HERE / "icon.svg"), layout="wide")
     st.html(HERE / "style.css")
     with st.container(horizontal=True, horizontal_alignment="right", vertical_alignment="center", key="frame"):
+        draw_sign_in()
         choose_model()
         choose_language()
     pages = {

@@ -9,13 +9,15 @@ import streamlit as st
 
 from recsys.app.escape import plain
 from recsys.app.i18n.translate import say
+from recsys.app.owner import shown_path
 from recsys.app.session import Loaded
 from recsys.ingest.datasets import DATASETS
 
 
 def show_command(*words: str) -> None:
-    """Show a command for the terminal, quoted for a shell."""
-    st.code(shlex.join(words), language="sh", wrap_lines=True)
+    """Show a command for the terminal, quoted for a shell; visitors do not see the folders in it."""
+    shown = (shown_path(word) if Path(word).is_absolute() else word for word in words)
+    st.code(shlex.join(shown), language="sh", wrap_lines=True)
 
 
 def show_axes_command(loaded: Loaded) -> None:
@@ -31,7 +33,7 @@ def explain_missing_data(loaded: Loaded) -> None:
         st.info(say("These vectors were imported without ratings, so there is nothing to show here."))
         return
     folder = loaded.data_folder
-    where = say("an unknown folder") if folder is None else plain(str(folder))
+    where = say("an unknown folder") if folder is None else plain(shown_path(folder))
     st.info(say("The training data of this model was not found in {folder}.", folder=where))
     st.write(say("To prepare it again, run this in a terminal, then reload the page:"))
     source = loaded.data_name if loaded.data_name in DATASETS else "SOURCE"

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from threading import Thread
+from threading import Lock, Thread
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from recsys import store
 from recsys.app.blobs import Blob
 from recsys.app.escape import plain
 from recsys.app.i18n.translate import say
+from recsys.app.owner import shown_path, without_folders
 from recsys.dataset.interactions import Interactions
 from recsys.errors import InputError, RecsysError
 from recsys.ingest.datasets import data_root
@@ -31,6 +33,9 @@ from recsys.space.item_map import ItemMap
 from recsys.space.layout import make_map
 
 MODEL_KEY = "model"
+LOADING = Lock()
+"""Held while a model or ratings are read: visitors who ask for several at once do not multiply the memory."""
+MAX_OWN_AXES = 20
 MEASUREMENTS = {Path(store.RANKING).stem, Path(store.REPORT_PAGE).stem}
 """Measurements in a model folder, which the page Quality reads itself: a change of these reloads nothing."""
 
@@ -151,7 +156,9 @@ def loaded_model() -> Loaded:
     names = store.list_models(root)
     if not names:
         _explain(
-            say("There is no model yet"), say("No model was found in {folder}.", folder=root), "recsys demo --no-app"
+            say("There is no model yet"),
+            say("No model was found in {folder}.", folder=shown_path(root)),
+            "recsys demo --no-app",
         )
     chosen = st.session_state.get(MODEL_KEY)
     folder = root / (chosen if chosen in names else _first_choice(root, names))
@@ -159,7 +166,7 @@ def loaded_model() -> Loaded:
         return load_model(folder)
     except (RecsysError, OSError) as error:
         title = say("The model {name} cannot be used", name=plain(folder.name))
-        _explain(title, str(error), f"recsys train --data DIR --out {folder}")
+        _explain(title, without_folders(str(error)), f"recsys train --data DIR --out {shlex.quote(shown_path(folder))}")
     raise AssertionError("unreachable: _explain stops the page")
 
 
@@ -182,16 +189,18 @@ def _stamp(folder: Path) -> tuple[tuple[str, int], ...]:
 
 @st.cache_resource(show_spinner=False, max_entries=4)
 def _read_interactions(folder: str, stamp: tuple[tuple[str, int], ...]) -> Interactions | None:
-    try:
-        return store.load_prepared(Path(folder)).interactions
-    except InputError:  # the pages report it; rating movies still works
-        return None
+    with LOADING:
+        try:
+            return store.load_prepared(Path(folder)).interactions
+        except InputError:  # the pages report it; rating movies still works
+            return None
 
 
 @st.cache_resource(show_spinner=False, max_entries=4)
 def _read(folder: str, stamp: tuple[tuple[str, int], ...]) -> Loaded:
     path = Path(folder)
-    model = store.load_model(path)
+    with LOADING:
+        model = store.load_model(path)
     # The first search indexes all titles, which takes seconds for tens of thousands: start before anyone types.
     Thread(target=model.catalog.search, args=("the",), daemon=True).start()
     maps: dict[str, ItemMap] = {}

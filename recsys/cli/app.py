@@ -81,7 +81,7 @@ def serve(port: int, models: Path | None, *, is_public: bool = False, address: s
     script = Path(__file__).resolve().parent.parent / "app" / "serve.py"
     root = models or data_root() / "models"
     os.environ["RECSYS_MODELS"] = str(root.resolve())
-    os.environ["RECSYS_PUBLIC"] = "1" if is_public else ""
+    os.environ["RECSYS_PUBLIC"] = "1" if is_public else "0"
     command = [sys.executable, "-m", "streamlit", "run", str(script), "--server.port", str(port)]
     command += ["--server.address", address, "--server.headless", "true", "--browser.serverAddress", "localhost"]
     print(f"recsys: {_where(address, port, is_public)} (Ctrl-C stops it)", file=sys.stderr, flush=True)

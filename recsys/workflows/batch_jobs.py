@@ -6,6 +6,7 @@ Calls the workflow that makes the lists; does not import the app. `batch_files` 
 from __future__ import annotations
 
 import dataclasses
+import io
 import secrets
 import shutil
 import time
@@ -13,6 +14,9 @@ from collections import deque
 from pathlib import Path
 from threading import Condition, Thread
 from typing import Literal
+
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from recsys import store
 from recsys.errors import InputError, RecsysError
@@ -40,6 +44,14 @@ KEPT_SECONDS = 24 * 3600
 """A batch that has not changed for this long is removed when another one starts."""
 GRACE_SECONDS = 60.0
 """A job continues for this long after its viewer left: time to reload the page or restore a connection."""
+MAX_LISTED = 1_000_000
+"""Lines or rows of a list of users."""
+MAX_COLUMNS, MAX_UNPACKED_BYTES = 100, 64 * 2**20
+"""Of a Parquet list of users, by its metadata."""
+LINE_SEPARATORS = tuple(
+    separator.encode() for separator in ("\n", "\r", "\v", "\f", "\x1c", "\x1d", "\x1e", "\x85", "\u2028", "\u2029")
+)
+"""Where `str.splitlines` splits."""
 PARQUET_SUFFIXES = (".parquet", ".pq")
 
 State = Literal["waiting", "running", "done", "stopped", "failed"]
@@ -70,6 +82,7 @@ def new_batch(
     try:
         if listed is not None:
             request = dataclasses.replace(request, users=_safe_name(listed[0]))
+            _check_size(listed[1], str(request.users))
             path = folder / USERS / str(request.users)
             with store.new_file(path) as temporary:
                 temporary.write_bytes(listed[1])
@@ -101,6 +114,28 @@ def remove_old(root: Path, now: float) -> None:
                 continue
             if now - newest > KEPT_SECONDS:
                 QUEUE.remove(folder)
+
+
+def _check_size(content: bytes, name: str) -> None:
+    """Raise InputError for a list of users that would need much memory to read: a few bytes can stand for millions of
+    rows. Looks at the metadata of a Parquet file, and counts the lines of others."""
+    if not name.lower().endswith(PARQUET_SUFFIXES):
+        n_rows = sum(content.count(separator) for separator in LINE_SEPARATORS)
+    else:
+        try:
+            metadata = pq.read_metadata(io.BytesIO(content))
+        except (OSError, pa.ArrowException):  # `read_user_ids` reports it
+            return
+        n_rows = metadata.num_rows
+        groups = (metadata.row_group(at) for at in range(metadata.num_row_groups))
+        n_bytes = sum(group.total_byte_size for group in groups)
+        if metadata.num_columns > MAX_COLUMNS or n_bytes > MAX_UNPACKED_BYTES:
+            raise InputError(
+                f"{name}: has {metadata.num_columns:,} columns and {n_bytes / 2**20:,.0f} MiB unpacked; "
+                f"at most {MAX_COLUMNS} and {MAX_UNPACKED_BYTES >> 20} are accepted"
+            )
+    if n_rows > MAX_LISTED:
+        raise InputError(f"{name}: lists {n_rows:,} users, at most {MAX_LISTED:,}")
 
 
 def _safe_name(name: str) -> str:

@@ -78,7 +78,7 @@ def test_app_replaces_the_process_by_the_server(tmp_path: Path) -> None:
     assert arguments[arguments.index("--server.port") + 1] == port
     assert arguments[arguments.index("--server.address") + 1] == "127.0.0.1"
     assert variables["RECSYS_MODELS"] == str(tmp_path / "mine")
-    assert variables["RECSYS_PUBLIC"] == ""
+    assert variables["RECSYS_PUBLIC"] == "0"
     assert err == f"recsys: the app is at http://localhost:{port}, for this machine only (Ctrl-C stops it)\n"
 
 

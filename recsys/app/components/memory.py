@@ -12,8 +12,8 @@ import streamlit as st
 from recsys.app.session import Loaded
 
 Hidden = Literal["seen", "not for me"]
-MOST_KEPT = 20_000
-"""Entries read back from a browser; input from a browser is not trusted, so there is a limit."""
+MOST_KEPT = 10_000
+"""Ratings, and hidden movies, that a session keeps; the oldest are dropped. Input from a browser is not trusted."""
 
 _component = st.components.v2.component(
     "recsys.memory", js=(Path(__file__).parent / "memory.js").read_text(encoding="utf-8")
@@ -38,6 +38,7 @@ class Memory:
         self.ratings.pop(item, None)
         if stars is not None:
             self.ratings[item] = float(stars)
+            _drop_oldest(self.ratings)
             if self.hidden.get(item) == "not for me":
                 del self.hidden[item]
         self.is_changed = True
@@ -47,6 +48,7 @@ class Memory:
         self.hidden.pop(item, None)
         if why is not None:
             self.hidden[item] = why
+            _drop_oldest(self.hidden)
         self.is_changed = True
 
     def clear(self) -> None:
@@ -115,6 +117,11 @@ def keep_memory(loaded: Loaded) -> None:
 
 def _key(loaded: Loaded) -> str:
     return f"memory-{loaded.data_name}"
+
+
+def _drop_oldest(kept: dict[Any, Any]) -> None:
+    if len(kept) > MOST_KEPT:
+        del kept[next(iter(kept))]
 
 
 def _pairs(value: object) -> list[tuple[int | str, Any]]:

@@ -12,6 +12,7 @@ from recsys.app.chart import show_chart
 from recsys.app.escape import plain
 from recsys.app.i18n.translate import named, say
 from recsys.app.notices import explain_missing_data
+from recsys.app.owner import told
 from recsys.app.session import Loaded, loaded_model
 from recsys.dataset.interactions import Interactions
 from recsys.dataset.statistics import FEW_RATINGS, DatasetStatistics, dataset_statistics, smallest_share
@@ -106,7 +107,7 @@ def _import(loaded: Loaded) -> None:
     try:
         report = store.read_json(loaded.data_folder / store.REPORT)
     except InputError as error:
-        st.warning(plain(str(error)), icon=":material/warning:")
+        st.warning(told(error), icon=":material/warning:")
         return
     read, kept, rejected, repeated = (int(report.get(key, 0)) for key in ("read", "kept", "rejected", "duplicates"))
     st.markdown(
@@ -150,7 +151,7 @@ def _rejected(loaded: Loaded, report: dict[str, Any]) -> None:
     try:
         rows = prepare_workflow.rejected_rows(loaded.data_folder, MAX_REJECTED_ROWS)
     except InputError as error:
-        st.warning(plain(str(error)), icon=":material/warning:")
+        st.warning(told(error), icon=":material/warning:")
         return
     with st.expander(say("Show the first {n:,} of these rows", n=len(rows)), icon=":material/search:"):
         st.dataframe(

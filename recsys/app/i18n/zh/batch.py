@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 WORDS: dict[str, str] = {
+    "Only the owner of this page can generate lists.": "只有本页面的所有者才能批量生成列表。",
+    "Comparing the lists …": "正在比较列表……",
     "What to do": "要做什么",
     "Generate lists": "生成列表",
     "Compare two models": "比较两个模型",

@@ -28,6 +28,15 @@ WORDS: dict[str, str] = {
     ),
     "an unknown folder": "未知文件夹",
     "To prepare it again, run this in a terminal, then reload the page:": "要重新准备数据，请在终端运行以下命令，然后刷新页面：",
+    # --- the owner of a public page, and turns ---
+    "Owner": "所有者",
+    "Token of the owner": "所有者令牌",
+    "Sign in": "登录",
+    "Sign in with an account": "使用账号登录",
+    "The account {name} is not an owner.": "账号 {name} 不是所有者。",
+    "Too many attempts. Try again in a minute.": "尝试次数过多，请一分钟后再试。",
+    "This is not the token.": "令牌不正确。",
+    "The server is busy. Computations ahead of yours: {n}.": "服务器正忙。排在你前面的计算：{n} 项。",
     # --- several pages ---
     "There are no named axes yet. To find some, run:": "还没有命名的轴。可运行以下命令来寻找：",
     "similar, rank {rank}": "相似，第 {rank} 位",

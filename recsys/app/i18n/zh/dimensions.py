@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 WORDS: dict[str, str] = {
+    "You keep {n} axes: remove one to keep another.": "已保留 {n} 条轴：移除一条后才能再保留。",
     "Each movie is a point in a space. An axis is a direction in that space, such as “children's ↔ adult”: it orders "
     "the movies, and it can steer your recommendations. No genre was used to place the movies.": (
         "每部电影都是空间中的一个点。轴是空间中的一个方向，例如“儿童 ↔ 成人”：它可以给电影排序，也可以用来调整推荐。电影的位置完全由评分学得，没有使用类型。"

@@ -36,6 +36,7 @@ WORDS: dict[str, str] = {
     "Ratings file": "评分文件",
     "{site}: found {found} of {n} movies.": "{site}：{n} 部电影中找到 {found} 部。",
     "Not in this collection:": "这里没有的电影：",
+    "Reading the file …": "正在读取文件……",
     "Skipped lines: {n:,}.": "已跳过的行：{n:,}。",
     "title": "片名",
     "year": "年份",

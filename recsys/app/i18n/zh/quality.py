@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 WORDS: dict[str, str] = {
+    "Only the owner of this page can measure.": "只有本页面的所有者才能评测。",
     "How well {model} recommends movies, measured on held-out ratings.": (
         "{model} 的推荐有多准，用训练时未使用的评分来检验。"
     ),

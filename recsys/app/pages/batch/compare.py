@@ -14,8 +14,10 @@ from recsys.app.chart import show_chart
 from recsys.app.escape import plain
 from recsys.app.i18n.translate import say
 from recsys.app.notices import show_command
+from recsys.app.owner import told
 from recsys.app.pages.batch.make import K
 from recsys.app.session import Loaded, load_model, models_root
+from recsys.app.work import long_work
 from recsys.dataset.interactions import Interactions
 from recsys.errors import RecsysError
 from recsys.plots.overlap import overlap_histogram
@@ -60,7 +62,7 @@ def draw_compare(loaded: Loaded, interactions: Interactions) -> None:
     try:
         pair = load_model(models_root() / str(a)), load_model(models_root() / str(b))
     except (RecsysError, OSError) as error:
-        st.error(plain(str(error)))
+        st.error(told(error))
         return
     st.fragment(_compare_user)(pair, interactions)
     _compare_sample(pair, interactions)
@@ -81,7 +83,7 @@ def _compare_user(pair: tuple[Loaded, Loaded], interactions: Interactions) -> No
             recommend(one.model, batch_of_users(one.model, interactions, [user]), K)["item_id"].tolist() for one in pair
         ]
     except RecsysError as error:
-        st.error(plain(str(error)))
+        st.error(told(error))
         return
     found = compare_lists(lists[0], lists[1], _popularity(interactions))
     _draw_metrics(found, max(map(len, lists)))
@@ -160,7 +162,8 @@ def _percent(share: float) -> str:
 def _compare_sample(pair: tuple[Loaded, Loaded], interactions: Interactions) -> None:
     a, b = pair
     which = tuple((str(one.folder), (one.folder / store.MANIFEST).stat().st_mtime_ns) for one in pair)
-    rows = _compared(a, b, interactions, (*which, interactions.fingerprint))
+    with long_work(say("Comparing the lists …")):
+        rows = _compared(a, b, interactions, (*which, interactions.fingerprint))
     st.subheader(
         say("Random sample of {n:,} users", n=len(rows))
         if len(rows) < interactions.n_users

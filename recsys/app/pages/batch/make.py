@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import streamlit as st
 
-from recsys.app.escape import plain
 from recsys.app.i18n.translate import say
 from recsys.app.notices import show_command
+from recsys.app.owner import is_owner, told
 from recsys.app.pages.batch.ownership import SHOWN, STARTED, current_batch, is_own, viewer
 from recsys.app.pages.batch.progress import REFRESH_SECONDS, draw_progress
 from recsys.app.pages.batch.result import draw_outcome
@@ -24,8 +24,10 @@ from recsys.workflows.batch_jobs import TooManyRows, new_batch
 
 MAX_K = 1000
 """Longest list that the form offers."""
-MAX_UPLOAD_MB = 20
-"""Size of an uploaded list of users: about two million ids."""
+MAX_UPLOAD_MB = 5
+"""Size of an uploaded list of users: about 600,000 ids."""
+MAX_TYPED = 100_000
+"""Characters of typed user ids."""
 K = 10
 ALL_USERS, CHOSEN, UPLOADED = "All users", "Chosen users", "Users from a file"
 
@@ -35,7 +37,10 @@ def draw_make(loaded: Loaded, interactions: Interactions) -> None:
     st.caption(say("Recommendations for many users at once, to download as a file."))
     root = data_root() / "batches"
     folder = current_batch(root)
-    _form(loaded, interactions, root, folder)
+    if is_owner():
+        _form(loaded, interactions, root, folder)
+    else:
+        st.info(say("Only the owner of this page can generate lists."), icon=":material/key:")
     if folder is None:
         viewer().folder = None
         return
@@ -105,7 +110,7 @@ def _form(loaded: Loaded, interactions: Interactions, root: Path, folder: Path |
             try:
                 folder = new_batch(root, request, interactions.n_users, listed)
             except RecsysError as error:
-                st.error(say("This batch cannot be generated: {why}", why=plain(str(error))))
+                st.error(say("This batch cannot be generated: {why}", why=told(error)))
                 if isinstance(error, TooManyRows):
                     _show_terminal_command(loaded, int(k), exclude_seen, None if listed is None else listed[0])
                 return
@@ -133,6 +138,7 @@ def _list_of_users(interactions: Interactions, who: str) -> tuple[str, bytes] | 
             placeholder=example,
             key="batch-typed",
             height=100,
+            max_chars=MAX_TYPED,
             persist_state="session",
         )
         ids = split_user_ids(typed, are_integers=interactions.user_ids.dtype == np.int64)

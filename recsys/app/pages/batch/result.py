@@ -11,6 +11,7 @@ import streamlit as st
 
 from recsys.app.escape import plain
 from recsys.app.i18n.translate import named, say
+from recsys.app.owner import told
 from recsys.app.pages.batch.ownership import draw_discard, is_own
 from recsys.app.session import load_model
 from recsys.dataset.catalog import Catalog
@@ -39,7 +40,7 @@ def draw_outcome(folder: Path) -> None:
     try:
         request, result = read_request(folder), read_result(folder)
     except InputError as error:
-        st.error(plain(str(error)))
+        st.error(told(error))
         return
     if result is not None:
         _draw_result(folder, request, result)
@@ -168,7 +169,7 @@ def _draw_preview(folder: Path, request: Request, n_rows: int) -> None:
     try:
         rows = rows_of_user(folder, user) if user.strip() else first_rows(folder, PREVIEW_ROWS)
     except InputError as error:
-        st.error(plain(str(error)))
+        st.error(told(error))
         return
     except RecsysError:
         st.warning(say("{user} is not in this batch.", user=plain(user[:MAX_ID_LENGTH])))

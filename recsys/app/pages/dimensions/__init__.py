@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import streamlit as st
 
-from recsys.app.escape import plain
 from recsys.app.i18n.translate import say
 from recsys.app.notices import explain_missing_vectors
+from recsys.app.owner import told
 from recsys.app.pages.dimensions.axes import draw_axes
 from recsys.app.pages.dimensions.dimension_count import draw_dimension_count
 from recsys.app.pages.dimensions.genres import draw_genres
@@ -36,7 +36,7 @@ def page() -> None:
         explain_missing_vectors()
         return
     for line in loaded.unreadable:
-        st.warning(plain(line))
+        st.warning(told(line))
     titles = [say("Axes"), say("Plane"), say("Your own axis"), say("Genres"), say("How many dimensions?")]
     tabs = st.tabs(titles, key="dimensions-tab", bind="query-params")
     draws = (draw_axes, draw_plane, draw_own_axis, draw_genres, draw_dimension_count)

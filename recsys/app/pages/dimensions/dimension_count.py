@@ -19,6 +19,7 @@ from recsys.app.chart import show_chart
 from recsys.app.escape import plain
 from recsys.app.i18n.translate import say
 from recsys.app.notices import show_command
+from recsys.app.owner import told
 from recsys.app.pages.dimensions.axis_facts import directions_of, movies_along, movies_over, version_of
 from recsys.app.session import Loaded
 from recsys.errors import InputError
@@ -35,7 +36,7 @@ def draw_dimension_count(loaded: Loaded) -> None:
     try:
         found = store.stored_report(loaded.folder)
     except InputError as error:
-        st.warning(plain(str(error)))
+        st.warning(told(error))
         found = None
     rows = found.dimensions if found is not None else ()
     quality = {row.n_factors: row.ndcg for row in rows}

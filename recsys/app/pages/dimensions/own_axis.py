@@ -22,9 +22,11 @@ from recsys.app.components.movie_map import movie_map
 from recsys.app.components.search_box import search_box
 from recsys.app.escape import plain
 from recsys.app.i18n.translate import say
+from recsys.app.owner import told
 from recsys.app.pages.dimensions.axis_facts import facts_of, plane_map
 from recsys.app.pages.dimensions.axis_map import draw_chosen_movie, marks_of
-from recsys.app.session import Loaded, own_axes
+from recsys.app.session import MAX_OWN_AXES, Loaded, own_axes
+from recsys.app.work import long_work
 from recsys.errors import RecsysError
 from recsys.plots.colours import by_axis
 from recsys.space.axis import Axis
@@ -162,17 +164,17 @@ def _question_in_words(loaded: Loaded) -> Question | None:
     try:
         return question_of(text, loaded.model.attributes)
     except RecsysError as error:
-        st.warning(plain(str(error)))
+        st.warning(told(error))
         return None
 
 
 def _find_axis(loaded: Loaded, question: Question) -> None:
     try:
-        with st.spinner(say("Finding the axis …")):
+        with long_work(say("Finding the axis …")):
             st.session_state[f"answer-{loaded.name}"] = ask(loaded.model.space, loaded.model.attributes, question)
     except RecsysError as error:
         st.session_state.pop(f"answer-{loaded.name}", None)
-        st.warning(plain(str(error)))
+        st.warning(told(error))
 
 
 def _draw_answer(loaded: Loaded) -> None:
@@ -201,7 +203,9 @@ def _draw_answer(loaded: Loaded) -> None:
         side.markdown(f"**{plain(name)}**  \n" + "  \n".join(map(plain, titles)))
     own = own_axes(loaded)
     is_kept = any(axis.name == other.name for other in own)
-    if axis.is_valid and not is_kept:
+    if len(own) >= MAX_OWN_AXES and not is_kept:
+        st.caption(say("You keep {n} axes: remove one to keep another.", n=len(own)))
+    elif axis.is_valid and not is_kept:
         st.button(
             say("Keep for this session"), key="keep-axis", icon=":material/bookmark_add:", on_click=own.append,
             args=(axis,), help=say("You can then steer your recommendations along it, and choose it in the "

@@ -5,9 +5,10 @@ from __future__ import annotations
 import streamlit as st
 
 from recsys.app.components.memory import Memory
-from recsys.app.escape import plain
 from recsys.app.i18n.translate import say
+from recsys.app.owner import told
 from recsys.app.session import Loaded
+from recsys.app.work import long_work
 from recsys.errors import RecsysError
 from recsys.ingest.exports import MAX_BYTES, read_export
 
@@ -32,11 +33,12 @@ def draw_import(loaded: Loaded, memory: Memory) -> None:
         key = f"imported-{loaded.data_name}"
         if st.session_state.get(key, (None,))[0] != file.file_id:  # import once per file, not once per rerun
             try:
-                export = read_export(file.getvalue(), file.name[:100])
+                with long_work(say("Reading the file …")):
+                    export = read_export(file.getvalue(), file.name[:100])
+                    rows = export.match(loaded.model.catalog, loaded.model.n_ratings)
             except RecsysError as error:
-                st.error(plain(str(error)))
+                st.error(told(error))
                 return
-            rows = export.match(loaded.model.catalog, loaded.model.n_ratings)
             for row, given in zip(rows, export.ratings["stars"], strict=True):
                 if row >= 0:
                     memory.rate(loaded.id_of(row), float(given))

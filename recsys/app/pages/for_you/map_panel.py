@@ -7,8 +7,8 @@ import streamlit as st
 
 from recsys.app.axis_text import joined, named_axes, spoken, title_of
 from recsys.app.components.movie_map import Marks, movie_map, rated_marks
-from recsys.app.escape import plain
 from recsys.app.i18n.translate import chosen, local, say
+from recsys.app.owner import told
 from recsys.app.pages.for_you.region import clear_region, region_outline, set_region
 from recsys.app.pages.for_you.selected import select, selected_row, similar_rows
 from recsys.app.pages.for_you.user import Viewer
@@ -24,7 +24,7 @@ def draw_map(loaded: Loaded, viewer: Viewer, table: pd.DataFrame) -> None:
     table  the recommendations, best first
     """
     for line in loaded.unreadable:
-        st.warning(plain(line))
+        st.warning(told(line))
     with st.container(horizontal=True, vertical_alignment="bottom"):
         item_map = _choose_map(loaded)
         colouring = _choose_colouring(loaded)

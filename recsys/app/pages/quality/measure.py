@@ -12,6 +12,7 @@ import streamlit as st
 from recsys.app.escape import plain
 from recsys.app.i18n.translate import say
 from recsys.app.notices import explain_missing_data, show_command
+from recsys.app.owner import is_owner, told
 from recsys.app.session import Loaded
 from recsys.errors import RecsysError
 from recsys.progress import Progress, StartProgress
@@ -21,7 +22,10 @@ MEASURING = Lock()
 
 
 def available_data(loaded: Loaded) -> Path | None:
-    """The folder of the training data; None if it is gone, which the page then says."""
+    """The folder of the training data; None for visitors, and if it is gone, which the page then says."""
+    if not is_owner():
+        st.caption(say("Only the owner of this page can measure."))
+        return None
     if loaded.interactions is None:
         explain_missing_data(loaded)
         return None
@@ -57,7 +61,7 @@ def run_measurement(measure: Callable[[StartProgress], object], steps: int) -> N
         measure(start_progress)
     except (RecsysError, OSError) as error:
         bar.empty()
-        st.error(plain(str(error)), icon=":material/error:")
+        st.error(told(error), icon=":material/error:")
         return
     finally:
         MEASURING.release()

@@ -10,6 +10,7 @@ from recsys.app.axis_text import joined
 from recsys.app.chart import show_chart
 from recsys.app.escape import plain
 from recsys.app.i18n.translate import named, say
+from recsys.app.owner import told
 from recsys.app.pages.quality.groups import draw_activity, draw_popularity, labels_of
 from recsys.app.pages.quality.measure import available_data, run_measurement, show_equivalent_command
 from recsys.app.session import Loaded
@@ -27,7 +28,7 @@ def draw_ranking(loaded: Loaded) -> None:
     try:
         found = store.stored_ranking(loaded.folder)
     except InputError as error:
-        st.warning(plain(str(error)), icon=":material/warning:")
+        st.warning(told(error), icon=":material/warning:")
         found = None
     if found is None:
         st.subheader(say("Comparison with other models"), anchor=False)

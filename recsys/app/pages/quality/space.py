@@ -11,6 +11,7 @@ from recsys.app.chart import show_chart
 from recsys.app.escape import plain
 from recsys.app.i18n.translate import named, say
 from recsys.app.notices import explain_missing_vectors
+from recsys.app.owner import told
 from recsys.app.pages.quality.measure import available_data, run_measurement, show_equivalent_command
 from recsys.app.session import Loaded
 from recsys.errors import InputError
@@ -29,7 +30,7 @@ def draw_space(loaded: Loaded) -> None:
     try:
         found = store.stored_report(loaded.folder)
     except InputError as error:
-        st.warning(plain(str(error)), icon=":material/warning:")
+        st.warning(told(error), icon=":material/warning:")
         found = None
     if found is None:
         st.info(say("The embedding of this model has not been measured yet."), icon=":material/straighten:")
