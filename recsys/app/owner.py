@@ -91,13 +91,17 @@ def draw_sign_in() -> None:
 
 
 def _try_token(typed: str) -> None:
-    if not ATTEMPTS.may_try(st.context.ip_address or "this machine", time.monotonic()):
+    if not ATTEMPTS.may_try(_address_of_visitor(), time.monotonic()):
         st.error(say("Too many attempts. Try again in a minute."))
     elif hmac.compare_digest(typed.encode(), os.environ[TOKEN].encode()):
         st.session_state[_KEY] = True
         st.rerun()
     else:
         st.error(say("This is not the token."))
+
+
+def _address_of_visitor() -> str:
+    return st.context.ip_address or "this machine"
 
 
 def _has_accounts() -> bool:

@@ -80,7 +80,7 @@ TURNS = Turns(MAX_RUNNING)
 def long_work(doing: str) -> Iterator[None]:
     """Run a block that takes seconds when it is this session's turn; the page says what it does, or how many wait.
 
-    Do not enter it inside another one, nor inside a cached function.
+    What the block draws disappears at its end. Do not enter it inside another one, nor inside a cached function.
     """
     session = st.session_state.setdefault("visitor", secrets.token_hex(8))
     notice = st.empty()
