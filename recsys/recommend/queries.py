@@ -5,7 +5,7 @@ Every function takes either `user`, an id in the data the model was trained on, 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -103,14 +103,7 @@ def users_of(model: Model, user: Any, ratings: Mapping[Any, float] | None, needs
     if ratings is not None:
         if not isinstance(ratings, Mapping):
             raise InputError(f"ratings must be a mapping of title or id to stars, not {type(ratings).__name__}")
-        by_id: dict[Any, float] = {}
-        named: dict[Any, Any] = {}
-        for name, stars in ratings.items():
-            item_id = model.catalog.id_of(name, model.n_ratings)
-            if item_id in by_id:
-                raise InputError(f"{named[item_id]!r} and {name!r} are the same movie; rate it once")
-            by_id[item_id], named[item_id] = stars, name
-        return batch_of_ratings(model, by_id)
+        return batch_of_ratings(model, ratings_by_id(model, ratings.items()))
     ids = list(user) if _is_several(user) else [user]
     if model.dataset is not None:
         return batch_of_users(model, model.dataset.interactions, ids)
@@ -122,6 +115,22 @@ def users_of(model: Model, user: Any, ratings: Mapping[Any, float] | None, needs
     rows = model.space.user_rows(ids)
     empty = sp.csr_matrix((len(ids), len(model.item_ids)), dtype=np.float32)
     return model.fitted.batch(model.space.user_ids[rows], empty, model.weighting)
+
+
+def ratings_by_id(model: Model, rated: Iterable[tuple[Any, float]]) -> dict[Any, float]:
+    """Ratings by item id, of pairs of a title or id and a rating.
+
+    Raises UnknownId with similar titles for an unknown title, InputError for a movie that is rated twice.
+    """
+    ratings: dict[Any, float] = {}
+    named: dict[Any, Any] = {}
+    for name, stars in rated:
+        item_id = model.catalog.id_of(name, model.n_ratings)
+        if item_id in ratings:
+            label = model.catalog.label_of([item_id])[0]
+            raise InputError(f"{named[item_id]!r} and {name!r} are the same movie, {label!r}: rate it once")
+        ratings[item_id], named[item_id] = stars, name
+    return ratings
 
 
 def shifts_of(model: Model, steer: Mapping[str, float], axes: Axes | None) -> list[tuple[Axis, float]]:

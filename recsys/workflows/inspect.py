@@ -251,7 +251,9 @@ def map_items(
     path = store.save_map(model_folder, item_map, model.fingerprint)
     if out is not None and out.suffix == ".html":
         figure = picture(item_map, model.catalog, model.n_ratings, store.load_clusters(model_folder, model.fingerprint))
-        store.write_text(out, picture_page(figure, _map_title(item_map, model), _map_notes(item_map)))
+        store.write_text(
+            out, picture_page(figure, _map_title(item_map, model), [*_map_notes(item_map), _origin(item_map, model)])
+        )
     elif out is not None:
         store.write_map(out, item_map, model.fingerprint)
     return MappedItems(item_map, along, out or path)
@@ -348,6 +350,11 @@ def _map_notes(item_map: ItemMap) -> list[str]:
             f"continuity {fidelity['continuity']:.2f}."
         )
     return notes
+
+
+def _origin(item_map: ItemMap, model: Model) -> str:
+    """Which model a picture was drawn from: the fingerprint is that in the metadata of the stored map."""
+    return f"Model {str(model.fingerprint)[:16]}, {item_map.method}, seed {item_map.seed}."
 
 
 def _with_movies(axis: Axis, model: Model, n_examples: int) -> AxisWithMovies:

@@ -22,6 +22,7 @@ from recsys.ingest.users import read_user_ids
 from recsys.ingest.validation import REJECTED
 from recsys.models import Model, UserBatch
 from recsys.progress import StartProgress, no_progress
+from recsys.recommend.queries import ratings_by_id
 from recsys.recommend.reasons import Reason, reasons
 from recsys.recommend.steer import parse_shift
 from recsys.recommend.steer import steer as steer_list
@@ -234,14 +235,7 @@ def recommend_ratings(
     Raises UnknownId with similar titles for an unknown title, InputError for a movie that is rated twice.
     """
     model = store.load_model(model_folder)
-    ratings: dict[Any, float] = {}
-    spelled: dict[Any, str] = {}
-    for title, stars in rated:
-        item_id = model.catalog.id_of(title, model.n_ratings)
-        if item_id in ratings:
-            label = model.catalog.label_of([item_id])[0]
-            raise InputError(f"{spelled[item_id]!r} and {title!r} are the same movie, {label!r}: rate it once")
-        ratings[item_id], spelled[item_id] = stars, title
+    ratings = ratings_by_id(model, rated)
     return _recommended(model, model_folder, batch_of_ratings(model, ratings), k, True, steer, why)
 
 

@@ -200,6 +200,7 @@ def test_a_map_reports_its_fidelity_and_is_written_as_a_page(movielens: Path) ->
     for measure in ("trustworthiness", "continuity", "recall@15", "landing error"):
         assert measure in done.stdout
     page = (movielens / "pages" / "map.html").read_text()
+    assert f"Model {store.fingerprint_of(movielens / 'model')[:16]}, pca, seed 42." in page
     assert "Star Wars" in page and "trustworthiness" in page
     assert store.load_map(movielens / "model", "pca").fidelity["recall@15"] > 0.05
 
