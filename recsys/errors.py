@@ -22,7 +22,7 @@ MOST_LETTERS = 60
 
 
 def quoted(value: object) -> str:
-    """A value from outside for an error message: its `repr`, with a long one cut to `MOST_LETTERS` characters.
+    r"""A value from outside for an error message: its `repr`, with a long one cut to `MOST_LETTERS` characters.
 
     >>> quoted("a\x1b"), quoted("x" * 1000)[-5:]
     ("'a\\x1b'", "xxx…'")
