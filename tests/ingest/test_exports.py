@@ -165,6 +165,7 @@ def test_a_file_with_only_a_header_has_no_ratings() -> None:
         (b'Date,Name,Year,Letterboxd URI,Rating\n\n' + b'"\n",' * 30_000, "line 3: the row is longer than 100,000"),
         (b"Name,Letterboxd URI,Rating\n" + b"\n" * 50_001, "has more than 50,000 rows"),
     ],
+    ids=lambda value: value if isinstance(value, str) else "file",  # bytes of a zip contain the time
 )  # fmt: skip
 def test_other_files_are_refused_with_one_line(data: bytes, message: str) -> None:
     with pytest.raises(InputError) as caught:
