@@ -173,7 +173,7 @@ def target_of(path: Path) -> Path | None:
 def is_locked(path: Path) -> bool:
     """Whether a process is writing the file or folder. Changes nothing."""
     try:
-        descriptor = os.open(_lock_file(path), os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+        descriptor = os.open(_lock_file(path), os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
     except FileNotFoundError:
         return False
     try:

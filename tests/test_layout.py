@@ -46,11 +46,11 @@ LAYOUT: dict[str, tuple[str, ...]] = {
     ),
     "workflows": (
         "common", "prepare", "train", "evaluate", "recommend", "similar", "inspect", "import_vectors", "demo",
-        "batch_files", "batch_jobs",
+        "batch_files", "batch_jobs", "finding", "examine_installation", "examine_data", "doctor",
     ),
     "cli": (
         "facts", "options", "terminal", "console", "tables", "app", "data", "train", "evaluate", "recommend", "inspect",
-        "main",
+        "doctor", "main",
     ),
     "app": (
         "guard", "escape", "i18n", "blobs", "owner", "work", "session", "axis_text", "chart", "notices", "components",

@@ -18,6 +18,7 @@ from recsys import __version__
 from recsys.cli.app import app as serve_app
 from recsys.cli.app import demo
 from recsys.cli.data import fetch, import_vectors, prepare
+from recsys.cli.doctor import doctor
 from recsys.cli.evaluate import evaluate, tune
 from recsys.cli.inspect import axes, clusters, map_, report
 from recsys.cli.recommend import analogy, recommend, similar
@@ -35,7 +36,9 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (demo, fetch, prepare, train, evaluate, tune, recommend, similar, analogy, axes, clusters, report):
+for command in (
+    demo, fetch, prepare, train, evaluate, tune, recommend, similar, analogy, axes, clusters, report, doctor,
+):  # fmt: skip
     app.command()(command)
 app.command("map")(map_)
 app.command("import-vectors")(import_vectors)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:  # each command imports only its own workflow
     from recsys.evaluation.evaluate import Evaluation
     from recsys.recommend.reasons import Reason
     from recsys.workflows.demo import DemoResult
+    from recsys.workflows.doctor import Examination
     from recsys.workflows.evaluate import TunedSettings
     from recsys.workflows.import_vectors import ImportedVectors
     from recsys.workflows.inspect import AxisWithMovies, ClusteredItems, MappedItems, MeasuredSpace, NamedAxes
@@ -37,6 +38,17 @@ def show_demo(done: DemoResult) -> None:
     show_map(done.map)
     show_clusters(done.clusters)
     show_axes(done.axes, TOP_AXES)
+
+
+def show_examination(done: Examination) -> None:
+    """The findings by section, in lines: paths are long, and a table would break them."""
+    for section in dict.fromkeys(finding.section for finding in done.findings):
+        print_line(section)
+        for finding in done.findings:
+            if finding.section == section:
+                print_line(f"  {finding.status:9}{finding.name}: {finding.found}")
+                if finding.remedy:
+                    print_line(f"{'':11}→ {finding.remedy}")
 
 
 def show_fetched(done: Fetched) -> None:

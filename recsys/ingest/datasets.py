@@ -101,8 +101,15 @@ DATASETS: dict[str, PublishedDataset] = {d.name: d for d in (
 
 
 def data_root() -> Path:
-    """The folder with raw/, prepared/ and models/: the environment variable `RECSYS_DATA`, or ./data."""
-    return Path(os.environ.get("RECSYS_DATA") or "data").expanduser()
+    """The folder with raw/, prepared/ and models/: the environment variable `RECSYS_DATA`, or ./data.
+
+    Raises InputError for `~NAME` of a user who does not exist.
+    """
+    wanted = os.environ.get("RECSYS_DATA") or "data"
+    try:
+        return Path(wanted).expanduser()
+    except RuntimeError:
+        raise InputError(f"RECSYS_DATA: {wanted!r} is in the home of a user who does not exist") from None
 
 
 def published_dataset(name: str) -> PublishedDataset:

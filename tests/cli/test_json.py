@@ -53,6 +53,7 @@ KEYS = {
         "": "analogy answers",
         "answers": "rank item_id title similarity",
     },
+    "doctor --data data": {"": "problems findings", "findings": "section name found status remedy"},
     "map --model model --method pca": {"": "method axes not_in_space seed items fidelity out"},
 }
 """For each command the keys of the result, and those of its parts."""
