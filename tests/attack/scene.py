@@ -82,6 +82,7 @@ class Scene:
         self.settings = dict(case.settings)
         self._root = world.root / "scenes" / case.name.replace(" ", "-").replace("/", "-")
         self._base = self._root / "base"
+        shutil.rmtree(self._root, ignore_errors=True)
         world.copy(case.needs, self._base)
         for command in case.before:
             self.must(self._base, *command)

@@ -108,13 +108,13 @@ def warm(argv: list[str], cwd: str) -> dict[str, Any]:
     """Run a command in this process; it leaves no thread behind that a fork would lose."""
     from recsys.cli.main import main
 
-    out, err, status = io.StringIO(), io.StringIO(), 0
+    out, err, status = io.TextIOWrapper(io.BytesIO()), io.TextIOWrapper(io.BytesIO(), write_through=True), 0
     with contextlib.chdir(cwd), contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         try:
             main(argv)
         except SystemExit as end:
             status = int(end.code or 0)
-    return {"status": status, "err": err.getvalue()}
+    return {"status": status, "err": err.buffer.getvalue().decode()}
 
 
 def publish(archive: Path) -> dict[str, Any]:

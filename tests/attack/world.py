@@ -74,7 +74,7 @@ BUILD = (
     MAP, ("map", "--model", "ials"), AXES, CLUSTERS, EVALUATE, REPORT, BATCH, TUNE,
 )  # fmt: skip
 """The commands that make the world."""
-QUICK_BUILD = (PREPARE, train("ials"), train("popular"), MAP, AXES, BATCH)
+QUICK_BUILD = (PREPARE, train("ials"), train("popular"), MAP, ("map", "--model", "ials"), AXES, BATCH)
 """What the sample of attempts needs of it."""
 
 
