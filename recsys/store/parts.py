@@ -37,11 +37,12 @@ class Parts:
         self.out = out
         self.folder = out.with_name(f".{out.name}.parts")
         self._check_ours()
-        if self.folder.is_dir() and not (resume and self._has_plan(plan)):
-            atomic.remove_folder(self.folder, out)
-        if not self.folder.is_dir():
-            with atomic.new_folder(self.folder) as temporary:
-                dump_json(temporary / PLAN, dict(plan))
+        with atomic.lock(self.folder):  # also removes the lock of a run that was killed while it wrote the plan
+            if self.folder.is_dir() and not (resume and self._has_plan(plan)):
+                atomic.remove_folder(self.folder, out)
+            if not self.folder.is_dir():
+                with atomic.new_folder(self.folder) as temporary:
+                    dump_json(temporary / PLAN, dict(plan))
         self._parts = self._intact_parts()
         self.n_found = len(self._parts)
 

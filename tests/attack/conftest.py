@@ -69,8 +69,10 @@ def server() -> Iterator[Server]:
 
 
 @pytest.fixture(scope="session")
-def world(server: Server, tmp_path_factory: pytest.TempPathFactory) -> World:
-    return World(server, tmp_path_factory.mktemp("attack"), BUILD if EVERYTHING else QUICK_BUILD)
+def world(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    made = World(server, tmp_path_factory.mktemp("attack"), BUILD if EVERYTHING else QUICK_BUILD)
+    yield made
+    made.close()
 
 
 @pytest.fixture

@@ -86,11 +86,12 @@ class Server:
     """The warm process. Close it at the end."""
 
     def __init__(self) -> None:
+        here = {**os.environ, **ONE_THREAD, "NO_PROXY": "127.0.0.1"}
         self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
             self._process = subprocess.Popen(
                 [sys.executable, str(Path(__file__).with_name("server.py")), str(theirs.fileno())],
-                pass_fds=[theirs.fileno()], env={**os.environ, **ONE_THREAD},
+                pass_fds=[theirs.fileno()], env=here,
             )  # fmt: skip
         self._control.settimeout(300)
         self._control.recv(1 << 20)

@@ -6,7 +6,11 @@ import hashlib
 import re
 import shutil
 from collections.abc import Mapping, Sequence
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
+from typing import Any
 
 from tests.attack.process import Ran, Server
 from tests.attack.world import Case, write_sources
@@ -41,10 +45,16 @@ def part(state: State, paths: tuple[str, ...]) -> State:
     return {name: digest for name, digest in state.items() if any(f"{name}/".startswith(f"{p}/") for p in paths)}
 
 
+class _Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, *_: Any) -> None:
+        """Print nothing."""
+
+
 class World:
     """The world, made once, and the old and new states of each case.
 
     mapped  address space of the warm process, in bytes
+    mirror  address of a server with the zip of the dataset
     """
 
     def __init__(self, server: Server, root: Path, build: Sequence[tuple[object, ...]]) -> None:
@@ -56,6 +66,16 @@ class World:
             made = server.ask({"do": "warm", "argv": list(map(str, command)), "cwd": str(self.folder)})
             assert made["status"] == 0, made["err"]
         self.mapped = server.mapped()
+        self._mirror = ThreadingHTTPServer(
+            ("127.0.0.1", 0), partial(_Quiet, directory=str(self.folder / "root" / "raw"))
+        )
+        self.mirror = f"http://127.0.0.1:{self._mirror.server_port}"
+        Thread(target=self._mirror.serve_forever, daemon=True).start()
+
+    def close(self) -> None:
+        """Stop the server of files."""
+        self._mirror.shutdown()
+        self._mirror.server_close()
 
     def copy(self, needs: tuple[str, ...], to: Path) -> None:
         """Copy files and folders of the world to a new folder."""
@@ -79,7 +99,9 @@ class Scene:
 
     def __init__(self, world: World, case: Case) -> None:
         self.case, self.server = case, world.server
-        self.settings = dict(case.settings)
+        self.options: dict[str, Any] = {"settings": dict(case.settings)}
+        if case.mirror:
+            self.options["RECSYS_MIRROR"] = world.mirror
         self._root = world.root / "scenes" / case.name.replace(" ", "-").replace("/", "-")
         self._base = self._root / "base"
         shutil.rmtree(self._root, ignore_errors=True)
@@ -95,7 +117,7 @@ class Scene:
 
     def must(self, folder: Path, *command: object) -> Ran:
         """Run a command that has to succeed."""
-        ran = self.server.run(folder, *command, settings=self.settings, seconds=60)
+        ran = self.server.run(folder, *command, seconds=60, **self.options)
         assert ran.status == 0, ran
         return ran
 
@@ -136,7 +158,7 @@ class Scene:
         """Check the folder after a crash and run the command again; what is wrong, empty if nothing is."""
         if torn := self.torn(folder):
             return torn
-        again = self.server.run(folder, *(self.case.again or self.case.command), settings=self.settings)
+        again = self.server.run(folder, *(self.case.again or self.case.command), **self.options)
         if again.status != 0:
             return f"the next run: {again.fault or again.err.strip()}"
         return self.unfinished(folder)

@@ -92,8 +92,10 @@ class Call:
         return f"{self.number} {self.name}({', '.join(self.paths)})"
 
 
+KILL = -1
 Decision = int | None
-"""What a supervisor answers: None lets the call happen, an error number makes it fail."""
+"""What a supervisor answers: None lets the call happen, an error number makes it fail, KILL ends the process before it
+happens."""
 
 
 def watch(listener: int, pid: int, folder: Path, decide: Callable[[Call], Decision], seconds: float) -> bool:
@@ -128,6 +130,9 @@ def watch(listener: int, pid: int, folder: Path, decide: Callable[[Call], Decisi
         if any(f"{path}/".startswith(prefix) for path in paths):
             n += 1
             decision = decide(Call(n, name, tuple(p.removeprefix(prefix) for p in paths)))
+        if decision == KILL:
+            kill(pid)
+            continue
         reply = struct.pack("QqiI", identity, 0, -(decision or 0), 0 if decision else _CONTINUE)
         try:
             fcntl.ioctl(listener, _SEND, reply)

@@ -46,11 +46,11 @@ def test_a_second_process_starts_at_each_call(world: World, attempts: Attempts, 
             call: Call, _: Running, folder: Path = folder, number: int = target.number, others=others
         ) -> Decision:
             if call.number == number:
-                others.append(scene.server.start(folder, *scene.case.command, settings=scene.settings))
+                others.append(scene.server.start(folder, *scene.case.command, **scene.options))
                 others[0].ended(2.0)  # one that waits for the first goes on with it
             return None
 
-        first = scene.server.watched(folder, *scene.case.command, decide=decide, settings=scene.settings)
+        first = scene.server.watched(folder, *scene.case.command, decide=decide, **scene.options)
         assert others, f"{target} did not happen again"
         fault = fault_of_two(scene, folder, first, others[0].result())
         attempts.record(f"{name}, a second one at {target}", fault)
@@ -62,10 +62,10 @@ def test_two_processes_race(world: World, attempts: Attempts, name: str) -> None
     scene, chance = world.scene(CASES[name]), random.Random(2)
     for _ in range(N_RACES):
         folder = scene.fresh()
-        first = scene.server.start(folder, *scene.case.command, settings=scene.settings)
+        first = scene.server.start(folder, *scene.case.command, **scene.options)
         delay = chance.uniform(0, 0.15)
         time.sleep(delay)
-        second = scene.server.start(folder, *scene.case.command, settings=scene.settings)
+        second = scene.server.start(folder, *scene.case.command, **scene.options)
         attempts.record(
             f"{name}, a second one after {delay:.3f} s", fault_of_two(scene, folder, first.result(), second.result())
         )
@@ -84,7 +84,7 @@ def test_two_batches_of_different_lengths(world: World, attempts: Attempts) -> N
         folder = scene.fresh()
         started = []
         for k in (10, 7):
-            started.append(scene.server.start(folder, *scene.case.command, "-k", k, settings=scene.settings))
+            started.append(scene.server.start(folder, *scene.case.command, "-k", k, **scene.options))
             time.sleep(chance.uniform(0, 0.2))
         rans = [running.result() for running in started]
         found = part(state_of(folder), ("lists.parquet",))
@@ -146,7 +146,7 @@ def test_a_model_is_read_while_it_is_replaced(world: World, attempts: Attempts) 
                 rans.append(scene.server.run(folder, *READERS[0]))
             return None
 
-        scene.server.watched(folder, *scene.case.command, decide=decide, settings=scene.settings)
+        scene.server.watched(folder, *scene.case.command, decide=decide, **scene.options)
         ran = rans[0]
         fault = ran.fault or ("" if ran.out in answers else f"neither model: {ran.err or ran.out[:200]}")
         attempts.record(f"a reader at {target}", fault)

@@ -50,7 +50,7 @@ def mount(tmp_path: Path) -> Iterator[Callable[..., Path]]:
 
 def fault_of(scene: Scene, folder: Path, name: str, *, is_refused: bool = False) -> str:
     """Run the command of a case in a hostile folder; what is wrong, empty if nothing is."""
-    ran = scene.server.run(folder, *scene.case.command, settings=scene.settings)
+    ran = scene.server.run(folder, *scene.case.command, **scene.options)
     if ran.fault:
         return ran.fault
     if is_refused and ran.status == 0:
@@ -117,7 +117,7 @@ def test_immutable_results(world: World, attempts: Attempts, name: str) -> None:
         with immutable(folder, *([target.parent for target in targets] if is_folder else held)) as is_possible:
             if not is_possible:
                 pytest.skip("files cannot be made immutable here")
-            ran = scene.server.run(folder, *scene.case.command, settings=scene.settings)
+            ran = scene.server.run(folder, *scene.case.command, **scene.options)
             what = f"{name}, {'the folder' if is_folder else 'the files'} immutable"
             attempts.record(what, ran.fault or scene.torn(folder))
         shutil.rmtree(folder, ignore_errors=True)

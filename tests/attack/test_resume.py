@@ -16,7 +16,7 @@ import pytest
 from tests.attack.conftest import Attempts, sample
 from tests.attack.process import Running
 from tests.attack.scene import Scene, World
-from tests.attack.syscalls import Call, Decision
+from tests.attack.syscalls import KILL, Call, Decision
 from tests.attack.world import BATCH, CASES
 
 PARTS = ".lists.parquet.parts"
@@ -27,12 +27,10 @@ def interrupted(scene: Scene) -> Path:
     stopped, folder = scene.fresh().with_name("stopped"), scene.fresh()
     if not stopped.exists():
 
-        def decide(call: Call, running: Running) -> Decision:
-            if len(parts_of(folder)) == 4:
-                running.kill()
-            return None
+        def decide(_: Call, __: Running) -> Decision:
+            return KILL if len(parts_of(folder)) == 4 else None
 
-        ran = scene.server.watched(folder, *scene.case.command, decide=decide, settings=scene.settings)
+        ran = scene.server.watched(folder, *scene.case.command, decide=decide, **scene.options)
         assert ran.status == -9, ran
         folder.rename(stopped)
     shutil.rmtree(folder, ignore_errors=True)
@@ -148,7 +146,7 @@ def test_resumed_with_damaged_parts(world: World, attempts: Attempts) -> None:
         for options in (("--resume",), ()):
             folder = interrupted(scene)
             damage(folder)
-            ran = scene.server.run(folder, *BATCH, *options, settings=scene.settings)
+            ran = scene.server.run(folder, *BATCH, *options, **scene.options)
             fault = ran.fault or ("" if ran.status == 0 else f"stops for good: {ran.err.strip()}")
             is_refused = not ran.fault and ran.status == 2 and name in NOT_OURS
             fault = "" if is_refused else fault or scene.unfinished(folder)
@@ -162,7 +160,7 @@ def test_a_file_of_the_user_in_the_folder_of_parts_is_kept(world: World, attempt
     for options in (("--resume",), ()):
         folder = interrupted(scene)
         foreign("thesis.docx")(folder)
-        ran = scene.server.run(folder, *BATCH, *options, settings=scene.settings)
+        ran = scene.server.run(folder, *BATCH, *options, **scene.options)
         found = list(folder.rglob("thesis.docx"))
         fault = ran.fault or ("" if found and found[0].read_bytes() == b"mine" else "the user's file is gone")
         attempts.record(f"a file of the user, {' '.join(options) or 'anew'}", fault)
@@ -175,6 +173,6 @@ def test_parts_that_are_whole_are_used(world: World) -> None:
     scene = world.scene(CASES["recommend in parts, resumed"])
     folder = interrupted(scene)
     n_parts = len(parts_of(folder))
-    ran = scene.server.run(folder, *BATCH, "--resume", "--json", settings=scene.settings)
+    ran = scene.server.run(folder, *BATCH, "--resume", "--json", **scene.options)
     assert json.loads(ran.out)["resumed_parts"] == n_parts
     assert not scene.unfinished(folder)

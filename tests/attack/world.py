@@ -60,7 +60,7 @@ CLUSTERS = ("clusters", "--model", "ials", "--method", "kmeans")
 EVALUATE = ("evaluate", "--data", "data", "--trained", "ials", "--model", "popular")
 REPORT = ("report", "--model", "ials", "--data", "data", "--seeds", 1, "--dimensions", "2,3")
 BATCH = ("recommend", "--model", "ials", "--data", "data", "--out", "lists.parquet", "--users", "users.txt")
-TUNE = ("tune", "--model", "itemknn", "--data", "data", "--out", "best.json", "--trials", 2)
+TUNE = ("tune", "--model", "itemknn", "--data", "data", "--out", "best.json", "--trials", 1)
 IMPORT = ("import-vectors", "vectors.csv", "--items", "items.csv", "--data", "data", "--out", "imported")
 
 
@@ -89,6 +89,7 @@ class Case:
     again    the command that continues after a crash, if it is another one
     loose    files whose content may differ from run to run, such as a database of trials
     settings  constants of modules that are changed: "module:NAME" to value
+    mirror   fetch from the server of the world instead of from a zip placed by hand
     """
 
     name: str
@@ -100,11 +101,14 @@ class Case:
     again: tuple[object, ...] | None = None
     loose: tuple[str, ...] = ()
     settings: tuple[tuple[str, int], ...] = ()
+    mirror: bool = False
 
 
 def _cases() -> Iterator[Case]:
     tables = ("ratings.csv", "ratings2.csv", "items.csv")
     yield Case("fetch", ("fetch", "tiny"), ("root",), (("root/raw/tiny",),))
+    yield Case("fetch from a server", ("fetch", "tiny"), ("root",), (("root/raw/tiny",),),
+               missing=("root/raw/tiny.zip",), mirror=True)  # fmt: skip
     yield Case("fetch over a damaged folder", ("fetch", "tiny"), ("root",), (("root/raw/tiny",),),
                before=(("fetch", "tiny"),), missing=("root/raw/tiny/ratings.csv",))  # fmt: skip
     yield Case("prepare", PREPARE, tables, (("data",),))
@@ -143,7 +147,7 @@ def _cases() -> Iterator[Case]:
     yield Case("recommend in parts, resumed", BATCH, batch, lists, again=(*BATCH, "--resume"), settings=parts)
     study = "best.json.study.sqlite"
     yield Case("tune", TUNE, ("data",), (("best.json",), (study,)), loose=("best.json", study))
-    yield Case("tune again", (*TUNE[:-1], 4), ("data",), (("best.json",), (study,)), before=(TUNE,),
+    yield Case("tune again", (*TUNE[:-1], 2), ("data",), (("best.json",), (study,)), before=(TUNE,),
                loose=("best.json", study))  # fmt: skip
 
 
