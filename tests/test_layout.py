@@ -42,7 +42,8 @@ LAYOUT: dict[str, tuple[str, ...]] = {
     ),
     "plots": ("escape", "colours", "dimensions", "quality", "overlap", "data", "map", "picture", "report"),
     "store": (
-        "files", "artifacts", "parts", "catalog", "prepared", "models", "maps", "axes", "clusters", "measurements",
+        "files", "schema", "artifacts", "parts", "catalog", "prepared", "models", "maps", "axes", "clusters",
+        "measurements",
     ),
     "workflows": (
         "common", "prepare", "train", "evaluate", "recommend", "similar", "inspect", "import_vectors", "demo",

@@ -84,7 +84,7 @@ class EvaluatedModel:
     """
 
     model: str
-    hyperparameters: dict[str, Any]
+    hyperparameters: dict[str, int | float | str]
     seconds_to_train: float
     evaluated_users: int = field(metadata=json_key("judged"))
     skipped_users: int = field(metadata=json_key("not_judged"))

@@ -149,9 +149,9 @@ class EmbeddingReport:
     """
 
     model: str
-    hyperparameters: dict[str, Any]
+    hyperparameters: dict[str, int | float | str | None]
     weighting: Weighting | None = field(metadata=json_key("confidence"))
-    data: dict[str, Any]
+    data: dict[str, str | int | None]
     evaluated_items: int = field(metadata=json_key("judged_items"))
     seed: int
     representations: dict[str, Representation]

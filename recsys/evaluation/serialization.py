@@ -7,6 +7,7 @@ key from there. Undefined numbers are None in the dataclasses and `null` in JSON
 from __future__ import annotations
 
 import math
+from functools import cache
 from typing import Any, TypeVar
 
 import pydantic
@@ -21,7 +22,7 @@ def json_key(key: str) -> dict[str, str]:
 
 def to_json(value: Any) -> dict[str, Any]:
     """The plain values of a result dataclass, ready for `json.dumps`; keys in the order of the fields."""
-    values: dict[str, Any] = pydantic.TypeAdapter(type(value)).dump_python(value, mode="json", by_alias=True)
+    values: dict[str, Any] = _adapter(type(value)).dump_python(value, mode="json", by_alias=True)  # type: ignore[arg-type]
     return values
 
 
@@ -31,8 +32,14 @@ def from_json(kind: type[T], text: str | bytes) -> T:
     Raises pydantic.ValidationError for a missing key or a value of the wrong type, and whatever the dataclass raises
     for values that do not fit together.
     """
-    value: T = pydantic.TypeAdapter(kind).validate_json(text, strict=True)
+    value: T = _adapter(kind).validate_json(text, strict=True)  # type: ignore[arg-type]  # classes are hashable
     return value
+
+
+@cache
+def _adapter(kind: Any) -> pydantic.TypeAdapter[Any]:
+    """Building one takes milliseconds."""
+    return pydantic.TypeAdapter(kind)
 
 
 def known(value: float) -> float | None:

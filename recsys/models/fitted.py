@@ -97,7 +97,8 @@ class Fitted(ABC):
         has_bias  whether the last dimension of the vectors is the item bias
         learner   the settings it was trained with
 
-        Raises InputError, KeyError or ValueError for damaged tables.
+        Columns and types are those of `to_tables`: `recsys.store` checks them. Raises InputError for values that do not
+        fit together.
         """
 
 
@@ -176,12 +177,12 @@ class Vectors(Fitted):
         if "user_factors" not in tables:
             if learner.needs_users:
                 raise InputError("user_factors.parquet is missing")
-            space = EmbeddingSpace(_factors(items, "item_factors"), items["item_id"].to_numpy())
+            space = EmbeddingSpace(_factors(items), items["item_id"].to_numpy())
             return cls(space, learner)
         users = tables["user_factors"]
         space = EmbeddingSpace(
-            user_factors=_factors(users, "user_factors"),
-            item_factors=_factors(items, "item_factors"),
+            user_factors=_factors(users),
+            item_factors=_factors(items),
             user_ids=users["user_id"].to_numpy(),
             item_ids=items["item_id"].to_numpy(),
             has_bias=has_bias,
@@ -266,7 +267,10 @@ class ItemWeights(Fitted):
         if rows.null_count or columns.null_count:
             raise InputError("item_weights has items that the list of items does not have")
         entries = (table["weight"].to_numpy(), (rows.to_numpy(), columns.to_numpy()))
-        return cls(sp.csr_matrix(entries, shape=(len(item_ids), len(item_ids))), item_ids)
+        weights = sp.csr_matrix(entries, shape=(len(item_ids), len(item_ids)))  # adds up what occurs twice
+        if weights.nnz < len(table):
+            raise InputError("item_weights: a pair of items occurs twice")
+        return cls(weights, item_ids)
 
 
 @dataclass(frozen=True, eq=False)
@@ -323,10 +327,8 @@ def _factors_table(kind: str, ids: np.ndarray, factors: np.ndarray) -> pa.Table:
     return pa.table({kind: pa.array(ids), "factors": vectors})
 
 
-def _factors(table: pa.Table, name: str) -> np.ndarray:
+def _factors(table: pa.Table) -> np.ndarray:
     """Vectors of a table of factors, (n, d) float32."""
     column = table["factors"].combine_chunks()
-    if not pa.types.is_fixed_size_list(column.type) or column.null_count:
-        raise InputError(f"{name}: the factors are {column.type} with nulls or of varying length, not vectors")
     factors: np.ndarray = column.flatten().to_numpy().reshape(len(table), column.type.list_size)
     return factors

@@ -15,7 +15,7 @@ import pandas as pd
 
 from recsys.errors import InputError, UnknownId
 from recsys.space.embedding import EmbeddingSpace
-from recsys.space.evidence import AxisEvidence, DiscoveryEvidence, axis_evidence_from_json
+from recsys.space.evidence import AxisEvidence, DiscoveryEvidence
 
 UNNAMED = "unnamed"
 BETWEEN = " ↔ "
@@ -139,11 +139,6 @@ class Axis:
             "is_valid": self.is_valid,
             "evidence": {} if self.evidence is None else self.evidence.to_json(),
         }
-
-    @classmethod
-    def from_json(cls, stored: dict[str, Any]) -> Axis:
-        """The axis as `to_json` wrote it. Raises KeyError, TypeError or InputError."""
-        return cls(**stored | {"evidence": axis_evidence_from_json(stored["evidence"])})
 
 
 @dataclass(frozen=True, eq=False)

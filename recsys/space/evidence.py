@@ -1,6 +1,6 @@
 """Evidence: the measurements behind the names of axes and clusters, as plain frozen values.
 
-`to_json` returns what `axes.json` and `clusters.parquet` store, in the same key order; `from_json` reads it back.
+`to_json` returns what `axes.json` and `clusters.parquet` store, in the same key order.
 """
 
 from __future__ import annotations
@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, TypeAlias
+
+from recsys.errors import InputError
 
 MIN_ORDER = 0.75
 """Share of held-out pairs in the right order from which on the space is said to contain the answer to a question."""
@@ -84,6 +86,8 @@ class ProbeEvidence:
     by_definition   controls that are part of the question and prove nothing against it
     beats_chance    whether the interval excludes chance
     beats_controls  whether the probe is better than popularity and year, in every fold
+
+    Raises InputError without the control "shuffled".
     """
 
     measure: Literal["auc", "spearman"]
@@ -99,6 +103,10 @@ class ProbeEvidence:
     n_low: int | None = None
     n_high: int | None = None
     n: int | None = None
+
+    def __post_init__(self) -> None:
+        if "shuffled" not in self.controls:
+            raise InputError("the evidence of an axis lacks the control 'shuffled'")
 
     @property
     def is_valid(self) -> bool:
@@ -134,19 +142,6 @@ class ProbeEvidence:
 
 
 AxisEvidence: TypeAlias = DiscoveryEvidence | ProbeEvidence
-
-
-def axis_evidence_from_json(stored: Mapping[str, Any]) -> AxisEvidence | None:
-    """The evidence of an axis as `to_json` wrote it; None when nothing was stored. Raises KeyError or TypeError."""
-    values = dict(stored)
-    if not values:
-        return None
-    if values.pop("question", False):
-        return ProbeEvidence(
-            **values | {"folds": tuple(values["folds"]), "by_definition": tuple(values["by_definition"])}
-        )
-    low, high = (tuple(Name(**name) for name in values[end]) for end in ("low", "high"))
-    return DiscoveryEvidence(**values | {"refits": tuple(values["refits"]), "low": low, "high": high})
 
 
 @dataclass(frozen=True)
@@ -241,19 +236,3 @@ class ClusteringEvidence:
             "clusters": [cluster.to_json() for cluster in self.clusters],
             "tried": [way.to_json() for way in self.tried],
         }
-
-    @classmethod
-    def from_json(cls, stored: Mapping[str, Any]) -> ClusteringEvidence:
-        """The evidence as `to_json` wrote it. Raises KeyError or TypeError."""
-        clusters = tuple(
-            ClusterEvidence(
-                **cluster
-                | {
-                    "resamples": tuple(cluster["resamples"]),
-                    "names": tuple(ClusterName(**name) for name in cluster["names"]),
-                }
-            )
-            for cluster in stored["clusters"]
-        )
-        tried = tuple(TriedClustering(**way) for way in stored["tried"])
-        return cls(**{**stored, "clusters": clusters, "tried": tried})

@@ -5,7 +5,6 @@ How clusters are found and named is in `clustering.py`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
@@ -69,6 +68,8 @@ class ItemClusters:
             raise InputError(
                 f"{n} names, centres of shape {centres.shape} and {len(self.stability)} stabilities do not match"
             )
+        if self.evidence is not None and len(self.evidence.clusters) not in (0, n):
+            raise InputError(f"evidence of {len(self.evidence.clusters)} clusters does not fit {n} clusters")
         if not (np.abs(np.linalg.norm(centres.astype(np.float64), axis=1) - 1) < 1e-3).all():
             raise InputError("the centre of a cluster is not of length 1")
         if not (np.isfinite([self.silhouette, *self.stability]).all() and abs(self.silhouette) <= 1):
@@ -129,21 +130,9 @@ class ItemClusters:
             "centres": self.centres.tolist(),
             "silhouette": self.silhouette,
             "stability": list(self.stability),
-            "evidence": {} if self.evidence is None else self.evidence.to_json(),
+            "evidence": None if self.evidence is None else self.evidence.to_json(),
             "seed": self.seed,
         }
-
-    @classmethod
-    def from_json(cls, stored: Mapping[str, Any], item_ids: np.ndarray, labels: np.ndarray) -> ItemClusters:
-        """The clusters as `to_json` wrote them. Raises KeyError, TypeError or InputError."""
-        values = {
-            **stored,
-            "names": tuple(stored["names"]),
-            "stability": tuple(stored["stability"]),
-            "centres": np.array(stored["centres"], dtype=np.float32),
-            "evidence": ClusteringEvidence.from_json(stored["evidence"]) if stored["evidence"] else None,
-        }
-        return cls(item_ids=item_ids, labels=labels, **values)
 
     def _checked(self, number: int) -> int:
         if not 0 <= number < self.n_clusters:

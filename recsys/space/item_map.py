@@ -12,6 +12,7 @@ import pandas as pd
 from recsys.dataset.attributes import Attributes
 from recsys.dataset.interactions import as_ids
 from recsys.errors import InputError, Unsupported
+from recsys.limits import LARGEST
 
 if TYPE_CHECKING:
     from recsys.space.item_clusters import ItemClusters
@@ -67,6 +68,8 @@ class ItemMap:
         coordinates = np.ascontiguousarray(self.coordinates, dtype=np.float32)
         if coordinates.shape != (len(self.item_ids), 2) or np.isinf(coordinates).any():
             raise InputError(f"a map needs two finite coordinates for each of its {len(self.item_ids)} items")
+        if (np.isnan(coordinates[:, 0]) != np.isnan(coordinates[:, 1])).any() or (np.abs(coordinates) > LARGEST).any():
+            raise InputError(f"an item of a map needs two coordinates up to {LARGEST:g} or none")
         object.__setattr__(self, "coordinates", coordinates)
         if self.method not in get_args(MapMethod):
             raise InputError(f"unknown map method {self.method!r}: use {', '.join(get_args(MapMethod))}")

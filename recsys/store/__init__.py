@@ -20,7 +20,6 @@ from recsys.store.clusters import CLUSTERS, load_clusters, save_clusters
 from recsys.store.files import (
     is_safe_name,
     read_json,
-    read_table,
     write_json,
     write_table,
     write_text,
@@ -43,7 +42,16 @@ from recsys.store.models import (
     save_model,
 )
 from recsys.store.parts import Parts
-from recsys.store.prepared import INTERACTIONS, REJECTED, REPORT, USERS, load_prepared, save_prepared
+from recsys.store.prepared import (
+    INTERACTIONS,
+    REJECTED,
+    REPORT,
+    USERS,
+    load_prepared,
+    read_rejected,
+    read_report,
+    save_prepared,
+)
 
 __all__ = [
     "AXES",
@@ -90,7 +98,8 @@ __all__ = [
     "read_json",
     "read_manifest",
     "read_map",
-    "read_table",
+    "read_rejected",
+    "read_report",
     "save_axes",
     "save_clusters",
     "save_map",

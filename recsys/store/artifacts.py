@@ -22,11 +22,11 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from recsys import atomic
 from recsys.errors import InputError
 from recsys.store.files import dump_json, open_file, parse_json, read_bytes, read_json, reading
+from recsys.store.schema import Columns, read_columns
 
 FORMAT_VERSION = 2
 """Version of the files in model folders and prepared folders."""
@@ -150,7 +150,7 @@ def _has_size(file: BufferedReader, expected: object) -> bool:
 
 
 def digest_of_path(path: Path) -> dict[str, Any]:
-    """Size and SHA-256 of a file. Raises OSError, and InputError for what is not a regular file."""
+    """Size and SHA-256 of a file. Raises InputError as `open_file` does, OSError."""
     with open_file(path) as file:
         return digest_of(file)
 
@@ -183,21 +183,20 @@ class Artifact:
         """A file of the artifact, at its beginning. Raises WrongFile unless it is the one that the marker lists."""
         if not self.has(name):
             raise WrongFile(f"{name} is missing")
-        try:
-            file = open_file(self.folder / name)
-        except FileNotFoundError:
-            raise WrongFile(f"{name} is missing") from None
-        with file:
+        if not (self.folder / name).exists():
+            raise WrongFile(f"{name} is missing")
+        with open_file(self.folder / name) as file:
             expected = self.marker["files"][name]
             if not _has_size(file, expected) or digest_of(file) != expected:  # size first: a sparse file may be endless
                 raise WrongFile(f"{name} is not the file that was written: its checksum differs")
             file.seek(0)
             yield file
 
-    def table(self, name: str, columns: list[str] | None = None) -> pa.Table:
-        """A Parquet file of the artifact. Raises WrongFile as `open` does, and pyarrow's exceptions."""
+    def table(self, name: str, *layouts: Columns) -> pa.Table:
+        """A Parquet file of the artifact, with the columns of one of the layouts. Raises WrongFile as `open` does,
+        InputError for other content, and pyarrow's exceptions."""
         with self.open(name) as file:
-            return pq.read_table(file, columns=columns)
+            return read_columns(file, name, *layouts)
 
 
 def open_artifact(folder: Path, kind: Kind) -> Artifact:
@@ -267,7 +266,7 @@ def damaged_files(folder: Path, kind: Kind) -> list[str]:
         try:
             with artifact.open(name):
                 pass
-        except (WrongFile, OSError) as error:
+        except (InputError, OSError) as error:
             wrong.append(str(error))
     return wrong
 

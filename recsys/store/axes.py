@@ -2,14 +2,61 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
+from recsys.errors import InputError
 from recsys.space.axis import Axes, Axis
+from recsys.space.evidence import DiscoveryEvidence, ProbeEvidence
 from recsys.store.artifacts import FORMAT_VERSION
 from recsys.store.files import read_json, reading, write_json
-from recsys.store.models import check_fingerprint, check_unchanged
+from recsys.store.models import check_fingerprint, check_unchanged, n_factors_of
+from recsys.store.schema import checked
 
 AXES = "axes.json"
+
+
+@dataclass(frozen=True)
+class _StoredAxis:
+    """The fields of an axis; see `Axis`."""
+
+    name: str
+    low: str
+    high: str
+    direction: tuple[float, ...]
+    centre: float
+    spread: float
+    is_valid: bool
+    evidence: DiscoveryEvidence | ProbeEvidence
+
+    def axis(self, n_factors: int) -> Axis:
+        if len(self.direction) != n_factors:
+            raise InputError(f"an axis has {len(self.direction)} dimensions, but the model has {n_factors}")
+        values = {**vars(self), "direction": np.array(self.direction, np.float32)}
+        return Axis(**values)
+
+
+@dataclass(frozen=True)
+class _Discovered(_StoredAxis):
+    evidence: DiscoveryEvidence
+
+
+@dataclass(frozen=True)
+class _Asked(_StoredAxis):
+    evidence: ProbeEvidence
+
+
+@dataclass(frozen=True)
+class _StoredAxes:
+    """The content of axes.json."""
+
+    model: str
+    method: str
+    seed: int
+    discovered: tuple[_Discovered, ...]
+    asked: tuple[_Asked, ...]
 
 
 def save_axes(model_folder: Path, axes: Axes, fingerprint: str | None = None) -> Path:
@@ -45,7 +92,8 @@ def load_axes(model_folder: Path, fingerprint: str | None = None) -> Axes | None
     if not path.is_file():
         return None
     with reading(path, "recsys axes"):
-        stored = read_json(path)
-        check_fingerprint(stored["model"], model_folder, fingerprint)
-        discovered, asked = (tuple(Axis.from_json(axis) for axis in stored[kind]) for kind in ("discovered", "asked"))
-        return Axes(stored["method"], discovered, asked, int(stored["seed"]))
+        stored = checked(_StoredAxes, read_json(path))
+        check_fingerprint(stored.model, model_folder, fingerprint)
+        n_factors = n_factors_of(model_folder)
+        discovered, asked = (tuple(a.axis(n_factors) for a in axes) for axes in (stored.discovered, stored.asked))
+        return Axes(stored.method, discovered, asked, stored.seed)

@@ -5,8 +5,17 @@ from __future__ import annotations
 import pyarrow as pa
 
 from recsys.dataset.catalog import Catalog
+from recsys.store.schema import ID, TEXTS, Column
 
 ITEMS = "items.parquet"
+CATALOG = {
+    "item_id": Column(ID, is_unique=True),
+    "title": Column(pa.string()),
+    "year": Column(pa.int16(), is_nullable=True),
+    "genres": Column(TEXTS),
+    "tags": Column(TEXTS),
+}
+"""The columns of items.parquet of prepared data; models have further ones."""
 
 
 def catalog_table(catalog: Catalog) -> pa.Table:
@@ -31,6 +40,6 @@ def catalog_of(table: pa.Table) -> Catalog:
         table["item_id"].to_numpy(),
         columns["title"],
         columns["year"],
-        [g or () for g in columns["genres"]],
-        [t or () for t in columns["tags"]],
+        columns["genres"],
+        columns["tags"],
     )

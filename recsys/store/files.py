@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
+import math
 import re
-import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BufferedReader
@@ -16,7 +15,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from recsys.atomic import new_file
-from recsys.errors import InputError, RecsysError
+from recsys.errors import InputError, RecsysError, quoted
+from recsys.limits import check_input
 
 MOST_JSON_BYTES = 256 * 2**20
 """A larger JSON file is none of ours."""
@@ -34,13 +34,6 @@ def write_table(path: Path, table: pa.Table) -> None:
     """Write a table as Parquet, atomically, with a checksum of every page."""
     with new_file(path) as temporary:
         pq.write_table(table, temporary, write_page_checksum=True)
-
-
-def read_table(path: Path) -> pa.Table:
-    """A table that `write_table` wrote. Raises OSError, pyarrow's exceptions for a damaged file, InputError for what is
-    not a regular file."""
-    with open_file(path) as file:
-        return pq.read_table(file, page_checksum_verification=True)
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -66,41 +59,78 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def parse_json(content: bytes, path: Path) -> dict[str, Any]:
-    """The JSON object in the content of the file `path`. Raises InputError for anything else, NaN and infinity
-    included."""
+    """The JSON object in the content of the file `path`.
+
+    Raises InputError for anything else, and for what readers of JSON understand differently: numbers that are not
+    finite, integers beyond 64 bits, a key that occurs twice.
+    """
     try:
-        value = json.loads(content.decode("utf-8"), parse_constant=_no_constant)
-    except (ValueError, RecursionError) as error:
+        value = json.loads(
+            content.decode("utf-8"),
+            parse_constant=_finite,
+            parse_float=_finite,
+            parse_int=_integer,
+            object_pairs_hook=_with_unique_keys,
+        )
+    except RecursionError:
+        raise InputError(f"{path}: is not valid JSON: it is nested too deeply") from None
+    except ValueError as error:
         raise InputError(f"{path}: is not valid JSON: {str(error).splitlines()[0]}") from None
     if not isinstance(value, dict):
         raise InputError(f"{path}: does not contain a JSON object")
     return value
 
 
-def _no_constant(name: str) -> None:
-    raise ValueError(f"{name} is not a number")
+def metadata_of(table: pa.Table, key: str, path: Path) -> dict[str, Any]:
+    """The JSON object in the metadata of a table, which was read from the file `path`. Raises InputError when there is
+    none."""
+    content = (table.schema.metadata or {}).get(key.encode())
+    if content is None:
+        raise InputError(f"{path}: has no metadata {key!r}")
+    return parse_json(content, path)
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"{quoted(text)[1:-1]} is not a finite number")
+    return number
+
+
+def _integer(text: str) -> int:
+    number = int(text) if len(text) <= 20 else 2**64
+    if not -(2**63) <= number < 2**63:
+        raise ValueError(f"the integer {quoted(text)[1:-1]} does not fit in 64 bits")
+    return number
+
+
+def _with_unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        keys = [key for key, _ in pairs]
+        raise ValueError(f"the key {quoted(next(key for key in keys if keys.count(key) > 1))} occurs twice")
+    return found
 
 
 def read_bytes(path: Path) -> bytes:
     """The content of a JSON file. Raises InputError when it cannot be read or is larger than `MOST_JSON_BYTES`."""
-    try:
-        with open_file(path) as file:
+    with open_file(path) as file:
+        try:
             content = file.read(MOST_JSON_BYTES + 1)
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror or error}") from None
+        except OSError as error:
+            raise InputError(f"{path}: cannot be read: {error.strerror or error}") from None
     if len(content) > MOST_JSON_BYTES:
         raise InputError(f"{path}: is larger than {MOST_JSON_BYTES >> 20} MiB")
     return content
 
 
 def open_file(path: Path) -> BufferedReader:
-    """Open a regular file for reading. Raises OSError, InputError for a folder, a pipe or a device: reading might never
-    end."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        os.close(descriptor)
-        raise InputError(f"{path}: is not a regular file")
-    return os.fdopen(descriptor, "rb")
+    """Open a regular file for reading. Raises InputError when that is not possible: `recsys.limits.check_input`."""
+    check_input(path)
+    try:
+        return path.open("rb")
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror or error}") from None
 
 
 _DAMAGE = (

@@ -3,18 +3,37 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 
 from recsys.errors import InputError
-from recsys.space.item_map import ItemMap
-from recsys.store.files import read_table, reading, write_table
+from recsys.space.item_map import ItemMap, MapMethod
+from recsys.store.files import metadata_of, open_file, reading, write_table
 from recsys.store.models import check_fingerprint, check_unchanged
+from recsys.store.schema import ID, Column, checked, read_columns
 
 MAP = "map-{}.parquet"
 """File name of a map, by its method."""
+COLUMNS = {
+    "item_id": Column(ID, is_unique=True),
+    "x": Column(pa.float32(), is_nullable=True),
+    "y": Column(pa.float32(), is_nullable=True),
+}
+METADATA = "recsys.map"
+
+
+@dataclass(frozen=True)
+class _Stored:
+    """The metadata of the file of a map; see `ItemMap`."""
+
+    model: str | None
+    method: MapMethod
+    seed: int
+    axes: tuple[str, str] | None
+    fidelity: dict[str, float]
 
 
 def save_map(model_folder: Path, item_map: ItemMap, fingerprint: str | None = None) -> Path:
@@ -47,7 +66,7 @@ def write_map(path: Path, item_map: ItemMap, fingerprint: str | None = None) -> 
             "x": pa.array(item_map.coordinates[:, 0], from_pandas=True),
             "y": pa.array(item_map.coordinates[:, 1], from_pandas=True),
         }
-    ).replace_schema_metadata({"recsys.map": json.dumps(metadata)})
+    ).replace_schema_metadata({METADATA: json.dumps(metadata)})
     write_table(path, table)
 
 
@@ -64,6 +83,8 @@ def load_map(model_folder: Path, method: str, fingerprint: str | None = None) ->
     with reading(path, "recsys map"):
         item_map, stored = _read(path)
         check_fingerprint(stored, model_folder, fingerprint)
+        if item_map.method != method:
+            raise InputError(f"it is a {item_map.method} map")
     return item_map
 
 
@@ -73,19 +94,14 @@ def read_map(path: Path) -> ItemMap:
         return _read(path)[0]
 
 
-def _read(path: Path) -> tuple[ItemMap, object]:
+def _read(path: Path) -> tuple[ItemMap, str | None]:
     """The map in a file, and the fingerprint of its model."""
-    table = read_table(path)
-    metadata = json.loads(table.schema.metadata[b"recsys.map"])
-    item_map = ItemMap(
-        metadata["method"],
-        table["item_id"].to_numpy(),
-        np.column_stack([table["x"].to_numpy(), table["y"].to_numpy()]),
-        int(metadata["seed"]),
-        None if metadata["axes"] is None else tuple(metadata["axes"]),
-        metadata["fidelity"],
-    )
-    return item_map, metadata["model"]
+    with open_file(path) as file:
+        table = read_columns(file, path.name, COLUMNS)
+    stored = checked(_Stored, metadata_of(table, METADATA, path))
+    coordinates = np.column_stack([table["x"].to_numpy(), table["y"].to_numpy()])
+    item_ids = table["item_id"].to_numpy()
+    return ItemMap(stored.method, item_ids, coordinates, stored.seed, stored.axes, stored.fidelity), stored.model
 
 
 def list_maps(model_folder: Path) -> list[str]:

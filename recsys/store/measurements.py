@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import pydantic
-
 from recsys.errors import InputError, RecsysError
-from recsys.evaluation.serialization import from_json
 from recsys.store.artifacts import digest_of_path
 from recsys.store.files import read_json, write_json, write_text
 from recsys.store.models import fingerprint_of
+from recsys.store.schema import checked
 
 if TYPE_CHECKING:  # they import scikit-learn and scipy.stats, which most commands do not need
     from recsys.evaluation.evaluate import Evaluation
@@ -78,13 +75,9 @@ def stored_report(model_folder: Path) -> EmbeddingReport | None:
 def _read(kind: type[T], path: Path, command: str, value: dict[str, Any]) -> T:
     """The dataclass stored in a JSON file by `command`. Raises InputError, naming the first wrong value."""
     try:
-        return from_json(kind, json.dumps(value))
-    except pydantic.ValidationError as error:
-        first = error.errors()[0]
-        why = f"{'.'.join(map(str, first['loc']))}: {first['msg']}" if first["loc"] else first["msg"]
+        return checked(kind, value)
     except RecsysError as error:
-        why = str(error)
-    raise InputError(f"{path}: is not what {command} writes; measure again ({why})")
+        raise InputError(f"{path}: is not what {command} writes; measure again ({error})") from None
 
 
 def _check_fingerprint(found: str | None, path: Path, model_folder: Path) -> None:

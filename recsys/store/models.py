@@ -5,22 +5,25 @@ from __future__ import annotations
 import dataclasses
 import os
 from collections.abc import Mapping
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from pydantic import Field
 
 from recsys import __version__
 from recsys.dataset.dataset import Dataset
 from recsys.dataset.weighting import FittedWeighting, Weighting
-from recsys.errors import InputError
-from recsys.models import LEARNERS, Fitted, ItemScores, ItemWeights, Learner, Model, Vectors, with_settings
+from recsys.errors import InputError, SettingError, quoted
+from recsys.models import LEARNERS, Fitted, ItemScores, ItemWeights, Learner, Model, Vectors
 from recsys.store.artifacts import MODEL, Artifact, new_artifact, open_artifact, read_artifact
-from recsys.store.catalog import ITEMS, catalog_of, catalog_table
-from recsys.store.files import is_safe_name
+from recsys.store.catalog import CATALOG, ITEMS, catalog_of, catalog_table
+from recsys.store.files import is_safe_name, reading
+from recsys.store.schema import ID, VECTOR, Column, Columns, checked
 from recsys.threads import n_cores
 
 LIBRARIES = ("implicit", "numpy", "scipy", "pandas", "pyarrow", "numba", "scikit-learn")
@@ -34,6 +37,84 @@ ITEM_WEIGHTS = "item_weights.parquet"
 
 KINDS: dict[str, type[Fitted]] = {f"{kind.TABLES[-1]}.parquet": kind for kind in (Vectors, ItemWeights, ItemScores)}
 """The file that identifies what a model folder holds, and the type that reads it."""
+
+MODEL_ITEMS = CATALOG | {"n_ratings": Column(pa.int64(), low=0), "rating_total": Column(pa.float64())}
+LAYOUTS: dict[str, tuple[Columns, ...]] = {
+    USER_FACTORS: ({"user_id": Column(ID, is_unique=True), "factors": Column(VECTOR)},),
+    ITEM_FACTORS: ({"item_id": Column(ID, is_unique=True), "factors": Column(VECTOR)},),
+    ITEM_SCORES: ({"item_id": Column(ID, is_unique=True), "score": Column(pa.float32())},),
+    ITEM_WEIGHTS: (
+        {"item_id": Column(ID, is_unique=True), "weights": Column(VECTOR)},
+        {"item_id": Column(ID), "other_id": Column(ID), "weight": Column(pa.float32())},
+    ),
+}
+"""The columns of the files of what was learned."""
+
+Count = Annotated[int, Field(ge=0)]
+Checksum = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+@dataclass(frozen=True)
+class _Confidence:
+    """How ratings were weighted; see `FittedWeighting`."""
+
+    min_rating: float | None
+    weighting: str
+    mean_weight: float
+
+
+@dataclass(frozen=True)
+class _Source:
+    """The origin of a model; see `Model.data`. A path is relative to the model folder and names prepared data: it is
+    only ever read as such, which the marker of that folder must confirm."""
+
+    name: str | None = None
+    path: Annotated[str, Field(min_length=1, max_length=4096, pattern=r"^[^/\x00][^\x00]*$")] | None = None
+    n_users: Count | None = None
+    n_items: Count | None = None
+    n_ratings: Count | None = None
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """The content of manifest.json besides what identifies the folder.
+
+    Raises InputError for an unknown model.
+    """
+
+    model: str
+    hyperparameters: dict[str, int | float | str]
+    seed: Count
+    confidence: _Confidence
+    has_bias: bool
+    data_fingerprint: Checksum | None
+    data: _Source
+    metrics: dict[str, float]
+    library_versions: dict[str, str]
+    n_threads: Count
+
+    def __post_init__(self) -> None:
+        if self.model not in LEARNERS:
+            raise InputError(f"model: {quoted(self.model)} is unknown; known models: {', '.join(LEARNERS)}")
+
+    @property
+    def learner(self) -> Learner:
+        """The settings of the model. Raises InputError unless all are there and within their ranges."""
+        kind = LEARNERS[self.model]
+        names = {field.name for field in dataclasses.fields(kind)}
+        differing = sorted(names ^ set(self.hyperparameters))
+        if differing:
+            what = "is missing" if differing[0] in names else f"is no setting of {self.model}"
+            raise InputError(f"hyperparameters: {quoted(differing[0])} {what}")
+        try:
+            return kind(**self.hyperparameters)
+        except SettingError as error:
+            raise InputError(f"hyperparameters: {error}") from None
+
+    @property
+    def origin(self) -> dict[str, Any]:
+        """The origin as `Model.data` holds it, without what is unknown."""
+        return {key: value for key, value in vars(self.data).items() if value is not None}
 
 
 def save_model(folder: Path, model: Model, others: Mapping[str, pa.Table] | None = None) -> dict[str, Any]:
@@ -95,48 +176,67 @@ def load_model(folder: str | Path, *, dataset: Dataset | None = None) -> Model:
 
 
 def _read_model(artifact: Artifact) -> Model:
-    manifest = _checked_manifest(artifact)
-    learner = with_settings(LEARNERS[manifest["model"]], manifest["hyperparameters"])
-    table = artifact.table(ITEMS)
+    manifest = _manifest_of(artifact)
+    learner, source = manifest.learner, manifest.data
+    table = artifact.table(ITEMS, MODEL_ITEMS)
     catalog = catalog_of(table)
-    fitted = _read_fitted(artifact, learner, catalog.item_ids, bool(manifest["has_bias"]))
-    if manifest["data"].get("n_users") and isinstance(fitted, Vectors) and not fitted.space.has_users:
-        raise InputError(f"{USER_FACTORS} is missing")
+    fitted = _read_fitted(artifact, learner, catalog.item_ids, manifest.has_bias)
     if not np.array_equal(fitted.item_ids, catalog.item_ids):
         raise InputError(f"{ITEMS} lists other items than the model")
-    settings = dict(manifest["confidence"])
-    mean_weight, scheme = float(settings.pop("mean_weight")), settings.pop("weighting")
-    totals = table["rating_total"].to_numpy()
-    weighting = FittedWeighting(Weighting(scheme=scheme, **settings), mean_weight, totals)
-    data = {**manifest["data"], "fingerprint": manifest["data_fingerprint"]}
-    if "path" in data:
-        data["path"] = str((artifact.folder / data["path"]).resolve())
-    n_ratings, metrics = table["n_ratings"].to_numpy(), manifest["metrics"]
-    return Model(learner, fitted, weighting, catalog, n_ratings, data, metrics, fingerprint=artifact.fingerprint)
+    if isinstance(fitted, Vectors) and source.n_users not in (None, fitted.space.n_users):
+        raise InputError(f"{USER_FACTORS} is missing or holds another number of users than {source.n_users}")
+    if source.n_items not in (None, len(catalog)):
+        raise InputError(f"{ITEMS} lists {len(catalog)} items instead of {source.n_items}")
+    given = manifest.confidence
+    settings = Weighting(given.min_rating, given.weighting)  # type: ignore[arg-type]  # it checks the scheme
+    weighting = FittedWeighting(settings, given.mean_weight, table["rating_total"].to_numpy())
+    data = manifest.origin | {"fingerprint": manifest.data_fingerprint}
+    if source.path is not None:
+        # Both ends were resolved when the path was stored, so ".." needs no look at the disk, where links may loop.
+        data["path"] = os.path.normpath(artifact.folder.resolve() / source.path)
+    n_ratings = table["n_ratings"].to_numpy()
+    return Model(
+        learner, fitted, weighting, catalog, n_ratings, data, manifest.metrics, fingerprint=artifact.fingerprint
+    )
 
 
 def _read_fitted(artifact: Artifact, learner: Learner, item_ids: np.ndarray, has_bias: bool) -> Fitted:
     for name, kind in KINDS.items():
         if artifact.has(name):
+            files = (f"{part}.parquet" for part in kind.TABLES)
             tables = {
-                part: artifact.table(f"{part}.parquet") for part in kind.TABLES if artifact.has(f"{part}.parquet")
+                file.removesuffix(".parquet"): artifact.table(file, *LAYOUTS[file])
+                for file in files
+                if artifact.has(file)
             }
             return kind.from_tables(tables, item_ids=item_ids, has_bias=has_bias, learner=learner)
     raise InputError(f"none of {', '.join(KINDS)} is there")
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:
-    """The manifest of a model folder. Raises InputError for another format version or an unknown model."""
-    return _checked_manifest(open_artifact(folder, MODEL))
+    """The manifest of a model folder, checked. Raises InputError for anything else."""
+    artifact = open_artifact(folder, MODEL)
+    with reading(folder, MODEL.command):
+        _manifest_of(artifact)
+    return artifact.marker
 
 
-def _checked_manifest(artifact: Artifact) -> dict[str, Any]:
-    manifest = artifact.marker
-    if not isinstance(manifest.get("model"), str) or manifest["model"] not in LEARNERS:
-        raise InputError(
-            f"{artifact.folder}: unknown model {str(manifest.get('model'))[:60]!r}; known models: {', '.join(LEARNERS)}"
-        )
-    return manifest
+def n_factors_of(folder: Path) -> int:
+    """The number of dimensions of a model's item vectors, without the bias, from the schema of the file alone.
+
+    Raises InputError for a model without vectors.
+    """
+    artifact = open_artifact(folder, MODEL)
+    with artifact.open(ITEM_FACTORS) as file:
+        size: int = pq.read_schema(file).field("factors").type.list_size
+    return size - _manifest_of(artifact).has_bias
+
+
+def _manifest_of(artifact: Artifact) -> Manifest:
+    try:
+        return checked(Manifest, artifact.content)
+    except InputError as error:
+        raise InputError(f"{MANIFEST}: {error}") from None
 
 
 def list_models(root: Path) -> list[str]:

@@ -3,24 +3,65 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated, Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import scipy.sparse as sp
+from pydantic import BaseModel, Field
 
 from recsys.dataset.dataset import Dataset
 from recsys.dataset.interactions import NO_TIME, Interactions
 from recsys.errors import InputError
+from recsys.ingest.validation import LATEST_TIME
 from recsys.ingest.validation import REJECTED as REJECTED_SCHEMA
-from recsys.store.artifacts import PREPARED, Artifact, new_artifact, read_artifact
-from recsys.store.catalog import ITEMS, catalog_of, catalog_table
+from recsys.store.artifacts import PREPARED, Artifact, new_artifact, open_artifact, read_artifact
+from recsys.store.catalog import CATALOG, ITEMS, catalog_of, catalog_table
+from recsys.store.files import reading
+from recsys.store.schema import ID, Column, checked
 
 INTERACTIONS = "interactions.parquet"
 USERS = "users.parquet"
 REJECTED = "rejected.parquet"
 REPORT = PREPARED.marker
+
+USER_COLUMNS = {"user_id": Column(ID, is_unique=True)}
+RATING_COLUMNS = {
+    "user_id": Column(ID),
+    "item_id": Column(ID),
+    "rating": Column(pa.float32()),
+    "timestamp": Column(pa.int64(), is_nullable=True, low=0, high=LATEST_TIME),
+}
+
+Count = Annotated[int, Field(ge=0)]
+
+
+class _Settings(BaseModel):
+    scale: list[float] | None = None
+    min_user: Count = 1
+    min_item: Count = 1
+
+
+class _Report(BaseModel):
+    """The counts of the preparation, as `recsys.ingest.prepare` makes them; empty for data that were not prepared from
+    rows."""
+
+    source: str = ""
+    read: Count = 0
+    kept: Count = 0
+    rejected: Count = 0
+    duplicates: Count = 0
+    reasons: dict[str, Count] = {}
+    users: Count = 0
+    items: Count = 0
+    items_without_metadata: Count = 0
+    items_described: Count = 0
+    items_described_but_not_rated: Count = 0
+    ratings_without_time: Count = 0
+    settings: _Settings = _Settings()
+    data_fingerprint: str = ""
 
 
 def save_prepared(folder: Path, dataset: Dataset) -> None:
@@ -62,10 +103,42 @@ def load_prepared(folder: Path) -> Dataset:
     return read_artifact(folder, PREPARED, _read_dataset)
 
 
+def read_report(folder: Path) -> dict[str, Any]:
+    """The counts of the preparation in a prepared folder, checked. Raises InputError as `load_prepared` does."""
+    artifact = open_artifact(folder, PREPARED)
+    with reading(folder, PREPARED.command):
+        return _report_of(artifact)
+
+
+def read_rejected(folder: Path, n: int) -> pa.Table:
+    """The first `n` rows that the preparation rejected: file, line, reason, text. Raises InputError as `load_prepared`
+    does."""
+    return read_artifact(folder, PREPARED, lambda artifact: _first_rejected(artifact, n))
+
+
+def _first_rejected(artifact: Artifact, n: int) -> pa.Table:
+    with artifact.open(REJECTED) as file, pq.ParquetFile(file) as parquet:
+        if parquet.schema_arrow.remove_metadata() != REJECTED_SCHEMA:
+            raise InputError(f"{REJECTED} has other columns than {', '.join(REJECTED_SCHEMA.names)}")
+        for batch in parquet.iter_batches(n):
+            batch.validate(full=True)
+            return pa.Table.from_batches([batch])
+        return REJECTED_SCHEMA.empty_table()
+
+
+def _report_of(artifact: Artifact) -> dict[str, Any]:
+    try:
+        report = checked(_Report, artifact.content)
+    except InputError as error:
+        raise InputError(f"{REPORT}: {error}") from None
+    return report.model_dump(exclude_unset=True)
+
+
 def _read_dataset(artifact: Artifact) -> Dataset:
-    catalog = catalog_of(artifact.table(ITEMS))
-    user_ids = artifact.table(USERS)["user_id"].combine_chunks()
-    table = artifact.table(INTERACTIONS, ["user_id", "item_id", "rating", "timestamp"])
+    report = _report_of(artifact)
+    catalog = catalog_of(artifact.table(ITEMS, CATALOG))
+    user_ids = artifact.table(USERS, USER_COLUMNS)["user_id"].combine_chunks()
+    table = artifact.table(INTERACTIONS, RATING_COLUMNS)
     users = _row_numbers(table["user_id"], user_ids, "user")
     items = _row_numbers(table["item_id"], pa.array(catalog.item_ids), "item")
     ratings = table["rating"].to_numpy().astype(np.float32, copy=False)
@@ -81,7 +154,7 @@ def _read_dataset(artifact: Artifact) -> Dataset:
         catalog.item_ids,
         None if (times == NO_TIME).all() else times,
     )
-    return Dataset(interactions, catalog, report=artifact.content, name=artifact.folder.resolve().name)
+    return Dataset(interactions, catalog, report=report, name=artifact.folder.resolve().name)
 
 
 def _row_numbers(ids: pa.ChunkedArray, known: pa.Array, kind: str) -> np.ndarray:

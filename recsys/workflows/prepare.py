@@ -8,13 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from recsys import ingest, store
-from recsys.errors import InputError
 from recsys.ingest import datasets
-from recsys.ingest.validation import REJECTED
 from recsys.progress import Notify, Progress, StartProgress, no_notice, no_progress
 from recsys.workflows.common import writing
 
@@ -94,13 +90,7 @@ def prepare(
 def rejected_rows(data: Path, n: int = 100) -> pd.DataFrame:
     """The first `n` rows that `prepare` rejected: file, line, reason, text. Raises InputError if they cannot be
     read."""
-    path = data / store.REJECTED
-    try:
-        with pq.ParquetFile(path) as file:
-            rows = next(file.iter_batches(n, columns=REJECTED.names), REJECTED.empty_table())
-    except (OSError, pa.ArrowException) as error:
-        raise InputError(f"{path}: cannot be read: {str(error).splitlines()[0]}") from None
-    table: pd.DataFrame = rows.to_pandas()
+    table: pd.DataFrame = store.read_rejected(data, n).to_pandas()
     return table
 
 

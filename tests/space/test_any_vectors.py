@@ -13,7 +13,7 @@ from recsys.dataset.catalog import Catalog
 from recsys.errors import InputError, Unsupported
 from recsys.models import Model
 from recsys.recommend.steer import parse_shift
-from recsys.space.axis import UNNAMED, Axis
+from recsys.space.axis import UNNAMED
 from recsys.space.clustering import find_clusters
 from recsys.space.discovery import STABLE_AXIS, discover
 from recsys.space.embedding import EmbeddingSpace, well_known_items
@@ -188,16 +188,3 @@ def test_results_as_data_frames() -> None:
         first["is_valid"] and first["measure"] == "auc" and first["value_low"] <= first["value"] <= first["value_high"]
     )
     assert pd.isna(first["share"]) and pd.isna(second["stability"]) and axes["share"].iloc[1:].sum() == pytest.approx(1)
-
-
-def test_axes_are_the_same_after_json() -> None:
-    space, attributes = planted()
-    axes = (
-        ask(space, attributes, question_of("Horror", attributes)),
-        discover(space, attributes).discovered[0],
-        Axis("a", "a", "b", np.eye(8)[0], 0.0, 1.0, False),
-    )
-    for axis in axes:
-        again = Axis.from_json(axis.to_json())
-        assert again.evidence == axis.evidence and again.to_json() == axis.to_json()
-        assert again.direction.tobytes() == axis.direction.tobytes()

@@ -14,6 +14,7 @@ from recsys.dataset.catalog import Catalog
 from recsys.dataset.dataset import Dataset
 from recsys.dataset.interactions import Interactions
 from recsys.errors import InputError, RecsysError, SettingError, UnknownId, Unsupported
+from recsys.evaluation.serialization import from_json
 from recsys.models import IALS, Model, Popular
 from recsys.space.axis import UNNAMED
 from recsys.space.clustering import AS_GOOD, MIN_SHARE, STABLE_CLUSTER, best_jaccards, find_clusters, silhouettes
@@ -161,7 +162,7 @@ def test_jaccard_indices_computed_by_hand() -> None:
 def test_the_choice_follows_the_documented_rule(found: ItemClusters) -> None:
     tried = found.evidence.tried
     assert {way.method for way in tried} == {"kmeans", "hdbscan"}
-    assert found.evidence == ClusteringEvidence.from_json(json.loads(json.dumps(found.evidence.to_json())))
+    assert found.evidence == from_json(ClusteringEvidence, json.dumps(found.evidence.to_json()))
     stable = [way for way in tried if way.stability >= STABLE_CLUSTER]
     best = max(way.silhouette * way.share for way in stable)
     as_good = [way for way in stable if way.silhouette * way.share >= AS_GOOD * best]

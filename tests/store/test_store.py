@@ -141,16 +141,17 @@ def test_a_map_of_axes_keeps_their_names(tmp_path: Path) -> None:
     ("wrong", "words"),
     [
         ({"method": "axes"}, "needs two axis titles"),
-        ({"method": "globe"}, "unknown map method 'globe'"),
-        ({"fidelity": [1]}, "must be a mapping of names to numbers"),
-        ({"fidelity": {"continuity": None}}, "NoneType"),
-        ({"axes": 5}, "not iterable"),
-        ({"seed": "x"}, "invalid literal"),
+        ({"method": "globe"}, "method: Input should be 'pca'"),
+        ({"fidelity": [1]}, "fidelity: Input should be an object"),
+        ({"fidelity": {"continuity": None}}, "fidelity.continuity: Input should be a valid number"),
+        ({"axes": 5}, "axes: Input should be a valid array"),
+        ({"seed": "x"}, "seed: Input should be a valid integer"),
     ],
 )
 def test_a_damaged_map_is_reported_in_one_line(wrong: dict[str, object], words: str, tmp_path: Path) -> None:
     said = json.dumps({"model": "", "method": "pca", "seed": 1, "axes": None, "fidelity": {}} | wrong)
-    table = pa.table({"item_id": [1], "x": [0.5], "y": [0.5]})
+    place = pa.array([0.5], pa.float32())
+    table = pa.table({"item_id": [1], "x": place, "y": place})
     pq.write_table(table.replace_schema_metadata({"recsys.map": said}), tmp_path / "map-pca.parquet")
     with pytest.raises(InputError, match="recreate it with recsys map") as caught:
         store.load_map(tmp_path, "pca")

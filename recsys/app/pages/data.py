@@ -105,7 +105,7 @@ def _import(loaded: Loaded) -> None:
     st.subheader(say("Import"), anchor=False)
     assert loaded.data_folder is not None
     try:
-        report = store.read_json(loaded.data_folder / store.REPORT)
+        report = store.read_report(loaded.data_folder)
     except InputError as error:
         st.warning(told(error), icon=":material/warning:")
         return

@@ -1,0 +1,174 @@
+"""What stored JSON and stored tables may contain: one check of each, behind the checksums.
+
+Checksums say that a file is the one that was written. These checks say that it contains what its reader expects, also
+where someone else wrote both the file and its checksum.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from io import BufferedReader
+from typing import Any, Final, Literal, TypeVar
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+import pydantic
+
+from recsys.errors import InputError, quoted
+from recsys.evaluation.serialization import from_json
+from recsys.limits import check_memory
+
+T = TypeVar("T")
+
+ID: Final = "id"
+"""The type of a column of ids: int64 or string."""
+VECTOR: Final = "vector"
+"""The type of a column of vectors: fixed_size_list<float32>[d]."""
+TEXTS = pa.list_(pa.string())
+
+MOST_TEXT = 2**20
+"""Bytes of one text: no title, genre or id is longer."""
+
+
+def checked(kind: type[T], value: Any) -> T:
+    """A value from JSON as a dataclass or pydantic model. Types are checked strictly; keys that `kind` does not have
+    are ignored, because nothing reads them.
+
+    Raises InputError that names the first wrong value by its place, such as "data.n_users: Input should be …", and
+    whatever the dataclass raises for values that do not fit together.
+    """
+    try:
+        return from_json(kind, json.dumps(value))
+    except pydantic.ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        place = ".".join(str(part) if isinstance(part, int) else quoted(part)[1:-1] for part in first["loc"])
+        raise InputError(f"{place}: {first['msg']}" if place else first["msg"]) from None
+    except RecursionError:
+        raise InputError("is nested too deeply") from None
+
+
+@dataclass(frozen=True)
+class Column:
+    """What a column of a stored table may contain.
+
+    type         `ID`, `VECTOR` or an Arrow type
+    is_nullable  whether values may be missing
+    is_unique    whether no value may occur twice
+    low, high    the inclusive range of numbers; None: any finite number
+    """
+
+    type: Literal["id", "vector"] | pa.DataType
+    is_nullable: bool = False
+    is_unique: bool = False
+    low: int | None = None
+    high: int | None = None
+
+    def accepts(self, kind: pa.DataType) -> bool:
+        """Whether a column may have this Arrow type."""
+        if self.type == ID:
+            return kind in (pa.int64(), pa.string())
+        if self.type == VECTOR:
+            return pa.types.is_fixed_size_list(kind) and kind.value_type == pa.float32() and kind.list_size > 0
+        return bool(kind == self.type)
+
+
+Columns = Mapping[str, Column]
+
+
+def read_columns(file: BufferedReader, name: str, *layouts: Columns) -> pa.Table:
+    """A Parquet file, checked: it has exactly the columns of one of the layouts, in their types, and only valid values.
+
+    name  of the file, for messages
+
+    Raises InputError that names the file and the column, also for more data than the memory holds, and pyarrow's
+    exceptions for a damaged file.
+    """
+    with pq.ParquetFile(file) as parquet:
+        columns = _layout_of(parquet.schema_arrow, name, layouts)
+        check_memory(2 * _bytes_to_read(parquet.metadata), name, f"reading {parquet.metadata.num_rows:,} rows")
+        texts = [
+            chunk.path_in_schema
+            for chunk in map(parquet.metadata.row_group(0).column, range(parquet.metadata.num_columns))
+            if chunk.physical_type == "BYTE_ARRAY"
+        ] if parquet.metadata.num_row_groups else []  # fmt: skip
+        plain = pa.schema([field.with_metadata(None) for field in parquet.schema_arrow], parquet.schema_arrow.metadata)
+    file.seek(0)
+    # A text that a file repeats a million times is held once until its size is known.
+    with pq.ParquetFile(file, read_dictionary=texts, page_checksum_verification=True) as parquet:
+        table = parquet.read()
+    table.validate(full=True)  # UTF-8 and positions in dictionaries, which readers of Parquet do not check
+    n_bytes = sum(_decoded_bytes(table[column], f"{name}: column {column}") for column in columns)
+    check_memory(2 * n_bytes, name, f"reading {len(table):,} rows")
+    table = table.cast(plain)
+    for column in columns:
+        _check_values(table[column], columns[column], f"{name}: column {column}")
+    return table
+
+
+def _layout_of(schema: pa.Schema, name: str, layouts: Sequence[Columns]) -> Columns:
+    """The layout that a table has. Raises InputError when it has none of them."""
+    columns = next((layout for layout in layouts if sorted(layout) == sorted(schema.names)), None)
+    if columns is None:
+        wanted = " or ".join(", ".join(layout) for layout in layouts)
+        raise InputError(f"{name}: has the columns {quoted(', '.join(schema.names))[1:-1]} instead of {wanted}")
+    for column, rule in columns.items():
+        kind = schema.field(column).type
+        if not rule.accepts(kind):
+            raise InputError(f"{name}: column {column} is of the type {quoted(str(kind))[1:-1]}")
+    return columns
+
+
+def _bytes_to_read(metadata: pq.FileMetaData) -> int:
+    """Bytes of memory that the columns take, texts in dictionaries, as the file states them."""
+    widths = {"INT64": 8, "DOUBLE": 8}
+    groups = (metadata.row_group(at) for at in range(metadata.num_row_groups))
+    chunks = (group.column(at) for group in groups for at in range(group.num_columns))
+    return sum(max(chunk.num_values, 0) * widths.get(chunk.physical_type, 4) + _unpacked(chunk) for chunk in chunks)
+
+
+def _unpacked(chunk: pq.ColumnChunkMetaData) -> int:
+    return max(chunk.total_uncompressed_size, 0) if chunk.physical_type == "BYTE_ARRAY" else 0
+
+
+def _decoded_bytes(column: pa.ChunkedArray, place: str) -> int:
+    """Bytes that a column takes without dictionaries. Raises InputError for a longer text than `MOST_TEXT`."""
+    n_bytes = 0
+    for chunk in column.chunks:
+        values = chunk.values if pa.types.is_list(chunk.type) else chunk
+        if pa.types.is_dictionary(values.type):
+            lengths = pc.fill_null(pc.binary_length(values.dictionary), 0).to_numpy(zero_copy_only=False)
+            rows = pc.fill_null(values.indices, 0).to_numpy(zero_copy_only=False)
+            n_bytes += int(lengths[rows].sum(dtype=np.int64)) + 4 * len(rows) if len(lengths) else 0
+            if lengths.max(initial=0) > MOST_TEXT:
+                raise InputError(f"{place}: contains a text of {lengths.max():,} bytes")
+        n_bytes += chunk.nbytes
+    return n_bytes
+
+
+def _check_values(column: pa.ChunkedArray, rule: Column, place: str) -> None:
+    """Raise InputError unless the values of a column obey its rule."""
+    if column.null_count and not rule.is_nullable:
+        raise InputError(f"{place}: a value is missing")
+    values = column
+    if rule.type == VECTOR or pa.types.is_list(column.type):
+        values = pa.chunked_array([chunk.flatten() for chunk in column.chunks], column.type.value_type)
+        if values.null_count:
+            raise InputError(f"{place}: a value is missing")
+    if pa.types.is_floating(values.type) and not all(_all_finite(chunk) for chunk in values.chunks):
+        raise InputError(f"{place}: a value is not a finite number")
+    if rule.low is not None or rule.high is not None:
+        found = pc.min_max(column).as_py()
+        for number in () if found["min"] is None else found.values():
+            if (rule.low is not None and number < rule.low) or (rule.high is not None and number > rule.high):
+                raise InputError(f"{place}: {number} is out of range")
+    if rule.is_unique and len(pc.unique(column)) < len(column):
+        raise InputError(f"{place}: an id occurs twice")
+
+
+def _all_finite(values: pa.Array) -> bool:
+    """Whether all values that are not missing are finite."""
+    return bool(np.isfinite(values.drop_null().to_numpy(zero_copy_only=False)).all())
