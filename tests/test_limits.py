@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from recsys import limits
@@ -84,3 +85,33 @@ def test_a_file_without_permission_is_refused(tmp_path: Path) -> None:
     (tmp_path / "r.csv").touch(mode=0)
     with pytest.raises(InputError, match="Permission denied"):
         limits.check_input(tmp_path / "r.csv")
+
+
+@pytest.mark.parametrize(
+    ("value", "whole", "says"),
+    [
+        (0, True, "must be between 1 and 9, not 0"),
+        (2**70, True, "must be between 1 and 9, not 1180591620717411303424"),
+        pytest.param(10**5000, True, "must be between 1 and 9, not an integer of 16610 bits", id="long"),
+        (2.0, True, "must be a whole number, not 2.0"),
+        (True, True, "must be a whole number, not True"),
+        (np.int64(10), True, "must be between 1 and 9, not 10"),
+        (float("nan"), False, "must be between 1 and 9, not nan"),
+        (float("inf"), False, "must be between 1 and 9, not inf"),
+        (np.float32(0.5), False, "must be between 1 and 9, not 0.5"),
+        ("x" * 1000, False, f"must be a number, not '{'x' * 60}…'"),
+        ([[1]], False, "must be a number, not [[1]]"),
+    ],
+)
+def test_numbers_outside_their_range_are_one_short_line(value: object, whole: bool, says: str) -> None:
+    with pytest.raises(SettingError) as caught:
+        limits.check_number("k", value, 1, 9, whole=whole)
+    assert str(caught.value) == f"k {says}"
+
+
+def test_seeds_after_the_greatest_start_over() -> None:
+    limits.check_seed(limits.MOST_SEED)
+    with pytest.raises(SettingError, match="between 0 and 4294967295, not 4294967296"):
+        limits.check_seed(2**32)
+    assert [limits.next_seed(7, number) for number in range(3)] == [8, 9, 10]
+    assert limits.next_seed(limits.MOST_SEED, 0) == 0

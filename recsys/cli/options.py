@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -28,10 +29,16 @@ MOST_THREADS = 1024
 
 
 def read_path(text: str) -> Path:
-    """The value of an option or argument that names a file or folder."""
+    """The value of an option or argument that names a file or folder, which need not exist."""
     if not text:
         raise typer.BadParameter("is empty; name a file or folder")
-    return Path(text)
+    path = Path(text)
+    try:
+        path.stat()
+    except OSError as error:
+        if error.errno in (errno.ELOOP, errno.ENAMETOOLONG):
+            raise typer.BadParameter(f"{quoted(text)}: {error.strerror}") from None
+    return path
 
 
 def path_option(*names: str, help: str) -> Any:

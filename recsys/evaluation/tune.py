@@ -153,7 +153,10 @@ def tune(
         if all("failed" in trial.user_attrs for trial in done):
             raise InputError(f"no settings could be trained: {done[0].user_attrs['failed']}")
         best = {**fixed, **found.best_params}
-        with_settings(learner, {name: value for name, value in best.items() if name != "weighting"})
+        try:
+            with_settings(learner, {name: value for name, value in best.items() if name != "weighting"})
+        except SettingError as error:
+            raise _unusable(study, error) from error
         return Tuned(
             best,
             float(found.best_value),
@@ -181,7 +184,7 @@ def _unusable(study: Path | None, error: Exception) -> InputError:
 def _open(study: Path | None, plan: str, seed: int) -> Any:
     """A new study, or the stored one if it has the same plan. Raises InputError if it has another."""
     import optuna
-    from sqlalchemy.pool import NullPool
+    from sqlalchemy.pool import QueuePool
 
     storage = None
     if study is not None:
@@ -194,13 +197,13 @@ def _open(study: Path | None, plan: str, seed: int) -> Any:
         path = study.resolve()
         storage = optuna.storages.RDBStorage(
             "sqlite://",  # the path is not part of the address, where "?" and "%" have a meaning
-            engine_kwargs={"creator": lambda: sqlite3.connect(path), "poolclass": NullPool},
+            engine_kwargs={"creator": lambda: sqlite3.connect(path), "poolclass": QueuePool},
         )
-    found = optuna.create_study(storage=storage, study_name="recsys", direction="maximize", load_if_exists=True)
     try:
+        found = optuna.create_study(storage=storage, study_name="recsys", direction="maximize", load_if_exists=True)
         known_plan = found.user_attrs.get(PLAN, plan)
         [(trial.params, trial.user_attrs, trial.value) for trial in found.trials]
-    except (KeyError, TypeError, ValueError, AssertionError) as error:  # a file that another program changed
+    except (LookupError, TypeError, ValueError, AssertionError) as error:  # a file that another program changed
         raise _unusable(study, error) from error
     if known_plan != plan:
         raise InputError(f"{study}: belongs to another search (other data, model or options); choose another file")

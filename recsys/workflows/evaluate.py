@@ -150,7 +150,7 @@ def tune(
     The trials are stored next to `out` in `<out>.study.sqlite`; an interrupted search continues from there.
     """
     learner = learner_called(model)
-    study = out.with_name(f"{out.name}.study.sqlite")
+    study = out.parent / f"{out.name}.study.sqlite"
     with writing(out, others=[study], inputs=[data]):
         check_metric(metric)
         stored = store.load_prepared(data)

@@ -138,7 +138,7 @@ def recommend_batch(
     """
     if k < 1:
         raise InputError(f"the number of recommendations is at least 1, not {k}")
-    rejected_file = out.with_name(f"{out.stem}.rejected.parquet")
+    rejected_file = out.parent / f"{out.stem}.rejected.parquet"
     with writing(out, others=[rejected_file], inputs=[model_folder, data, users]):
         model = store.load_model(model_folder)
         stored = store.load_prepared(data)

@@ -53,3 +53,29 @@ def test_settings_and_ratings_without_weights_are_refused() -> None:
     below_zero = Interactions(np.array([[-1.0, 2.0]]), ["u"], ["a", "b"])
     with pytest.raises(InputError, match="the lowest is -1"):
         Weighting(scheme="rating").fit(below_zero)
+
+
+@pytest.mark.parametrize("value", [1e-45, 1e-30, 1e30, 3e38])
+@pytest.mark.parametrize("scheme", ["binary", "rating", "log", "bm25"])
+def test_ratings_of_any_size_have_finite_weights_with_mean_one_or_one_line(scheme, value: float) -> None:
+    data = Interactions(DATA.matrix * np.float32(value / 5), DATA.user_ids, DATA.item_ids)
+    try:
+        weighting = Weighting(scheme=scheme).fit(data)
+        weights = weighting.apply(data.matrix).data
+    except InputError as error:
+        assert "\n" not in str(error) and scheme != "binary" and value in (1e-45, 3e38)  # 1e-45 / 5 is 0
+    else:
+        assert np.isfinite(weights).all() and weights.mean() == pytest.approx(1, rel=1e-3)
+        assert np.isfinite(weighting.item_totals).all()
+
+
+def test_a_rating_out_of_proportion_is_refused() -> None:
+    weighting = Weighting(scheme="rating").fit(DATA)
+    with pytest.raises(InputError, match=r"a rating of 1e\+30 is too large beside the ratings of training"):
+        weighting.apply(sp.csr_matrix(np.eye(1, 30) * 1e30))
+
+
+@pytest.mark.parametrize("least", [float("nan"), float("-inf"), 1e39, True, "3", [3]])
+def test_a_minimum_rating_is_a_finite_number(least) -> None:
+    with pytest.raises(SettingError, match="min_rating must be"):
+        Weighting(min_rating=least)

@@ -188,6 +188,9 @@ def test_a_model_of_other_items_is_refused(ml100k: Dataset, model: Model) -> Non
     lone = Interactions(sp.csr_matrix(np.ones((2, 2))), ["a", "b"], ["x", "y"])
     with pytest.raises(InputError, match="trained on other items"):
         rank_quality(model, HoldOut(lone, lone, lone.matrix))
+    for k in (0, 2**70, 10**9):
+        with pytest.raises(SettingError, match=f"between 1 and 1000000, not {k}"):
+            rank_quality(model, hold_out(ml100k.interactions, "random"), (k,))
     with pytest.raises(SettingError, match="between 1 and 1000000, not 0"):
         rank_quality(model, hold_out(ml100k.interactions, "random"), (0,))
 

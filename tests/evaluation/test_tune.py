@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import shutil
+import sqlite3
 import sys
 from pathlib import Path
 
@@ -14,7 +17,7 @@ from recsys.dataset.dataset import Dataset
 from recsys.dataset.interactions import Interactions
 from recsys.dataset.split import HoldOut, hold_out
 from recsys.dataset.weighting import Weighting
-from recsys.errors import InputError, SettingError, Unavailable
+from recsys.errors import InputError, RecsysError, SettingError, Unavailable
 from recsys.evaluation.ranking import rank_quality
 from recsys.evaluation.tune import search_space, tune
 from recsys.models import EASE, IALS, MODELS, ItemKNN, Popular
@@ -120,3 +123,58 @@ def test_without_searchable_settings_or_optuna_it_is_refused(
     monkeypatch.setitem(sys.modules, "optuna", None)
     with pytest.raises(Unavailable, match=r"pip install 'recsys-atlas\[tune\]'"):
         tune(IALS, *small)
+
+
+def test_ratings_that_cannot_be_used_are_refused_before_a_study_is_made(
+    small: tuple[list[HoldOut], Catalog], tmp_path: Path
+) -> None:
+    with pytest.raises(InputError, match="no ratings of 99 or more to train on"):
+        tune(IALS, *small, weighting=Weighting(99.0), study=tmp_path / "study.sqlite")
+    assert not list(tmp_path.iterdir())
+    with pytest.raises(InputError, match="no settings could be trained: there are no ratings of 99"):
+        tune(IALS, *small, n_trials=2, weighting=Weighting(99.0), search_weighting=True)
+
+
+def test_a_metric_that_is_undefined_ends_the_search() -> None:
+    everything = Interactions(np.ones((4, 3)), np.arange(4), np.arange(3))  # nothing to rank besides what is held out
+    split = hold_out(everything, "random")
+    with pytest.raises(InputError, match="auc is undefined for every user"):
+        tune(ItemKNN, [split], Catalog.of(everything.item_ids), metric="auc", n_trials=2)
+
+
+def test_a_study_may_have_any_name_and_damage_is_one_line(small: tuple[list[HoldOut], Catalog], tmp_path: Path) -> None:
+    study = tmp_path / "what?is=100%20.sqlite"
+    tune(IALS, *small, n_trials=1, fixed=FIXED, study=study)
+    assert [path.name for path in tmp_path.iterdir()] == [study.name]
+    for damage in (
+        "DROP TABLE trials",
+        "UPDATE trial_params SET distribution_json = '{'",
+        "UPDATE trial_params SET param_value = 1e300",
+        "UPDATE study_user_attributes SET value_json = '['",
+        "UPDATE trials SET state = 'ELSE'",
+    ):
+        broken = tmp_path / "broken.sqlite"
+        shutil.copy(study, broken)
+        with contextlib.closing(sqlite3.connect(broken)) as database:
+            database.execute(damage)
+            database.commit()
+        try:
+            tune(IALS, *small, n_trials=1, fixed=FIXED, study=broken)
+        except RecsysError as error:
+            assert str(broken) in str(error) and "\n" not in str(error)
+        else:
+            assert damage.startswith("DROP"), damage  # the search starts again
+
+
+@pytest.mark.parametrize("metric", ["ndcg@0", "ndcg@", "ndcg@²", "ndcg@٣", "ndcg@010", "ndcg@9999999"])
+def test_the_length_in_a_metric_is_a_number(small: tuple[list[HoldOut], Catalog], metric: str) -> None:
+    with pytest.raises(SettingError, match="unknown metric"):
+        tune(IALS, *small, metric=metric)
+
+
+def test_bounds_of_a_search(small: tuple[list[HoldOut], Catalog]) -> None:
+    for wrong in ({"seed": 2**32}, {"n_trials": 0}, {"n_trials": 10**9}, {"minutes": float("nan")}):
+        with pytest.raises(SettingError, match="must be between"):
+            tune(IALS, *small, **wrong)  # type: ignore[arg-type]
+    last = tune(IALS, *small, n_trials=2, fixed=FIXED, seed=2**32 - 1)
+    assert len(last.trials) == 2

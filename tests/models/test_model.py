@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 
@@ -9,8 +11,9 @@ from recsys.dataset.catalog import Catalog
 from recsys.dataset.dataset import Dataset
 from recsys.dataset.interactions import Interactions
 from recsys.dataset.weighting import Weighting
-from recsys.errors import InputError, Unsupported
-from recsys.models import ALS, BPR, EASE, IALS
+from recsys.errors import InputError, NotFinite, SettingError, Unsupported
+from recsys.models import ALS, BPR, EASE, IALS, ItemScores, ItemWeights, Learner
+from recsys.space.embedding import EmbeddingSpace
 
 
 @pytest.mark.parametrize("learner", [IALS(), ALS()])
@@ -58,3 +61,47 @@ def test_models_that_cannot_fold_in_items(ml100k) -> None:
         model.fold_in_items(some.matrix)
     with pytest.raises(InputError, match="3 users"):
         IALS(n_factors=2).fit(Dataset(some, catalog)).fold_in_items(some.matrix[:3])
+
+
+EXTREME = [
+    (BPR(n_factors=2, epochs=3, regularization=1e6), "bpr diverged: .* lower learning_rate or regularization"),
+    (ALS(n_factors=2, epochs=2, regularization=0, alpha=1e9), ""),
+    (IALS(n_factors=2, epochs=2, regularization=1e6, alpha0=1e6), ""),
+    (IALS(n_factors=30, epochs=2, regularization=0, alpha0=0, solver="cholesky"), "too small for these data"),
+    (EASE(regularization=1e12), ""),
+]
+
+
+@pytest.mark.parametrize(("learner", "says"), EXTREME)
+def test_extreme_settings_give_a_finite_model_or_one_line(learner: Learner, says: str) -> None:
+    rng = np.random.default_rng(0)
+    data = Interactions(rng.integers(0, 6, (20, 12)).astype(float), np.arange(20), np.arange(12))
+    dataset = Dataset(data, Catalog.of(data.item_ids))
+    try:
+        scores = learner.fit(dataset).recommend(user=[0, 1], k=3, exclude_seen=False)["score"]
+    except SettingError as error:
+        assert says and re.search(says, str(error))
+    else:
+        assert not says and np.isfinite(scores).all() and len(scores) == 6
+
+
+def test_what_is_not_finite_never_becomes_a_model() -> None:
+    for broken in (np.nan, np.inf, 1e13):
+        values = np.array([1.0, broken, 3.0])
+        with pytest.raises(NotFinite):
+            ItemWeights(np.diag(values), np.arange(3))
+        with pytest.raises(NotFinite):
+            EmbeddingSpace(values[:, None], np.arange(3))
+        if broken != 1e13:
+            with pytest.raises(NotFinite):
+                ItemScores(values, np.arange(3))
+    with pytest.raises(InputError, match="do not fit 2 item ids"):
+        ItemScores(np.ones(3), np.arange(2))
+
+
+def test_a_training_that_takes_too_much_memory_is_refused_before_it_starts(ml100k, monkeypatch) -> None:
+    monkeypatch.setenv("RECSYS_MAX_MEMORY", "20M")
+    with pytest.raises(InputError, match=r"als: training on 943 users and 1,682 items would need 129\.1 MB of memory"):
+        ALS(n_factors=4096).fit(ml100k)
+    with pytest.raises(InputError, match=r"ease: .* would need 90\.5 MB"):
+        EASE().fit(ml100k)
