@@ -23,6 +23,7 @@ import os
 import re
 import secrets
 import shutil
+import stat
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -79,11 +80,10 @@ def lock(path: Path, wait: float = 0.5) -> Iterator[None]:
 def new_file(path: Path) -> Iterator[Path]:
     """A temporary path to write to. At the end it is flushed and renamed to `path`; after an error it is removed.
 
-    Raises InputError when `path` is a folder or cannot be written.
+    Raises InputError when `path` is a folder or a device, or cannot be written.
     """
+    check_file(path)
     with lock(path, WAIT), _one_line(path):
-        if path.is_dir():
-            raise InputError(f"{path}: is a folder; name a file to write to")
         temporary = temporary_path(path)
         try:
             yield temporary
@@ -92,6 +92,20 @@ def new_file(path: Path) -> Iterator[Path]:
             flush(path.parent)
         finally:
             _remove(temporary)
+
+
+def check_file(path: Path) -> None:
+    """Raise InputError if something that is not a regular file has the name of a file to write.
+
+    Renaming would replace a pipe or a device by a file: as root, `--out /dev/null` would take that device from every
+    program of the machine.
+    """
+    with _one_line(path):
+        mode = path.stat().st_mode if path.exists() else stat.S_IFREG
+    if stat.S_ISDIR(mode):
+        raise InputError(f"{path}: is a folder; name a file to write to")
+    if not stat.S_ISREG(mode):
+        raise InputError(f"{path}: is not a regular file and will not be replaced; name another file to write to")
 
 
 @contextmanager

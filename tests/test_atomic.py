@@ -166,3 +166,14 @@ def test_what_cannot_be_written_gives_one_line(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="cannot be written"), atomic.new_file(tmp_path / "y"):
         pass
     assert (tmp_path / "file").read_text() == "x"
+
+
+def test_only_a_regular_file_is_replaced(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "device").symlink_to("/dev/null")
+    (tmp_path / "folder").mkdir()
+    before = sorted(path.name for path in tmp_path.iterdir())
+    for name, says in (("pipe", "not a regular file"), ("device", "not a regular file"), ("folder", "is a folder")):
+        with pytest.raises(InputError, match=says), atomic.new_file(tmp_path / name) as temporary:
+            temporary.write_text("x")
+    assert sorted(path.name for path in tmp_path.iterdir()) == before and (tmp_path / "device").is_symlink()

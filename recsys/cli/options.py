@@ -32,9 +32,11 @@ def read_path(text: str) -> Path:
     """The value of an option or argument that names a file or folder, which need not exist."""
     if not text:
         raise typer.BadParameter("is empty; name a file or folder")
-    path = Path(text)
     try:
+        path = Path(text).expanduser()  # as pyarrow does, which would read and write elsewhere than the rest
         path.stat()
+    except RuntimeError as error:
+        raise typer.BadParameter(f"{quoted(text)}: {error}") from None
     except OSError as error:
         if error.errno in (errno.ELOOP, errno.ENAMETOOLONG):
             raise typer.BadParameter(f"{quoted(text)}: {error.strerror}") from None

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from recsys import store
+from recsys.atomic import check_file
 from recsys.dataset.dataset import Dataset
 from recsys.errors import InputError
 from recsys.models import MODELS, Model
@@ -36,8 +37,9 @@ def check_output(
     inputs  its inputs, which no output may overwrite
     own     outputs that may lie in an artifact, because recsys stores them there
     """
-    if out.is_dir():
-        raise InputError(f"{out}: is a folder; name a file to write to")
+    others = list(others)
+    for path in (out, *others):
+        check_file(path)
     store.check_outputs(out, *others, inputs=inputs, own=own)
 
 

@@ -1,4 +1,4 @@
-"""Degenerate data through every model and every later command: it works with finite numbers, or one line says why not."""
+"""Degenerate data through every model and every later command: finite numbers, or one line that says why not."""
 
 from __future__ import annotations
 
