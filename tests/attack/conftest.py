@@ -25,6 +25,8 @@ T = TypeVar("T")
 
 EVERYTHING = os.environ.get("RECSYS_ATTACK") == "1"
 TABLE = Path(__file__).resolve().parents[2] / "test-output" / "attack.json"
+LOG = TABLE.with_suffix(".log")
+"""What went wrong, as it happens."""
 
 
 def sample(attempts: Sequence[T], n: int, seed: int = 0) -> list[T]:
@@ -45,6 +47,10 @@ class Attempts:
         """Count an attempt; `fault` is what went wrong, empty if nothing did."""
         if fault:
             self.wrong.append(f"{what}: {fault}")
+            if EVERYTHING:  # a long run can be followed
+                LOG.parent.mkdir(exist_ok=True)
+                with LOG.open("a", encoding="utf-8") as log:
+                    log.write(f"{self.wrong[-1]}\n")
         else:
             self.n_right += 1
 
