@@ -487,7 +487,7 @@ def _part(folder: Path) -> Path:
 def _remove_leftovers(folder: Path) -> None:
     """Remove what a run left that was killed after the dataset was complete. Not on a disk that is read-only, nor
     while another process still works on it."""
-    if _part(folder).exists() or any(atomic.target_of(path) == folder for path in folder.parent.glob(".*.tmp")):
+    if _part(folder).exists() or any(atomic.target_of(path) == folder for path in folder.parent.glob(".*")):
         with contextlib.suppress(OSError, RecsysError), atomic.lock(folder):
             _part(folder).unlink(missing_ok=True)
 

@@ -20,6 +20,7 @@ State = Mapping[str, str]
 MEASURED = ("ranking.json", "report.json", "report.html", "out.json", "out.html")
 """Files whose decimals are left out of the digest: seconds of training, and measures of exact ties, which depend on how
 threads round."""
+EMPTY = "empty folder"
 _DECIMAL = re.compile(rb"\d+\.\d+(e[-+]?\d+)?|\d+e[-+]?\d+")
 
 
@@ -36,7 +37,7 @@ def state_of(folder: Path) -> State:
                 content = _DECIMAL.sub(b"", content)
             found[name] = hashlib.sha256(content).hexdigest()
         elif path.is_dir() and not any(path.iterdir()):
-            found[name] = "empty folder"
+            found[name] = EMPTY
     return found
 
 
@@ -140,7 +141,7 @@ class Scene:
                 missing = sorted(part(self.old, unit).keys() - found.keys())
                 return f"{unit} is neither old nor new: {'missing ' + str(missing) if missing else sorted(found)}"
         for name, digest in self.old.items():
-            if now.get(name) != digest and not part({name: digest}, outputs):
+            if digest != EMPTY and now.get(name) != digest and not part({name: digest}, outputs):
                 return f"{name} changed or is gone"
         return ""
 
