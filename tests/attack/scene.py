@@ -21,7 +21,7 @@ MEASURED = ("ranking.json", "report.json", "report.html", "out.json", "out.html"
 """Files whose decimals are left out of the digest: seconds of training, and measures of exact ties, which depend on how
 threads round."""
 EMPTY = "empty folder"
-_DECIMAL = re.compile(rb"\d+\.\d+(e[-+]?\d+)?|\d+e[-+]?\d+")
+DECIMAL = re.compile(r"\d+\.\d+(e[-+]?\d+)?|\d+e[-+]?\d+")
 
 
 def state_of(folder: Path) -> State:
@@ -34,7 +34,7 @@ def state_of(folder: Path) -> State:
         elif path.is_file():
             content = path.read_bytes()
             if path.name in MEASURED:
-                content = _DECIMAL.sub(b"", content)
+                content = DECIMAL.sub("", content.decode()).encode()
             found[name] = hashlib.sha256(content).hexdigest()
         elif path.is_dir() and not any(path.iterdir()):
             found[name] = EMPTY

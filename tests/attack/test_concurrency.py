@@ -38,7 +38,7 @@ def test_a_second_process_starts_at_each_call(world: World, attempts: Attempts, 
     """The first process is stopped before a call, the second runs as far as it can, and the first goes on."""
     scene = world.scene(CASES[name])
     structural = [call for call in telling(calls_of(scene)) if call.name not in ("write", "pwrite64", "fdatasync")]
-    for target in sample(structural, 3):
+    for target in sample(structural, 2):
         folder = scene.fresh()
         others: list[Running] = []
 
@@ -80,7 +80,7 @@ def test_two_batches_of_different_lengths(world: World, attempts: Attempts) -> N
         folder = scene.fresh()
         scene.must(folder, *scene.case.command, "-k", k)
         whole[k] = part(state_of(folder), ("lists.parquet",))
-    for _ in range(100 if EVERYTHING else 5):
+    for _ in range(100 if EVERYTHING else 3):
         folder = scene.fresh()
         started = []
         for k in (10, 7):
@@ -113,7 +113,7 @@ def test_a_model_is_replaced_while_it_is_read(world: World, attempts: Attempts) 
         scene.must(folder, *scene.case.command)
         answers.append(scene.must(folder, *reader).out)
         assert answers[0] != answers[1]
-        for target in sample(opened, 3):
+        for target in sample(opened, 2):
             folder = scene.fresh()
 
             def decide(call: Call, _: Running, folder: Path = folder, number: int = target.number) -> Decision:
@@ -137,7 +137,7 @@ def test_a_model_is_read_while_it_is_replaced(world: World, attempts: Attempts) 
         for command in commands:
             scene.must(folder, *command)
         answers.append(scene.must(folder, *READERS[0]).out)
-    for target in sample(telling(calls_of(scene)), 5):
+    for target in sample(telling(calls_of(scene)), 3):
         folder = scene.fresh()
         rans: list[Ran] = []
 

@@ -142,7 +142,7 @@ NOT_OURS = (
 @pytest.mark.usefixtures("watching")
 def test_resumed_with_damaged_parts(world: World, attempts: Attempts) -> None:
     scene = world.scene(CASES["recommend in parts, resumed"])
-    for name, damage in sample(list(DAMAGES.items()), 5):
+    for name, damage in sample(list(DAMAGES.items()), 4):
         for options in (("--resume",), ()):
             folder = interrupted(scene)
             damage(folder)

@@ -140,7 +140,7 @@ def _cases() -> Iterator[Case]:
     yield Case("report to a page", (*REPORT, "--out", "out.html"), model, (("out.html", "out.json"),))
     batch = ("users.txt", *model)
     lists = (("lists.parquet",), ("lists.rejected.parquet",))
-    parts = (("recsys.workflows.recommend:PART_ROWS", 40),)
+    parts = (("recsys.workflows.recommend:PART_ROWS", 60),)
     yield Case("recommend", BATCH, batch, lists)
     yield Case("recommend over another", BATCH, batch, lists, before=((*BATCH, "-k", 5),), settings=parts)
     yield Case("recommend in parts", BATCH, batch, lists, settings=parts)
