@@ -51,7 +51,7 @@ class Visitor:
         self.address = address
         self.patience = patience
         self.states: dict[str, WidgetState] = {}
-        self.page = ""
+        self.page = self.session = ""
         self.socket: ClientConnection | None = None
 
     async def __aenter__(self) -> Visitor:
@@ -76,6 +76,10 @@ class Visitor:
     async def change(self, widget: str, value: str, fragment: str) -> Run:
         """Set a widget whose value is sent as a string, such as stars counted from 0."""
         self.states[widget] = WidgetState(id=widget, string_value=value)
+        return await self._run(fragment, [])
+
+    async def rerun(self, fragment: str) -> Run:
+        """Run again with the widgets as they are."""
         return await self._run(fragment, [])
 
     async def set_state(self, component: str, state: dict[str, object], fragment: str) -> Run:
@@ -123,6 +127,7 @@ class Visitor:
             return message.script_finished in DONE
         if kind == "new_session":
             self.page = message.new_session.page_script_hash
+            self.session = message.new_session.initialize.session_id
         elif kind == "delta":
             self._keep(message.delta, run)
         elif kind == "session_event" and message.session_event.HasField("script_compilation_exception"):

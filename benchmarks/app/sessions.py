@@ -38,9 +38,11 @@ ACTIONS = {"open": "open the page", "type": "type a title", "take": "select a mo
 Times = dict[str, list[Run]]
 
 
-async def visit(visitor: Visitor, titles: Sequence[str], seed: int, n_rounds: int, runs: Times) -> None:
+async def visit(
+    visitor: Visitor, titles: Sequence[str], seed: int, n_rounds: int, runs: Times, data: str = large.DATA
+) -> None:
     """One session: open the page, then type, select, rate. Raises Broken, also if the page shows a wrong number of
-    ratings."""
+    ratings. The items of `data` are numbered from 1."""
     dice = random.Random(seed)
     rated: set[int] = set()
     run = await visitor.open()
@@ -61,7 +63,7 @@ async def visit(visitor: Visitor, titles: Sequence[str], seed: int, n_rounds: in
         run = await visitor.trigger(search, "picked", row, fragment)
         runs["take"].append(run)
         await asyncio.sleep(dice.uniform(*THINKS))
-        stars, fragment = _stars(run, row + 1)
+        stars, fragment = _stars(run, f"found-{data}-{row + 1}")
         run = await visitor.change(stars, str(dice.randrange(2, 5)), fragment)
         runs["rate"].append(run)
         rated.add(row)
@@ -83,12 +85,12 @@ def _offered(run: Run) -> list[int]:
     raise Broken("the search box is missing")
 
 
-def _stars(run: Run, item: int) -> tuple[str, str]:
-    """The stars of the selected movie; items are numbered from 1 in the large model."""
+def _stars(run: Run, key: str) -> tuple[str, str]:
+    """The stars of the selected movie."""
     for element, fragment in reversed(run.elements):
-        if element.feedback.id.endswith(f"found-{large.DATA}-{item}"):
+        if element.feedback.id.endswith(key):
             return element.feedback.id, fragment
-    raise Broken(f"the stars are missing for movie {item}")
+    raise Broken(f"the stars are missing: {key}")
 
 
 @dataclass

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -31,18 +31,20 @@ Point = tuple[float, float]
 
 
 @contextmanager
-def serving(models: Path, log: Path, script: Path = ROOT / "app.py") -> Iterator[str]:
+def serving(
+    models: Path, log: Path, script: Path = ROOT / "app.py", environment: Mapping[str, str] | None = None
+) -> Iterator[str]:
     """Run the app, or another Streamlit script, over a folder of models until the block ends; yields its address."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     with log.open("w") as out:
         command = [sys.executable, "-m", "streamlit", "run", str(script), "--server.port", str(port)]
-        command += ["--server.address", "127.0.0.1", "--server.headless", "true", "--server.fileWatcherType", "none"]
+        command += ["--server.address", "127.0.0.1", "--server.headless", "true"]
         server = subprocess.Popen(
             command,
             cwd=ROOT,
-            env={**os.environ, "RECSYS_MODELS": str(models)},
+            env={**os.environ, "RECSYS_MODELS": str(models), **(environment or {})},
             stdout=out,
             stderr=subprocess.STDOUT,
         )

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
+import pandas as pd
+import pyarrow as pa
 import streamlit as st
 
 from recsys.app.components.memory import Memory
@@ -11,6 +15,22 @@ from recsys.app.session import Loaded
 from recsys.app.work import long_work
 from recsys.errors import RecsysError
 from recsys.ingest.exports import MAX_BYTES, read_export
+
+MAX_SHOWN = 1000
+"""Movies that were not found, as many as the session keeps."""
+
+
+@dataclass(frozen=True, eq=False)
+class Imported:
+    """What the session keeps of a file: the site, how many movies it rates and how many of them the collection lacks,
+    the first of these, and the lines that were skipped, as in `Export`."""
+
+    site: str
+    n: int
+    n_missing: int
+    missing: pd.DataFrame
+    rejected: pa.Table
+    unusable: int
 
 
 def draw_import(loaded: Loaded, memory: Memory) -> None:
@@ -42,19 +62,24 @@ def draw_import(loaded: Loaded, memory: Memory) -> None:
             for row, given in zip(rows, export.ratings["stars"], strict=True):
                 if row >= 0:
                     memory.rate(loaded.id_of(row), float(given))
-            st.session_state[key] = (file.file_id, export, rows >= 0)
+            missing = export.ratings.loc[rows < 0, ["title", "year", "stars"]]
+            shown = missing[:MAX_SHOWN].astype({"title": object})  # a slice of text would keep the text of all rows
+            imported = Imported(export.site, len(rows), len(missing), shown, export.rejected, export.unusable)
+            st.session_state[key] = (file.file_id, imported)
             st.rerun(scope="fragment")
-        _, export, found = st.session_state[key]
-        st.success(say("{site}: found {found} of {n} movies.", site=export.site, found=int(found.sum()), n=len(found)))
-        if not found.all():
-            st.caption(say("Not in this collection:"))
-            st.dataframe(
-                export.ratings.loc[~found, ["title", "year", "stars"]].rename(
-                    columns={"title": say("title"), "year": say("year"), "stars": say("stars")}
-                ),
-                hide_index=True,
-                height=220,
-            )
-        if export.unusable:
-            st.caption(say("Skipped lines: {n:,}.", n=export.unusable))
-            st.dataframe(export.rejected.select(["line", "reason", "text"]), hide_index=True, height=160)
+        _draw_imported(st.session_state[key][1])
+
+
+def _draw_imported(imported: Imported) -> None:
+    n_found = imported.n - imported.n_missing
+    st.success(say("{site}: found {found} of {n} movies.", site=imported.site, found=n_found, n=imported.n))
+    if imported.n_missing:
+        st.caption(say("Not in this collection:"))
+        st.dataframe(
+            imported.missing.rename(columns={"title": say("title"), "year": say("year"), "stars": say("stars")}),
+            hide_index=True,
+            height=220,
+        )
+    if imported.unusable:
+        st.caption(say("Skipped lines: {n:,}.", n=imported.unusable))
+        st.dataframe(imported.rejected.select(["line", "reason", "text"]), hide_index=True, height=160)
