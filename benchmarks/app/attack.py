@@ -129,8 +129,8 @@ def attack(models: Path) -> tuple[list[str], list[str]]:
         "## A public page under load",
         "",
         "The page For you of a public app on the model of the demo (MovieLens 100K), a new server for each row. "
-        f"Visitors open the page and rate {N_ROUNDS} movies, with 0.5 to 2 s of think time. Attackers upload, all the time, "
-        f"a zip of {len(data) / 1000:,.0f} kB with {MAX_ROWS:,} rows in {MAX_BYTES >> 20} MiB. Seconds from the "
+        f"Visitors open the page and rate {N_ROUNDS} movies, with 0.5 to 2 s of think time. Attackers upload a zip of "
+        f"{len(data) / 1000:,.0f} kB with {MAX_ROWS:,} rows in {MAX_BYTES >> 20} MiB, all the time. Seconds from the "
         f"request to the end of the run; server and clients share {large.threads()} cores. "
         "`python benchmarks/app.py attack`",
         "",

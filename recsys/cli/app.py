@@ -110,7 +110,8 @@ def _where(address: str, port: int, is_public: bool) -> str:
     if not is_public:
         return f"the app is at http://localhost:{port}, for this machine only"
     at = "on all interfaces" if address == ALL else f"on {address}"
-    owner = "" if os.environ.get("RECSYS_ADMIN_TOKEN") else "; without --admin-token or a sign-in there is no owner"
+    has_owner = os.environ.get("RECSYS_ADMIN_TOKEN") or os.environ.get("RECSYS_OWNERS")
+    owner = "" if has_owner else "; without --admin-token or RECSYS_OWNERS nobody may measure"
     return f"the app is public: it listens {at}, port {port}, and serves anyone who reaches it{owner}"
 
 

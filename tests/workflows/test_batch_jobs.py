@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import threading
 import time
@@ -133,6 +134,34 @@ def test_an_unusable_list_is_a_one_line_error_and_leaves_no_files(request_for, t
     assert str(error.value).startswith(words)
     assert "\n" not in str(error.value) and str(tmp_path) not in str(error.value)
     assert list((tmp_path / "batches").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("columns", "n_rows", "words"),
+    [
+        (1, 2_000_000, "lists 2,000,000 users, at most 1,000,000"),
+        (101, 10, "has 101 columns"),
+        (90, 100_000, "MiB unp"),
+    ],
+)
+def test_a_parquet_list_that_unpacks_to_much_is_refused_by_its_metadata(
+    request_for, tmp_path, monkeypatch, columns: int, n_rows: int, words: str
+) -> None:
+    packed = io.BytesIO()
+    values = pa.array(["u" * 80] * n_rows if columns == 90 else [1] * n_rows)
+    table = pa.table({f"c{number}": values for number in range(columns)})
+    pq.write_table(table, packed, compression="zstd", use_dictionary=columns != 90)
+    assert len(packed.getvalue()) < 2**20, "the control: the file is small"
+    monkeypatch.setattr(batch_jobs, "read_user_ids", lambda _: pytest.fail("the file was read"))
+    with pytest.raises(InputError, match=words):
+        batch_jobs.new_batch(tmp_path / "batches", request_for(), N_USERS, ("list.parquet", packed.getvalue()))
+    assert not list((tmp_path / "batches").glob("*"))
+
+
+def test_a_text_list_with_too_many_lines_is_refused(request_for, tmp_path) -> None:
+    for separator in (b"\n", b"\x0b", "\u2028".encode()):
+        with pytest.raises(InputError, match=r"list.txt: lists 1,\d+,\d+ users, at most 1,000,000"):
+            batch_jobs.new_batch(tmp_path, request_for(), N_USERS, ("list.txt", separator * 1_000_001))
 
 
 def test_a_list_of_unknown_users_fails_with_a_one_line_error(request_for, queue, tmp_path) -> None:
