@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import shutil
 import threading
@@ -315,10 +316,10 @@ def test_two_models_are_compared(root: Path) -> None:
 
 
 def test_a_single_model_gives_the_command_to_train_another(root: Path, tmp_path: Path, monkeypatch) -> None:
-    shutil.copytree(root / "models" / f"{NAME}-ials", tmp_path / "models" / f"{NAME}-ials")
-    manifest = store.read_json(tmp_path / "models" / f"{NAME}-ials" / "manifest.json")
-    manifest["data"]["path"] = str(root / "prepared" / NAME)
-    store.write_json(tmp_path / "models" / f"{NAME}-ials" / "manifest.json", manifest)
+    folder = shutil.copytree(root / "models" / f"{NAME}-ials", tmp_path / "models" / f"{NAME}-ials")
+    manifest = store.read_json(folder / "manifest.json")
+    manifest["data"]["path"] = os.path.relpath(root / "prepared" / NAME, folder)
+    store.write_json(folder / "manifest.json", manifest)
     monkeypatch.setenv("RECSYS_MODELS", str(tmp_path / "models"))
     app = opened(batch_part="Compare two models")
     assert "Only one model" in app.info[0].value
