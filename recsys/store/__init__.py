@@ -52,6 +52,7 @@ from recsys.store.prepared import (
     read_report,
     save_prepared,
 )
+from recsys.store.schema import Count, checked
 
 __all__ = [
     "AXES",
@@ -74,12 +75,14 @@ __all__ = [
     "REPORT_PAGE",
     "USERS",
     "USER_FACTORS",
+    "Count",
     "Kind",
     "Parts",
     "artifact_around",
     "check_outputs",
     "check_replaceable",
     "check_unchanged",
+    "checked",
     "damaged_files",
     "digest_of_path",
     "fingerprint_of",

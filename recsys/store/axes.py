@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
+from pydantic import Field
 
 from recsys.errors import InputError
+from recsys.limits import LARGEST
 from recsys.space.axis import Axes, Axis
 from recsys.space.evidence import DiscoveryEvidence, ProbeEvidence
 from recsys.store.artifacts import FORMAT_VERSION
 from recsys.store.files import read_json, reading, write_json
 from recsys.store.models import check_fingerprint, check_unchanged, n_factors_of
-from recsys.store.schema import checked
+from recsys.store.schema import Checksum, Count, Number, checked
 
 AXES = "axes.json"
 
@@ -25,9 +28,9 @@ class _StoredAxis:
     name: str
     low: str
     high: str
-    direction: tuple[float, ...]
-    centre: float
-    spread: float
+    direction: tuple[Number, ...]
+    centre: Number
+    spread: Annotated[float, Field(ge=1e-30, le=LARGEST)]
     is_valid: bool
     evidence: DiscoveryEvidence | ProbeEvidence
 
@@ -52,9 +55,9 @@ class _Asked(_StoredAxis):
 class _StoredAxes:
     """The content of axes.json."""
 
-    model: str
+    model: Checksum
     method: str
-    seed: int
+    seed: Count
     discovered: tuple[_Discovered, ...]
     asked: tuple[_Asked, ...]
 

@@ -15,7 +15,7 @@ from recsys.space.evidence import ClusteringEvidence
 from recsys.space.item_clusters import NO_CLUSTER, ClusterMethod, ItemClusters
 from recsys.store.files import metadata_of, open_file, reading, write_table
 from recsys.store.models import check_fingerprint, check_unchanged, n_factors_of
-from recsys.store.schema import ID, Column, checked, read_columns
+from recsys.store.schema import ID, Checksum, Column, Count, Number, checked, read_columns
 
 CLUSTERS = "clusters.parquet"
 COLUMNS = {"item_id": Column(ID, is_unique=True), "cluster": Column(pa.int32(), is_nullable=True, low=0)}
@@ -26,14 +26,14 @@ METADATA = "recsys.clusters"
 class _Stored:
     """The metadata of clusters.parquet; see `ItemClusters`."""
 
-    model: str
+    model: Checksum
     method: ClusterMethod
     names: tuple[str, ...]
-    centres: tuple[tuple[float, ...], ...]
+    centres: tuple[tuple[Number, ...], ...]
     silhouette: float
     stability: tuple[float, ...]
     evidence: ClusteringEvidence | None
-    seed: int
+    seed: Count
 
 
 def save_clusters(model_folder: Path, clusters: ItemClusters, fingerprint: str | None = None) -> Path:

@@ -13,7 +13,7 @@ from recsys.errors import InputError
 from recsys.space.item_map import ItemMap, MapMethod
 from recsys.store.files import metadata_of, open_file, reading, write_table
 from recsys.store.models import check_fingerprint, check_unchanged
-from recsys.store.schema import ID, Column, checked, read_columns
+from recsys.store.schema import ID, Checksum, Column, Count, checked, read_columns
 
 MAP = "map-{}.parquet"
 """File name of a map, by its method."""
@@ -29,9 +29,9 @@ METADATA = "recsys.map"
 class _Stored:
     """The metadata of the file of a map; see `ItemMap`."""
 
-    model: str | None
+    model: Checksum | None
     method: MapMethod
-    seed: int
+    seed: Count
     axes: tuple[str, str] | None
     fidelity: dict[str, float]
 

@@ -23,7 +23,7 @@ from recsys.models import LEARNERS, Fitted, ItemScores, ItemWeights, Learner, Mo
 from recsys.store.artifacts import MODEL, Artifact, new_artifact, open_artifact, read_artifact
 from recsys.store.catalog import CATALOG, ITEMS, catalog_of, catalog_table
 from recsys.store.files import is_safe_name, reading
-from recsys.store.schema import ID, VECTOR, Column, Columns, checked
+from recsys.store.schema import ID, VECTOR, Checksum, Column, Columns, Count, checked
 from recsys.threads import n_cores
 
 LIBRARIES = ("implicit", "numpy", "scipy", "pandas", "pyarrow", "numba", "scikit-learn")
@@ -50,9 +50,6 @@ LAYOUTS: dict[str, tuple[Columns, ...]] = {
 }
 """The columns of the files of what was learned."""
 
-Count = Annotated[int, Field(ge=0)]
-Checksum = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-
 
 @dataclass(frozen=True)
 class _Confidence:
@@ -65,11 +62,11 @@ class _Confidence:
 
 @dataclass(frozen=True)
 class _Source:
-    """The origin of a model; see `Model.data`. A path is relative to the model folder and names prepared data: it is
-    only ever read as such, which the marker of that folder must confirm."""
+    """The origin of a model; see `Model.data`. A path is relative to the model folder. Whatever it names is only ever
+    read as prepared data, which the marker of that folder must confirm."""
 
     name: str | None = None
-    path: Annotated[str, Field(min_length=1, max_length=4096, pattern=r"^[^/\x00][^\x00]*$")] | None = None
+    path: Annotated[str, Field(min_length=1, max_length=4096, pattern=r"^[^\x00]*$")] | None = None
     n_users: Count | None = None
     n_items: Count | None = None
     n_ratings: Count | None = None

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import scipy.sparse as sp
-from pydantic import BaseModel, Field
+from pydantic import BaseModel
 
 from recsys.dataset.dataset import Dataset
 from recsys.dataset.interactions import NO_TIME, Interactions
@@ -20,7 +20,7 @@ from recsys.ingest.validation import REJECTED as REJECTED_SCHEMA
 from recsys.store.artifacts import PREPARED, Artifact, new_artifact, open_artifact, read_artifact
 from recsys.store.catalog import CATALOG, ITEMS, catalog_of, catalog_table
 from recsys.store.files import reading
-from recsys.store.schema import ID, Column, checked
+from recsys.store.schema import ID, Column, Count, checked
 
 INTERACTIONS = "interactions.parquet"
 USERS = "users.parquet"
@@ -34,8 +34,6 @@ RATING_COLUMNS = {
     "rating": Column(pa.float32()),
     "timestamp": Column(pa.int64(), is_nullable=True, low=0, high=LATEST_TIME),
 }
-
-Count = Annotated[int, Field(ge=0)]
 
 
 class _Settings(BaseModel):

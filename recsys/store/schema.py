@@ -10,17 +10,18 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from io import BufferedReader
-from typing import Any, Final, Literal, TypeVar
+from typing import Annotated, Any, Final, Literal, TypeVar
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pydantic
+from pydantic import Field
 
 from recsys.errors import InputError, quoted
 from recsys.evaluation.serialization import from_json
-from recsys.limits import check_memory
+from recsys.limits import LARGEST, check_memory
 
 T = TypeVar("T")
 
@@ -29,6 +30,11 @@ ID: Final = "id"
 VECTOR: Final = "vector"
 """The type of a column of vectors: fixed_size_list<float32>[d]."""
 TEXTS = pa.list_(pa.string())
+
+Count = Annotated[int, Field(ge=0)]
+Checksum = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+Number = Annotated[float, Field(ge=-LARGEST, le=LARGEST)]
+"""A number that float32 holds, with room for products."""
 
 MOST_TEXT = 2**20
 """Bytes of one text: no title, genre or id is longer."""

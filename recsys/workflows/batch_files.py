@@ -7,23 +7,28 @@ to find and resume a batch after the app was restarted.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, TypeVar
 
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet as pq
+from pydantic import BaseModel, Field
 
 from recsys import store
-from recsys.errors import InputError, UnknownId
+from recsys.errors import InputError, UnknownId, quoted
 
 LISTS, CSV = "recommendations.parquet", "recommendations.csv"
 REQUEST, RESULT, USERS = "request.json", "result.json", "users"
 BATCH_NAME = re.compile(r"[0-9a-f]{32}")
 _FORMULA = r"^[=+\-@]"
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -39,13 +44,31 @@ class Request:
 
     model: Path
     data: Path
-    k: int
+    k: Annotated[int, Field(ge=1)]
     exclude_seen: bool
     users: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.users is not None and not store.is_safe_name(self.users):
+            raise InputError(f"users: {quoted(self.users)} is no name of a file of a batch")
 
     def to_json(self) -> dict[str, Any]:
         """The content of `request.json`."""
         return {key: str(value) if isinstance(value, Path) else value for key, value in vars(self).items()}
+
+
+class _Result(BaseModel):
+    """The content of `result.json`: `RecommendedBatch.to_json`, and what a spreadsheet would run."""
+
+    out: str
+    users: store.Count
+    rows: store.Count
+    k: store.Count
+    origin: dict[str, store.Count]
+    resumed_parts: store.Count
+    rejected_users: store.Count
+    rejected_file: str | None = None
+    has_formulas: bool
 
 
 def find_batch(root: Path, name: str) -> Path | None:
@@ -56,16 +79,22 @@ def find_batch(root: Path, name: str) -> Path | None:
 
 def read_request(folder: Path) -> Request:
     """What a batch was asked for. Raises InputError for a file that cannot be read."""
-    stored = store.read_json(folder / REQUEST)
-    try:
-        return Request(**{**stored, "model": Path(stored["model"]), "data": Path(stored["data"])})
-    except (KeyError, TypeError) as error:
-        raise InputError(f"{folder / REQUEST}: cannot be read ({error}); start a new batch") from None
+    return _checked(Request, folder / REQUEST)
 
 
 def read_result(folder: Path) -> dict[str, Any] | None:
-    """The result of a finished batch; None while it is not finished. Raises InputError."""
-    return store.read_json(folder / RESULT) if (folder / RESULT).is_file() else None
+    """The result of a finished batch; None while it is not finished. Raises InputError for a file that cannot be
+    read."""
+    path = folder / RESULT
+    return _checked(_Result, path).model_dump(exclude_unset=True) if path.is_file() else None
+
+
+def _checked(kind: type[T], path: Path) -> T:
+    stored = store.read_json(path)
+    try:
+        return store.checked(kind, stored)
+    except InputError as error:
+        raise InputError(f"{path}: cannot be read ({error}); start a new batch") from None
 
 
 def write_csv(table: Path, out: Path) -> bool:
@@ -119,7 +148,10 @@ def rows_of_user(folder: Path, user: str) -> pd.DataFrame:
 def unused_lines(folder: Path) -> pd.DataFrame | None:
     """Lines of the list of users that were not used: file, line, reason, text; None if all were used."""
     path = folder / f"{Path(LISTS).stem}.rejected.parquet"
-    return pq.read_table(path).to_pandas() if path.is_file() else None
+    if not path.is_file():
+        return None
+    with _reading():
+        return pq.read_table(path).to_pandas()
 
 
 def _may_contain(file: pq.ParquetFile, number: int, user: Any) -> bool:
@@ -127,8 +159,15 @@ def _may_contain(file: pq.ParquetFile, number: int, user: Any) -> bool:
     return statistics is None or not statistics.has_min_max or statistics.min <= user <= statistics.max
 
 
-def _open_lists(folder: Path) -> pq.ParquetFile:
+@contextmanager
+def _open_lists(folder: Path) -> Iterator[pq.ParquetFile]:
+    with _reading(), pq.ParquetFile(folder / LISTS) as file:
+        yield file
+
+
+@contextmanager
+def _reading() -> Iterator[None]:
     try:
-        return pq.ParquetFile(folder / LISTS)
-    except (OSError, pa.ArrowException):
-        raise InputError("the files of this batch are gone; start a new batch") from None
+        yield
+    except (OSError, pa.ArrowException, UnicodeDecodeError):
+        raise InputError("the files of this batch are gone or damaged; start a new batch") from None

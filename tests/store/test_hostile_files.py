@@ -40,6 +40,8 @@ from recsys.space.evidence import (
 from recsys.space.item_clusters import ItemClusters
 from recsys.space.item_map import ItemMap
 
+pytestmark = pytest.mark.filterwarnings("error")
+
 N_ITEMS, N_FACTORS = 60, 2
 
 
@@ -194,7 +196,7 @@ def test_each_wrong_value_in_json_is_read_or_refused_in_one_line(file: str, made
     assert n_refused > len(few) / 2
 
 
-N_JSON = 250
+N_JSON = 150
 """Damages of each JSON file."""
 
 
@@ -363,7 +365,7 @@ def test_item_weights_that_occur_twice_or_name_other_items_are_refused(
 
 
 @pytest.mark.parametrize("path", ["/etc", "", "a\0b", "x" * 5000, "loop", "../../../../.."])
-def test_the_path_of_the_data_is_relative_and_is_not_followed(path: str, made: Path, tmp_path: Path) -> None:
+def test_the_path_of_the_data_is_read_as_prepared_data_only(path: str, made: Path, tmp_path: Path) -> None:
     shutil.copytree(made / "m", tmp_path / "m")
     (tmp_path / "m" / "loop").symlink_to("loop")
     marker = tmp_path / "m" / "manifest.json"
@@ -371,7 +373,7 @@ def test_the_path_of_the_data_is_relative_and_is_not_followed(path: str, made: P
     manifest["data"]["path"] = path
     marker.write_text(json.dumps(manifest))
     message = check_reader(lambda: store.load_model(tmp_path / "m"))
-    assert ("manifest.json: data.path: String should" in message) == (path not in ("loop", "../../../../.."))
+    assert ("manifest.json: data.path: String should" in message) == (path in ("", "a\0b", "x" * 5000))
     if not message:
         folder = Path(str(store.load_model(tmp_path / "m").data["path"]))
         assert "is not prepared data" in check_reader(lambda: store.load_prepared(folder))

@@ -149,7 +149,7 @@ def test_a_map_of_axes_keeps_their_names(tmp_path: Path) -> None:
     ],
 )
 def test_a_damaged_map_is_reported_in_one_line(wrong: dict[str, object], words: str, tmp_path: Path) -> None:
-    said = json.dumps({"model": "", "method": "pca", "seed": 1, "axes": None, "fidelity": {}} | wrong)
+    said = json.dumps({"model": None, "method": "pca", "seed": 1, "axes": None, "fidelity": {}} | wrong)
     place = pa.array([0.5], pa.float32())
     table = pa.table({"item_id": [1], "x": place, "y": place})
     pq.write_table(table.replace_schema_metadata({"recsys.map": said}), tmp_path / "map-pca.parquet")
