@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo app test quick attack lint format docs bench bench-ml-20m screenshots clean
+.PHONY: demo app test quick test-lowest lowest audit licences attack lint format docs bench bench-ml-20m screenshots clean
 
 demo: .venv/installed            ## set up, train on MovieLens 100K, print recommendations, serve the app on port 8501
 	$(BIN)/recsys demo
@@ -19,6 +19,19 @@ quick: .venv/installed-dev       ## the tests that need neither a browser nor a 
 
 attack: .venv/installed-dev      ## every attempt of docs/reliability.md: crashes, damaged folders, full disks; takes over an hour
 	RECSYS_ATTACK=1 nice $(BIN)/python -m pytest tests/attack
+
+test-lowest: .venv-lowest/installed ## run the fast tests with the lowest versions that pyproject.toml allows
+	NUMBA_CACHE_DIR=$(CURDIR)/.venv-lowest/numba .venv-lowest/bin/python -m pytest -n auto --dist loadfile -m "not browser and not slow" --ignore tests/attack
+
+lowest: .venv-tools/installed    ## renew constraints-lowest.txt after a change of the ranges in pyproject.toml
+	.venv-tools/bin/uv pip compile --quiet --resolution lowest-direct --python-version 3.11 --extra dev \
+	  --no-annotate --custom-compile-command "make lowest" pyproject.toml -o constraints-lowest.txt
+
+audit: .venv-tools/installed     ## look up known vulnerabilities of the versions in constraints.txt
+	.venv-tools/bin/python tools/audit.py
+
+licences: .venv/installed-dev    ## write docs/licences.md
+	$(BIN)/python tools/licences.py
 
 lint: .venv/installed-dev        ## check style, format and types
 	$(BIN)/ruff check .
@@ -64,5 +77,17 @@ screenshots: .venv/installed-dev ## retake the pictures of the README and the do
 	.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check -e ".[bench]"
 	touch $@
 
+.venv-tools/installed:
+	$(PYTHON) -m venv .venv-tools
+	.venv-tools/bin/python -m pip install --quiet --disable-pip-version-check "uv>=0.9,<1" "pip-audit>=2.9,<3"
+	touch $@
+
+.venv-lowest/installed: constraints-lowest.txt | .venv-tools/installed
+	rm -rf .venv-lowest
+	$(PYTHON) -m venv .venv-lowest
+	.venv-tools/bin/uv pip install --quiet --python .venv-lowest/bin/python -r constraints-lowest.txt
+	.venv-tools/bin/uv pip install --quiet --python .venv-lowest/bin/python --no-deps --no-build-isolation -e .
+	touch $@
+
 clean:
-	rm -rf .venv .venv-bench build *.egg-info site test-output
+	rm -rf .venv .venv-bench .venv-lowest .venv-tools build *.egg-info site test-output
