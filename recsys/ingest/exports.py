@@ -102,10 +102,10 @@ def read_export(data: bytes, name: str = "ratings.csv") -> Export:
     data  contents of the file, at most `MAX_BYTES`, also after unpacking; UTF-8, UTF-16 or Windows-1252
     name  file name for messages
 
-    Reads row by row and needs less than 100 MB of memory for any file (150 MB with pandas 2). Raises InputError for a file that is empty, too
-    large, not text, not CSV, from another site, without a rating column, or with more than `MAX_ROWS` rows,
-    `MAX_COLUMNS` columns or `MAX_ROW_LENGTH` characters in a row. (Letterboxd's lists without ratings do not tell
-    watched movies from a watchlist.)
+    Reads row by row and needs less than 100 MB of memory for any file (150 MB with pandas 2). Raises InputError for a
+    file that is empty, too large, not text, not CSV, from another site, without a rating column, or with more than
+    `MAX_ROWS` rows, `MAX_COLUMNS` columns or `MAX_ROW_LENGTH` characters in a row. (Letterboxd's lists without ratings
+    do not tell watched movies from a watchlist.)
     """
     if len(data) > MAX_BYTES:
         raise InputError(f"{name}: is too large ({len(data) / 2**20:.0f} MiB, at most {MAX_BYTES >> 20})")
