@@ -59,7 +59,7 @@ def seed_option(help: str) -> Any:
 
 
 def finite(value: float | None) -> float | None:
-    """Callback of options that are numbers with a fraction: `nan` passes every range."""
+    """Callback of options that are numbers with a fraction and have no range, which would refuse nan and inf."""
     if value is not None and not math.isfinite(value):
         raise typer.BadParameter(f"{value} is not a finite number")
     return value
@@ -78,7 +78,7 @@ Trials = Annotated[
 ]
 Minutes = Annotated[
     float | None,
-    typer.Option(min=0, max=MOST_MINUTES, callback=finite, help="Stop after this time even if trials are left."),
+    typer.Option(min=0, max=MOST_MINUTES, help="Stop after this time even if trials are left."),
 ]
 Threads = Annotated[
     int | None, typer.Option(min=1, max=MOST_THREADS, help="With --out: number of threads. Default: one per core.")

@@ -14,7 +14,7 @@ from typing import Literal
 import numpy as np
 
 from recsys.dataset.catalog import Catalog, one_hot
-from recsys.errors import InputError, UnknownId
+from recsys.errors import InputError, UnknownId, quoted
 
 Kind = Literal["genre", "tag", "decade", "popularity"]
 
@@ -134,7 +134,7 @@ class Attributes:
         found = np.zeros(len(self.catalog), dtype=bool)
         for name in names:
             if name.casefold() not in self._columns_of:
-                raise UnknownId(f"there is no genre, tag, decade or popularity {name!r}")
+                raise UnknownId(f"there is no genre, tag, decade or popularity {quoted(name)}")
             found |= self.carries[:, self._columns_of[name.casefold()]]
         return found
 

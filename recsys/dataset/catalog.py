@@ -14,7 +14,7 @@ import pandas as pd
 from recsys.dataset.interactions import as_ids, index_of, rows_of
 from recsys.dataset.title_search import TitleIndex
 from recsys.dataset.titles import search_key, search_keys, split_typed_year, split_year
-from recsys.errors import AmbiguousTitle, InputError, UnknownId
+from recsys.errors import MOST_LETTERS, AmbiguousTitle, InputError, UnknownId, quoted
 from recsys.topk import NONE
 
 COLUMNS = ("item_id", "title", "year", "genres", "tags")
@@ -56,7 +56,8 @@ class Catalog:
             items[column] = [tuple(values) for values in items[column]]
         object.__setattr__(self, "items", items)
         if not self.index.is_unique:
-            raise InputError(f"duplicate item id {self.index[self.index.duplicated()].tolist()[0]!r} in the catalog")
+            repeated = self.index[self.index.duplicated()].tolist()[0]
+            raise InputError(f"duplicate item id {quoted(repeated)} in the catalog")
 
     @classmethod
     def of(
@@ -164,13 +165,13 @@ class Catalog:
                 found = [at for at, name in enumerate(self.genre_names) if name.casefold() == genre.casefold()]
                 if not found:
                     raise UnknownId(
-                        f"there is no genre {genre!r}; the genres are {', '.join(self.genre_names) or 'none'}"
+                        f"there is no genre {quoted(genre)}; the genres are {', '.join(self.genre_names) or 'none'}"
                     )
                 columns += found
             matches = np.asarray(self.genre_matrix[:, columns].any(axis=1))
         low, high = years or (None, None)
         if not all(isinstance(year, int | float | np.number | None) for year in (low, high)):
-            raise InputError(f"years must be a pair of numbers, such as (1980, 1989), not {years!r}")
+            raise InputError(f"years must be a pair of numbers, such as (1980, 1989), not {quoted(years)}")
         if low is not None and high is not None and low > high:
             raise InputError(f"the first year, {low}, is after the last, {high}")
         if low is not None:
@@ -204,11 +205,11 @@ class Catalog:
         if not rows:
             similar = self.labels[self.search(text, 5, popularity)]
             hint = f"; did you mean {_alternatives(similar)}?" if len(similar) else ""
-            raise UnknownId(f"no movie is called {text!r}{hint}")
+            raise UnknownId(f"no movie is called {quoted(text)}{hint}")
         # "Nikita" is the movie of that title rather than one that has it in brackets.
         rows = [r for r in rows if search_key(self.items["title"][r]) == search_key(title)] or rows
         if len(set(self.labels[rows])) > 1:
-            raise AmbiguousTitle(f"{text!r} matches several movies: use {_alternatives(self.labels[rows[:6]])}")
+            raise AmbiguousTitle(f"{quoted(text)} matches several movies: use {_alternatives(self.labels[rows[:6]])}")
         return rows[0] if popularity is None else max(rows, key=lambda r: (popularity[r], -r))
 
     def id_of(self, title_or_id: object, popularity: np.ndarray | None = None) -> int | str:
@@ -307,6 +308,6 @@ def one_hot(lists: Sequence[Iterable[str]] | pd.Series[Any]) -> tuple[tuple[str,
 
 
 def _alternatives(labels: Sequence[str] | np.ndarray) -> str:
-    """Quoted labels with "or" before the last."""
-    quoted = [f'"{label}"' for label in labels]
-    return quoted[0] if len(quoted) == 1 else f"{', '.join(quoted[:-1])} or {quoted[-1]}"
+    """Labels in quotation marks, long ones cut, with "or" before the last."""
+    marked = [f'"{label if len(label) <= MOST_LETTERS else label[:MOST_LETTERS] + "…"}"' for label in labels]
+    return marked[0] if len(marked) == 1 else f"{', '.join(marked[:-1])} or {marked[-1]}"

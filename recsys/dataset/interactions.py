@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 import scipy.sparse as sp
 
-from recsys.errors import InputError, UnknownId
+from recsys.errors import InputError, UnknownId, quoted
 
 NO_TIME = np.int64(-1)
 """Marks a missing timestamp; valid ones are seconds since 1970 and never negative."""
@@ -46,7 +46,7 @@ def rows_of(index: pd.Index[Any], ids: Sequence[Any] | np.ndarray, kind: str) ->
     wanted = as_ids(ids)
     if index.dtype == np.int64 and wanted.dtype == object:
         as_numbers = pd.to_numeric(pd.Series(wanted), errors="coerce")
-        if as_numbers.notna().all() and (as_numbers % 1 == 0).all():
+        if as_numbers.notna().all() and (as_numbers % 1 == 0).all() and (as_numbers.abs() < 2**63).all():
             wanted = as_numbers.to_numpy(np.int64)
     elif index.dtype == object and wanted.dtype == np.int64:
         wanted = wanted.astype(str).astype(object)
@@ -109,7 +109,7 @@ class Interactions:
             object.__setattr__(self, "timestamps", times)
         for kind, index in (("user", self.user_index), ("item", self.item_index)):
             if not index.is_unique:
-                raise InputError(f"duplicate {kind} id {index[index.duplicated()].tolist()[0]!r}")
+                raise InputError(f"duplicate {kind} id {quoted(index[index.duplicated()].tolist()[0])}")
 
     @property
     def n_users(self) -> int:

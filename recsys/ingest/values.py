@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from recsys.errors import InputError
+from recsys.errors import InputError, quoted
+from recsys.limits import check_input
 
 
 def read_values(path: Path, item_ids: np.ndarray) -> np.ndarray:
@@ -19,6 +20,7 @@ def read_values(path: Path, item_ids: np.ndarray) -> np.ndarray:
     Raises InputError, naming the file and line, for a missing column, a value that is not a finite number, a duplicate
     item, or a file that lists none of the items.
     """
+    check_input(path, "file of values")
     known = pd.Index(item_ids.astype(str))
     found: dict[str, float] = {}
     try:
@@ -26,7 +28,9 @@ def read_values(path: Path, item_ids: np.ndarray) -> np.ndarray:
             reader = csv.reader(file, strict=True)
             header = [name.strip() for name in next(reader, [])]
             if header.count("item_id") != 1 or header.count("value") != 1:
-                raise InputError(f"{path}: line 1: needs the columns item_id and value, not {', '.join(header)}")
+                raise InputError(
+                    f"{path}: line 1: needs the columns item_id and value, not {quoted(', '.join(header))}"
+                )
             at_id, at_value = header.index("item_id"), header.index("value")
             for row in reader:
                 if not row:
@@ -40,9 +44,9 @@ def read_values(path: Path, item_ids: np.ndarray) -> np.ndarray:
                 except ValueError:
                     value = float("nan")
                 if not np.isfinite(value):
-                    raise InputError(f"{where}: {text!r} is not a finite number")
+                    raise InputError(f"{where}: {quoted(text)} is not a finite number")
                 if item in found:
-                    raise InputError(f"{where}: duplicate item {item!r}")
+                    raise InputError(f"{where}: duplicate item {quoted(item)}")
                 found[item] = value
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"{path}: cannot be read: {str(error).splitlines()[0]}") from None

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import scipy.sparse as sp
 
-from recsys.errors import InputError
+from recsys.errors import InputError, quoted
 from recsys.models import Model, UserBatch
 from recsys.recommend.steer import Steered, parse_shift
 from recsys.recommend.steer import steer as steer_batch
@@ -128,7 +128,7 @@ def ratings_by_id(model: Model, rated: Iterable[tuple[Any, float]]) -> dict[Any,
         item_id = model.catalog.id_of(name, model.n_ratings)
         if item_id in ratings:
             label = model.catalog.label_of([item_id])[0]
-            raise InputError(f"{named[item_id]!r} and {name!r} are the same movie, {label!r}: rate it once")
+            raise InputError(f"{quoted(named[item_id])} and {quoted(name)} are the same movie, {label!r}: rate it once")
         ratings[item_id], named[item_id] = stars, name
     return ratings
 

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from recsys.dataset.attributes import Attributes
-from recsys.errors import InputError, SettingError, UnknownId
+from recsys.errors import InputError, SettingError, UnknownId, quoted
 from recsys.models import COLD, Model, UserBatch
 from recsys.recommend.topn import recommend
 from recsys.space.axis import BETWEEN, Axes, Axis
@@ -57,7 +57,7 @@ def shifted(model: Model, batch: UserBatch, shifts: Sequence[tuple[Axis, float]]
     for axis, amount in merged(shifts):
         if not abs(amount) <= FARTHEST:
             raise SettingError(
-                f"the amount along {axis.name!r} must be from -{FARTHEST:g} to {FARTHEST:g}, not {amount:g}"
+                f"the amount along {quoted(axis.name)} must be from -{FARTHEST:g} to {FARTHEST:g}, not {amount:g}"
             )
     space = model.space
     assert batch.vectors is not None
@@ -148,7 +148,7 @@ def axis_called(name: str, space: EmbeddingSpace, attributes: Attributes, axes: 
     except UnknownId as error:
         ends = [end for axis in (axes.asked if axes is not None else ()) for end in (axis.low, axis.high)]
         known = f" (ends: {', '.join(ends)})" if ends else ""
-        raise UnknownId(f"{name!r} is not an axis or an end of one{known}: {error}") from None
+        raise UnknownId(f"{quoted(name)} is not an axis or an end of one{known}: {error}") from None
     return ask(space, attributes, question)
 
 
@@ -167,10 +167,10 @@ def parse_shift(
     except ValueError:
         amount = float("nan")
     if not equals or not name or not np.isfinite(amount):
-        raise InputError(f'{text!r} is not AXIS=AMOUNT, such as "children\'s=+1"')
+        raise InputError(f'{quoted(text)} is not AXIS=AMOUNT, such as "children\'s=+1"')
     axis = axis_called(name, space, attributes, axes)
     if not axis.is_valid and isinstance(axis.evidence, ProbeEvidence):
-        raise InputError(f"{name!r} is not in this space: {axis.evidence.reason}")
+        raise InputError(f"{quoted(name)} is not in this space: {axis.evidence.reason}")
     return axis, amount
 
 

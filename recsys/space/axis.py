@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from recsys.errors import InputError, UnknownId
+from recsys.errors import InputError, UnknownId, quoted
 from recsys.space.embedding import EmbeddingSpace
 from recsys.space.evidence import AxisEvidence, DiscoveryEvidence
 
@@ -54,9 +54,9 @@ class Axis:
     def __post_init__(self) -> None:
         direction = np.ascontiguousarray(self.direction, dtype=np.float32)
         if direction.ndim != 1 or not abs(float(np.linalg.norm(direction)) - 1) < 1e-3:
-            raise InputError(f"the direction of axis {self.name!r} is not of length 1")
+            raise InputError(f"the direction of axis {quoted(self.name)} is not of length 1")
         if not (self.spread > 0 and np.isfinite([self.centre, self.spread]).all()):
-            raise InputError(f"the items do not differ along axis {self.name!r}: its spread is {self.spread}")
+            raise InputError(f"the items do not differ along axis {quoted(self.name)}: its spread is {self.spread}")
         direction.setflags(write=False)
         object.__setattr__(self, "direction", direction)
 
@@ -80,7 +80,7 @@ class Axis:
         """
         length = float(np.linalg.norm(direction))
         if not length > 0:
-            raise InputError(f"the space has no direction for axis {name!r}")
+            raise InputError(f"the space has no direction for axis {quoted(name)}")
         direction = direction / length
         coordinates = space.item_directions[known] @ direction.astype(np.float32)
         centre, spread = float(coordinates.mean()), float(coordinates.std())
@@ -171,7 +171,9 @@ class Axes:
     def __getitem__(self, name: str) -> Axis:
         """The axis with this name ("axis 3", "children's ↔ adult"). Raises UnknownId."""
         if name not in self._by_name:
-            raise UnknownId(f"there is no axis {name!r}: make it with recsys axes; there are {_some(self._by_name)}")
+            raise UnknownId(
+                f"there is no axis {quoted(name)}: make it with recsys axes; there are {_some(self._by_name)}"
+            )
         return self._by_name[name]
 
     def to_frame(self) -> pd.DataFrame:

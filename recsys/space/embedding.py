@@ -18,7 +18,7 @@ import scipy.sparse as sp
 from recsys.dataset.attributes import FEWEST_WELL_KNOWN, Attributes
 from recsys.dataset.catalog import Catalog
 from recsys.dataset.interactions import as_ids, index_of, rows_of
-from recsys.errors import InputError, NotFinite, SettingError, Unsupported
+from recsys.errors import InputError, NotFinite, SettingError, Unsupported, quoted
 from recsys.ingest.items import items_from_frame, with_ids_like
 from recsys.ingest.vectors import vectors_from_frame
 from recsys.limits import LARGEST
@@ -222,7 +222,7 @@ class EmbeddingSpace:
             squared = (queries**2).sum(1)[:, None] + (items**2).sum(1)[None, :] - 2 * (queries @ items.T)
             found = -np.sqrt(np.maximum(squared, 0))
         else:
-            raise SettingError(f"unknown metric {metric!r}: use {', '.join(get_args(Metric))}")
+            raise SettingError(f"unknown metric {quoted(metric)}: use {', '.join(get_args(Metric))}")
         return found
 
     def neighbours(
@@ -380,7 +380,7 @@ def _checked(kind: str, factors: np.ndarray, ids: Sequence[Any] | np.ndarray) ->
         raise NotFinite(f"{kind} factors contain values that are not finite, or beyond {LARGEST:g}")
     index = index_of(ids)
     if not index.is_unique:
-        raise InputError(f"{kind} ids are not unique: {index[index.duplicated()][0]!r} appears more than once")
+        raise InputError(f"{kind} ids are not unique: {quoted(index[index.duplicated()][0])} appears more than once")
     factors = factors.view()  # the caller may go on writing to the array they gave
     factors.setflags(write=False)
     return factors, ids

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from recsys.dataset.attributes import TAIL, Attributes, Kind
-from recsys.errors import InputError, UnknownId
+from recsys.errors import InputError, UnknownId, quoted
 from recsys.space.axis import BETWEEN
 
 MIN_VALUES = 10
@@ -96,7 +96,7 @@ def question_of(text: str, attributes: Attributes) -> Question:
     """
     sides = [side.strip() for side in text.replace("↔", "<->").split("<->")]
     if len(sides) > 2 or not all(sides):
-        raise InputError(f"{text!r} is not a question: write ONE END, or ONE END <-> OTHER END")
+        raise InputError(f"{quoted(text)} is not a question: write ONE END, or ONE END <-> OTHER END")
     masks, hand_picked = [], False
     kinds: set[Kind] = set()
     for side in sides:
@@ -109,7 +109,7 @@ def question_of(text: str, attributes: Attributes) -> Question:
         return _classes(f"not {sides[0]}", sides[0], ~masks[0], masks[0], by_definition)
     low, high = masks[0] & ~masks[1], masks[1] & ~masks[0]
     if not low.any() or not high.any():
-        raise InputError(f"an end of {text!r} has no movies that are not also at the other end")
+        raise InputError(f"an end of {quoted(text)} has no movies that are not also at the other end")
     return _classes(sides[0], sides[1], low, high, by_definition, hand_picked)
 
 
@@ -162,7 +162,7 @@ def _side(text: str, attributes: Attributes) -> tuple[np.ndarray, bool, set[Kind
             try:
                 mask[attributes.catalog.row_of(part, attributes.n_ratings)] = True
             except UnknownId as error:
-                raise UnknownId(f"{part!r} is not a genre, tag or decade, and {error}") from None
+                raise UnknownId(f"{quoted(part)} is not a genre, tag or decade, and {error}") from None
             has_titles = True
     return mask, has_titles, kinds
 

@@ -13,14 +13,14 @@ import pandas as pd
 from recsys import store
 from recsys.atomic import check_file
 from recsys.dataset.dataset import Dataset
-from recsys.errors import InputError
+from recsys.errors import InputError, quoted
 from recsys.models import MODELS, Model
 
 
 def learner_called(name: str) -> type[Any]:
     """The learner of that name. Raises InputError, listing the known names."""
     if name not in MODELS:
-        raise InputError(f"unknown model {name!r}; known are {', '.join(MODELS)}")
+        raise InputError(f"unknown model {quoted(name)}; known are {', '.join(MODELS)}")
     return MODELS[name]
 
 

@@ -12,7 +12,7 @@ import pyarrow as pa
 from recsys import store
 from recsys.dataset.catalog import Catalog
 from recsys.dataset.weighting import FittedWeighting, Weighting
-from recsys.errors import InputError
+from recsys.errors import InputError, quoted
 from recsys.ingest.items import read_items, with_ids_like
 from recsys.ingest.vectors import read_vectors
 from recsys.models import Imported, Model, Vectors
@@ -83,7 +83,8 @@ def _import(vectors: Path, items: Path, out: Path, users: Path | None, data: Pat
     known = described.index.get_indexer(Catalog.of(of_items.ids).index) >= 0
     if not known.any():
         raise InputError(
-            f"{items}: describes none of the items in {vectors} (ids there look like {of_items.ids[:1].tolist()[0]!r})"
+            f"{items}: describes none of the items in {vectors} "
+            f"(ids there look like {quoted(of_items.ids[:1].tolist()[0])})"
         )
     space = EmbeddingSpace(
         of_items.vectors,

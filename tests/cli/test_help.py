@@ -101,3 +101,9 @@ def test_help_shows_the_settings_of_every_model() -> None:
     words = " ".join(recsys("train", "--help").stdout.split())
     for name, settings in facts.models().items():
         assert f"{name}: " + ", ".join(f"{field}={default}" for field, default in settings.items()) in words
+
+
+def test_without_a_command_the_help_is_printed_as_it_is() -> None:
+    done = recsys()
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == recsys("--help").stdout

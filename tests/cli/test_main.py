@@ -71,6 +71,27 @@ WRONG = [
     ('similar "Film 3" --model model --metric taxi', "--metric 'taxi' is not one of"),
     ("map --model model --method globe", "--method 'globe' is not one of pca, tsne"),
     ("app --port http", "'--port'"),
+    ("app --port 99999", "'--port'"),
+    ("clusters --model model --seed 4294967296", "'--seed'"),
+    ("train --data data --out x --seed 1180591620717411303424", "'--seed'"),
+    ("train --data data --out x --set seed=4294967296", "seed must be between 0 and 4294967295, not 4294967296"),
+    ("train --data data --out x --model als --set alpha=1e308", "alpha must be between 0 and 1e+09, not 1e+308"),
+    ("train --data data --out x --min-rating -inf", "-inf is not a finite number"),
+    ("prepare ratings.csv --out x --scale -inf:inf", "is not MIN:MAX"),
+    ("report --model model --data data --seeds 1180591620717411303424", "'--seeds'"),
+    ("report --model model --data data --out ''", "'--out': is empty"),
+    ("report --model model --data data --dimensions 1,99999", "a list of whole numbers up to 4096"),
+    ("evaluate --data data -k 1000000000", "'-k'"),
+    ("tune --data data --out x.json --min-rating 99", "there are no ratings of 99 or more to train on"),
+    ("tune --data data --out x.json --minutes nan", "'--minutes'"),
+    ("tune --data data --out ratings.csv/t.json", "ratings.csv"),
+    ("tune --data data --out .", "is a folder"),
+    (f"train --data data --out {'n' * 300}", "File name too long"),
+    (
+        "recommend --model model --data data --user 99999999999999999999999999",
+        "unknown user id: '9999999999999999999999",
+    ),
+    ("recommend --model model --data ~no-such-user --user u1", "home directory"),
 ]
 
 

@@ -35,6 +35,9 @@ def test_unknown_ids_are_listed_with_an_example_of_a_known_one() -> None:
 
 def test_ids_typed_on_a_command_line_are_found() -> None:
     numbers = Interactions(sp.identity(2), [42, 7], [1, 2])
+    for beyond in ("99999999999999999999999999", "-9223372036854775809", str(2**63)):
+        with pytest.raises(UnknownId, match=f"unknown user id: '{beyond}'"):
+            numbers.user_rows([beyond])
     assert numbers.user_rows(["7", "42"]).tolist() == [1, 0]
     words = Interactions(sp.identity(2), ["42", "07"], ["a", "b"])
     assert words.user_rows([42]).tolist() == [0]
