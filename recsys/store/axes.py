@@ -53,13 +53,18 @@ class _Asked(_StoredAxis):
 
 @dataclass(frozen=True)
 class _StoredAxes:
-    """The content of axes.json."""
+    """The content of axes.json. Raises InputError for another format version."""
 
+    format_version: int
     model: Checksum
     method: str
     seed: Count
     discovered: tuple[_Discovered, ...]
     asked: tuple[_Asked, ...]
+
+    def __post_init__(self) -> None:
+        if self.format_version != FORMAT_VERSION:
+            raise InputError(f"has format version {self.format_version}, this version of recsys reads {FORMAT_VERSION}")
 
 
 def save_axes(model_folder: Path, axes: Axes, fingerprint: str | None = None) -> Path:

@@ -36,9 +36,6 @@ Checksum = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Number = Annotated[float, Field(ge=-LARGEST, le=LARGEST)]
 """A number that float32 holds, with room for products."""
 
-MOST_TEXT = 2**20
-"""Bytes of one text: no title, genre or id is longer."""
-
 
 def checked(kind: type[T], value: Any) -> T:
     """A value from JSON as a dataclass or pydantic model. Types are checked strictly; keys that `kind` does not have
@@ -107,8 +104,7 @@ def read_columns(file: BufferedReader, name: str, *layouts: Columns) -> pa.Table
     with pq.ParquetFile(file, read_dictionary=texts, page_checksum_verification=True) as parquet:
         table = parquet.read()
     table.validate(full=True)  # UTF-8 and positions in dictionaries, which readers of Parquet do not check
-    n_bytes = sum(_decoded_bytes(table[column], f"{name}: column {column}") for column in columns)
-    check_memory(2 * n_bytes, name, f"reading {len(table):,} rows")
+    check_memory(2 * sum(map(_decoded_bytes, table.columns)), name, f"reading {len(table):,} rows")
     table = table.cast(plain)
     for column in columns:
         _check_values(table[column], columns[column], f"{name}: column {column}")
@@ -140,8 +136,8 @@ def _unpacked(chunk: pq.ColumnChunkMetaData) -> int:
     return max(chunk.total_uncompressed_size, 0) if chunk.physical_type == "BYTE_ARRAY" else 0
 
 
-def _decoded_bytes(column: pa.ChunkedArray, place: str) -> int:
-    """Bytes that a column takes without dictionaries. Raises InputError for a longer text than `MOST_TEXT`."""
+def _decoded_bytes(column: pa.ChunkedArray) -> int:
+    """Bytes that a column takes without dictionaries."""
     n_bytes = 0
     for chunk in column.chunks:
         values = chunk.values if pa.types.is_list(chunk.type) else chunk
@@ -149,8 +145,6 @@ def _decoded_bytes(column: pa.ChunkedArray, place: str) -> int:
             lengths = pc.fill_null(pc.binary_length(values.dictionary), 0).to_numpy(zero_copy_only=False)
             rows = pc.fill_null(values.indices, 0).to_numpy(zero_copy_only=False)
             n_bytes += int(lengths[rows].sum(dtype=np.int64)) + 4 * len(rows) if len(lengths) else 0
-            if lengths.max(initial=0) > MOST_TEXT:
-                raise InputError(f"{place}: contains a text of {lengths.max():,} bytes")
         n_bytes += chunk.nbytes
     return n_bytes
 
