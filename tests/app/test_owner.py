@@ -167,8 +167,14 @@ def test_visitors_cannot_measure_or_generate(public: Path, monkeypatch: pytest.M
     assert [button for button in opened("batch").button if button.key == "batch-generate"]
 
 
-@pytest.mark.parametrize("page", ["for_you", "movie", "dimensions", "quality", "data", "batch"])
-@pytest.mark.parametrize("model", ["good", "damaged", "../good", "/etc", "good/../good", "x" * 5000])
+PAGES = ["for_you", "movie", "dimensions", "quality", "data", "batch"]
+CASES = [
+    *((page, model) for page in PAGES for model in ("good", "damaged")),
+    *(("for_you", model) for model in ("../good", "/etc", "good/../good", "x" * 5000)),
+]
+
+
+@pytest.mark.parametrize(("page", "model"), CASES, ids=[f"{page}-{model[:12]}" for page, model in CASES])
 def test_visitors_see_no_folder_and_no_traceback(public: Path, page: str, model: str) -> None:
     app = opened(page, model=model)
     assert not app.exception
