@@ -130,10 +130,10 @@ def attack(models: Path) -> tuple[list[str], list[str]]:
     lines = [
         "## A public page under load",
         "",
-        "The page For you of a public app on the model of the demo (MovieLens 100K), a new server for each row, which has "
-        f"been opened once. Visitors open the page and rate {N_ROUNDS} movies, with 0.5 to 2 s of think time. Attackers "
-        f"upload, all the time, a zip of {len(data) / 1000:,.0f} kB: {MAX_ROWS:,} rows in {MAX_BYTES >> 20} MiB. Seconds "
-        f"from the request to the end of the run; server and clients share {large.threads()} cores. "
+        "The page For you of a public app on the demo's model (MovieLens 100K), a new server for each row, opened once "
+        f"before. Visitors open the page and rate {N_ROUNDS} movies, with 0.5 to 2 s of think time. Attackers upload, "
+        f"all the time, a zip of {len(data) / 1000:,.0f} kB: {MAX_ROWS:,} rows in {MAX_BYTES >> 20} MiB. Seconds from "
+        f"the request to the end of the run; server and clients share {large.threads()} cores. "
         "`python benchmarks/app.py attack`",
         "",
         "| visitors | attackers | open: median | p95 | rate: median | p95 | memory, MiB | errors |",
