@@ -267,7 +267,8 @@ class ItemWeights(Fitted):
         if rows.null_count or columns.null_count:
             raise InputError("item_weights has items that the list of items does not have")
         entries = (table["weight"].to_numpy(), (rows.to_numpy(), columns.to_numpy()))
-        weights = sp.csr_matrix(entries, shape=(len(item_ids), len(item_ids)))  # adds up what occurs twice
+        weights = sp.csr_matrix(entries, shape=(len(item_ids), len(item_ids)))
+        weights.sum_duplicates()  # not every SciPy does so by itself
         if weights.nnz < len(table):
             raise InputError("item_weights: a pair of items occurs twice")
         return cls(weights, item_ids)
