@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from recsys import ingest, store
 from recsys.dataset.dataset import Dataset
@@ -18,6 +19,17 @@ from recsys.workflows import demo as demo_workflow
 from recsys.workflows import evaluate as evaluate_workflow
 from recsys.workflows import inspect as inspect_workflow
 from recsys.workflows import train as train_workflow
+
+settings.register_profile(
+    "quick", max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+settings.register_profile(
+    "attack",
+    max_examples=2000,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+settings.load_profile("attack" if os.environ.get("RECSYS_ATTACK") == "1" else "quick")
 
 SLOW_FILES = (
     "cli/test_import_vectors.py",

@@ -135,8 +135,8 @@ def with_types(layout: FileLayout, sample: Mapping[Role, pa.Array], validation: 
         if not len(block.ratings):  # none is usable: let the ids decide that are not missing
             block, _ = checked_block({role: sample[role] for role in ID_ROLES}, as_text, Validation())
         spelling = {
-            "user": usual_spelling(block.users.dictionary_decode()),
-            "item": usual_spelling(block.items.dictionary_decode()),
+            "user": usual_spelling(block.users),
+            "item": usual_spelling(block.items),
         }
     has_numbers = "time" in sample and is_mostly_numbers(distinct_texts(sample["time"], unquote=layout.unquote)[0])
     return replace(layout, spelling=spelling, time_is_number=has_numbers)

@@ -13,14 +13,11 @@ Every reader uses it: ratings on the fast and on the thorough path, tables of it
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Literal
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-
-from recsys.dataset.interactions import as_ids
 
 MISSING_WORDS = ("", "nan", "null", "none", "na", "n/a", "<na>", "\\n")
 
@@ -89,28 +86,39 @@ def parse_integers(column: pa.Array) -> tuple[pa.Array, np.ndarray, np.ndarray]:
     return pa.array(numbers_of), is_integer, is_canonical
 
 
-def usual_spelling(column: pa.Array) -> Spelling:
-    """How most of some good ids (n,), clean texts, are written: "canonical" or "text".
+def usual_spelling(column: pa.DictionaryArray) -> Spelling:
+    """How most of some good ids (n,), clean texts in a dictionary, are written: "canonical" or "text".
 
     Text as soon as one of them is an integer in an unusual spelling, such as "007": the source then tells ids apart
     that are the same number. "canonical" for no ids.
     """
-    _, is_integer, is_canonical = parse_integers(column)
+    _, is_integer, is_canonical = parse_integers(column.dictionary)
     if (is_integer & ~is_canonical).any():
         return "text"
-    return "canonical" if is_integer.sum() * 2 > len(column) or not len(column) else "text"
+    n_integers = int(is_integer[column.indices.to_numpy()].sum())
+    return "canonical" if n_integers * 2 > len(column) or not len(column) else "text"
 
 
-def ids_of_texts(texts: Iterable[str]) -> np.ndarray:
-    """Clean texts as ids (n,): int64 when all are integers as this library writes them, else str objects."""
-    column = pa.array(list(texts), pa.string())
+def ids_of_texts(texts: pa.Array) -> np.ndarray:
+    """Clean texts (n,) as ids (n,): int64 when all are integers as this library writes them, else str objects."""
     try:
-        numbers = column.cast(pa.int64())
+        numbers = texts.cast(pa.int64())
     except pa.ArrowInvalid:
-        return as_ids(np.array(column.to_pylist(), dtype=object))
-    if len(column) and pc.all(pc.equal(numbers.cast(pa.string()), column)).as_py():
+        numbers = None
+    if numbers is not None and len(texts) and pc.all(pc.equal(numbers.cast(pa.string()), texts)).as_py():
         return np.asarray(numbers.to_numpy())
-    return np.array(column.to_pylist(), dtype=object)
+    return np.array(texts.to_pylist(), dtype=object)
+
+
+def in_type_of(texts: pa.Array, ids: np.ndarray, *, any_spelling: bool = True) -> tuple[np.ndarray, np.ndarray]:
+    """Clean texts (n,) in the type of `ids`, and the mask (n,) of those that can have it.
+
+    any_spelling  whether "007" is the integer 7
+    """
+    if ids.dtype == object:
+        return np.array(texts.to_pylist(), dtype=object), np.ones(len(texts), dtype=bool)
+    numbers, is_integer, is_canonical = parse_integers(texts)
+    return np.asarray(numbers.to_numpy()), is_integer if any_spelling else is_canonical
 
 
 def as_mask(column: pa.Array) -> np.ndarray:

@@ -3,22 +3,33 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pacsv
-import pyarrow.parquet as pq
 
 from recsys.dataset.catalog import MISSING_GENRES, Catalog
 from recsys.dataset.titles import article_first, parse_year, split_year
 from recsys.errors import InputError
-from recsys.ingest.ids import parse_integers
-from recsys.ingest.layout import plain_names
-from recsys.ingest.tables import arrow_table, column_names, first_line
+from recsys.ingest.delimited import BYTES_PER_LINE, first_line, read_text, rows_of
+from recsys.ingest.ids import clean, ids_of_texts, in_type_of, is_missing
+from recsys.ingest.layout import check_unique, listed, plain_names, shortened
+from recsys.ingest.tables import (
+    arrow_table,
+    as_text,
+    column_names,
+    id_texts,
+    is_text,
+    open_parquet,
+    plain_column,
+    plain_type,
+)
+from recsys.limits import check_input, check_memory
 
 ML_100K_GENRES = (
     "unknown Action Adventure Animation Children's Comedy Crime Documentary Drama Fantasy Film-Noir Horror Musical "
@@ -37,7 +48,16 @@ KNOWN_NAMES = {
     "tags": ("tags", "keywords"),
 }
 """Column names that are recognised, compared without case and with blanks as underscores; earlier names win."""
-_ALL_NAMES = {name for names in KNOWN_NAMES.values() for name in names}
+
+
+class _Items(NamedTuple):
+    """Columns of n items as they were read; an id that is missing is empty."""
+
+    ids: pa.Array
+    titles: Sequence[str | None]
+    years: Sequence[object]
+    genres: Sequence[tuple[str, ...]]
+    tags: Sequence[tuple[str, ...]]
 
 
 def read_items(path: Path, tags: Path | None = None) -> Catalog:
@@ -47,33 +67,24 @@ def read_items(path: Path, tags: Path | None = None) -> Catalog:
           a comma) are read where present. Of several rows of an item the first is used.
     tags  a MovieLens `tags.csv`
 
-    Raises InputError naming the file and what is wrong.
+    Raises InputError naming the file, the line or column, and what is wrong.
     """
-    try:
-        if path.name == "u.item":
-            table = _read_u_item(path)
-        elif path.suffix == ".dat":
-            table = _read_dat(path)
-        elif path.suffix.lower() in (".parquet", ".pq"):
-            table = _named_columns(pq.read_table(path), str(path))
-        else:
-            table = _named_columns(_read_csv(path), str(path), r"[|,]" if path.suffix != ".item" else r"\s+")
-    except (OSError, pa.ArrowException, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: cannot be read as a table of items: {first_line(error)}") from None
-    return _catalog(table, read_tags(tags) if tags is not None and tags.exists() else None)
+    if path.name == "u.item":
+        items = _read_u_item(path)
+    elif path.suffix == ".dat":
+        items = _read_dat(path)
+    elif path.suffix.lower() in (".parquet", ".pq"):
+        items = _read_parquet(path)
+    else:
+        items = _read_csv(path)
+    return _catalog(items, read_tags(tags) if tags is not None and tags.exists() else None)
 
 
 def items_from_frame(frame: pd.DataFrame) -> Catalog:
     """A catalog from a DataFrame, by the rules of `read_items`. Raises InputError."""
     names = column_names(frame, "items")
-    known = [name for name, plain in zip(names, plain_names(names), strict=True) if plain in _ALL_NAMES]
-    if not known:  # let the check for an item id name the columns
-        raise InputError(_no_item_id("items", names))
-    return _catalog(_named_columns(arrow_table(frame, known, "items"), "items"))
-
-
-CANONICAL_INTEGER = r"-?(?:0|[1-9]\d{0,17})"
-"""Text that an integer would be written as again: "0010" and "10" are different ids."""
+    found = _find_columns(names, "items")
+    return _catalog(_from_arrow(arrow_table(frame, list(found.values()), "items"), found, "items"))
 
 
 def with_ids_like(catalog: Catalog, ids: np.ndarray, *, any_spelling: bool = False) -> Catalog:
@@ -81,169 +92,227 @@ def with_ids_like(catalog: Catalog, ids: np.ndarray, *, any_spelling: bool = Fal
 
     any_spelling  whether "007" is 7; otherwise an item with such an id is left out
     """
-    items = catalog.items
-    if ids.dtype == object:
-        return Catalog(items.assign(item_id=catalog.item_ids.astype(str).astype(object)))
-    numbers, is_integer, is_canonical = parse_integers(pa.array(items["item_id"].astype(str), pa.string()))
-    whole = is_integer if any_spelling else is_canonical
-    kept = items[whole].assign(item_id=numbers.to_numpy()[whole])
-    return Catalog(kept.drop_duplicates("item_id"))
+    texts = pa.array(catalog.item_ids.astype(str).tolist(), pa.string())
+    converted, fits = in_type_of(texts, ids, any_spelling=any_spelling)
+    return Catalog(catalog.items[fits].assign(item_id=converted[fits]).drop_duplicates("item_id"))
 
 
-def _catalog(table: pd.DataFrame, tags_of: dict[str, tuple[str, ...]] | None = None) -> Catalog:
-    """A catalog from the columns item_id, title, year, genres and tags; `tags_of` replaces tags by item id."""
-    table = table[table["item_id"].notna() & (table["item_id"].astype("str").str.strip() != "")]
-    table = table.drop_duplicates("item_id").reset_index(drop=True)
-    titles, years = [], []
-    for raw, given in zip(table["title"], table["year"], strict=True):
-        title, year = split_year(str(raw))
+def _catalog(items: _Items, tags_of: dict[str, tuple[str, ...]] | None = None) -> Catalog:
+    """A catalog of the items with an id; `tags_of` replaces tags by item id."""
+    texts = clean(items.ids)
+    rows = np.flatnonzero(~is_missing(texts))
+    ids = ids_of_texts(texts.take(pa.array(rows)))
+    first = ~pd.Series(ids).duplicated().to_numpy()
+    rows, ids = rows[first], ids[first]
+    titles, years, tags = [], [], []
+    for row, text in zip(rows.tolist(), texts.take(pa.array(rows)).to_pylist(), strict=True):
+        raw = items.titles[row]
+        title, year = split_year(text if raw is None else raw)
         titles.append("unknown" if title in MISSING_GENRES else article_first(title))
-        years.append(year if year is not None else parse_year(given))
-    item_tags = table["tags"].tolist()
-    if tags_of is not None:
-        item_tags = [tags_of.get(str(i), own) for i, own in zip(table["item_id"], item_tags, strict=True)]
-    return Catalog.of(_ids(table["item_id"]), titles, years, table["genres"].tolist(), item_tags)
+        years.append(year if year is not None else parse_year(items.years[row]))
+        tags.append(items.tags[row] if tags_of is None else tags_of.get(text, items.tags[row]))
+    return Catalog.of(ids, titles, years, [items.genres[row] for row in rows.tolist()], tags)
 
 
 def read_tags(path: Path) -> dict[str, tuple[str, ...]]:
     """The tags by item id in a MovieLens `tags.csv` (userId, movieId, tag, …): lower case, most frequent first."""
+    check_input(path, "file of tags")
+    check_memory(path.stat().st_size * _TAGS_BYTES_PER_BYTE, path, "reading tags")
     try:
         table = pacsv.read_csv(
-            path,
+            pa.memory_map(str(path)),
             parse_options=pacsv.ParseOptions(newlines_in_values=True),
             convert_options=pacsv.ConvertOptions(
                 include_columns=["movieId", "tag"], column_types={"movieId": pa.string(), "tag": pa.string()}
             ),
-        ).to_pandas()
+        )
     except (OSError, pa.ArrowException) as error:
         raise InputError(f"{path}: cannot be read as tags: {first_line(error)}") from None
-    table["tag"] = table["tag"].fillna("").str.strip().str.lower()
-    counts = table[table["tag"] != ""].value_counts(["movieId", "tag"]).reset_index()
+    ids = clean(table["movieId"].combine_chunks())
+    tags = pc.utf8_lower(clean(pc.fill_null(table["tag"], "").combine_chunks()))
+    frame = pd.DataFrame({"movieId": ids.to_pandas(), "tag": tags.to_pandas()})
+    counts = frame[frame["tag"] != ""].value_counts(["movieId", "tag"]).reset_index()
     counts = counts.sort_values(["movieId", "count", "tag"], ascending=[True, False, True], kind="stable")
     top = counts.groupby("movieId", sort=False).head(MAX_TAGS)
     return {str(item): tuple(group) for item, group in top.groupby("movieId", sort=False)["tag"]}
 
 
-def _read_u_item(path: Path) -> pd.DataFrame:
+def _read_u_item(path: Path) -> _Items:
     """`id|title (year)|release date|video release date|IMDb URL|19 genre flags`, Latin-1."""
-    names = ["item_id", "title", "released", "video", "url", *ML_100K_GENRES]
-    table = _read_delimited(path, "|", "latin-1", names)
-    flags = np.column_stack([table[genre].to_numpy() == "1" for genre in ML_100K_GENRES])
-    genres = np.array(ML_100K_GENRES, dtype=object)
-    return pd.DataFrame(
-        {
-            "item_id": table["item_id"],
-            "title": table["title"],
-            "year": table["released"].str.slice(-4),
-            "genres": [_words(list(genres[row])) for row in flags],
-            "tags": _lists(None, len(table)),
-        }
-    )
+    text = read_text(path, "file of items", ("latin-1",))
+    ids, titles, years, genres = [], [], [], []
+    for _, row in rows_of(text, path, "|", quoted=False, n_fields=5 + len(ML_100K_GENRES)):
+        ids.append(row[0])
+        titles.append(row[1])
+        years.append(row[2][-4:])
+        genres.append(_words([genre for genre, flag in zip(ML_100K_GENRES, row[5:], strict=True) if flag == "1"]))
+    return _Items(pa.array(ids, pa.string()), titles, years, genres, [()] * len(ids))
 
 
-def _read_dat(path: Path) -> pd.DataFrame:
+def _read_dat(path: Path) -> _Items:
     """`id::title (year)::genre|genre`: Latin-1 in ML-1M, UTF-8 in ML-10M."""
-    body = path.read_bytes()
-    try:
-        body.decode("utf-8")
-        encoding = "utf-8"
-    except UnicodeDecodeError:
-        encoding = "latin-1"
-    table = _read_delimited(pa.py_buffer(body.replace(b"::", b"\t")), "\t", encoding, ["item_id", "title", "genres"])
-    table["genres"] = [_words(g.split("|")) for g in table["genres"]]
-    table["year"], table["tags"] = None, pd.Series(_lists(None, len(table)), dtype=object)
-    return table
+    text = read_text(path, "file of items", ("utf-8-sig", "latin-1")).replace("::", _ONE_CHARACTER)
+    rows = [row for _, row in rows_of(text, path, _ONE_CHARACTER, quoted=False, n_fields=3)]
+    genres = [_words(row[2].split("|")) for row in rows]
+    ids, titles = pa.array([row[0] for row in rows], pa.string()), [row[1] for row in rows]
+    return _Items(ids, titles, [None] * len(rows), genres, [()] * len(rows))
 
 
-def _read_delimited(source: Path | pa.Buffer, delimiter: str, encoding: str, names: list[str]) -> pd.DataFrame:
-    """Delimited text without header or quotes, every column as text."""
-    table = pacsv.read_csv(
-        source,
-        read_options=pacsv.ReadOptions(column_names=names, encoding=encoding),
-        parse_options=pacsv.ParseOptions(delimiter=delimiter, quote_char=False),
-        convert_options=pacsv.ConvertOptions(
-            column_types={name: pa.string() for name in names}, strings_can_be_null=False
-        ),
-    )
-    frame: pd.DataFrame = table.to_pandas()
-    return frame
+_ONE_CHARACTER = "\x1f"
+_TAGS_BYTES_PER_BYTE = 10
 
 
-def _read_csv(path: Path) -> pa.Table:
-    """Delimited text with a header, every column as text."""
-    with path.open("rb") as file:
-        header = file.readline(2**16).decode("utf-8-sig", "replace")
-    if not header.strip():
+def _read_csv(path: Path) -> _Items:
+    """Delimited text with a header."""
+    text = read_text(path, "file of items")
+    header = next((line for line in text[: 2**16].splitlines() if line.strip()), "")
+    if not header:
         raise InputError(f"{path}: is empty")
     delimiter = max("\t,;|", key=header.count)
-    names = [cell.strip().strip('"') for cell in header.strip().split(delimiter)]
-    return pacsv.read_csv(
-        path,
-        parse_options=pacsv.ParseOptions(
-            delimiter=delimiter, quote_char=False if delimiter == "\t" else '"', newlines_in_values=delimiter != "\t"
-        ),
-        convert_options=pacsv.ConvertOptions(
-            column_types={name: pa.string() for name in names}, strings_can_be_null=False
-        ),
+    rows = rows_of(text, path, delimiter, quoted=delimiter != "\t")
+    names = [cell.strip().strip('"').strip() for cell in next(rows)[1]]
+    at = {column: names.index(name) for column, name in _find_columns(names, str(path)).items()}
+    separator = r"\s+" if path.suffix == ".item" else r"[|,]"
+    cells: dict[str, list[str]] = {column: [] for column in at}
+    for _, row in rows:
+        for column, position in at.items():
+            cells[column].append(row[position])
+    n = len(cells["item_id"])
+    words = {
+        name: [_words(re.split(separator, cell)) for cell in cells[name]] for name in ("genres", "tags") if name in at
+    }
+    return _Items(
+        clean(pa.array(cells["item_id"], pa.string()), unquote=delimiter == "\t"),
+        cells.get("title", [None] * n),
+        cells.get("year", [None] * n),
+        words.get("genres", [()] * n),
+        words.get("tags", [()] * n),
     )
 
 
-def _named_columns(table: pa.Table, source: str, separator: str = r"[|,]") -> pd.DataFrame:
-    """The columns item_id, title, year, genres and tags of a table, found by their usual names.
-
-    source     names the table in errors
-    separator  pattern between the words of a text column of genres or tags
-    """
-    plain = dict(zip((name.strip('"') for name in plain_names(table.column_names)), table.column_names, strict=True))
-    found: dict[str, pa.ChunkedArray] = {}
-    for column, names in KNOWN_NAMES.items():
-        for name in names:
-            if name in plain:
-                found[column] = table[plain[name]]
-                break
-    if "item_id" not in found:
-        raise InputError(_no_item_id(source, table.column_names))
+def _read_parquet(path: Path) -> _Items:
+    """The columns of a Parquet table that are known by name."""
+    check_input(path, "file of items")
+    with open_parquet(path) as file:
+        found = _find_columns(file.schema_arrow.names, str(path))
+        for column, name in found.items():
+            _check_type(file.schema_arrow.field(name).type, column, str(path), name)
+        chunks = [
+            chunk
+            for group in (file.metadata.row_group(at) for at in range(file.metadata.num_row_groups))
+            for chunk in (group.column(at) for at in range(group.num_columns))
+            if chunk.path_in_schema.split(".")[0] in found.values()
+        ]
+        needed = file.metadata.num_rows * BYTES_PER_LINE
+        needed += sum(3 * chunk.total_uncompressed_size + 16 * chunk.num_values for chunk in chunks)
+        check_memory(needed, path, f"reading {file.metadata.num_rows:,} items")
     try:
-        ids = found["item_id"].cast(pa.string())
-        title = found["title"].cast(pa.string()) if "title" in found else ids
-        year = found["year"].cast(pa.string()).to_pandas() if "year" in found else [None] * len(table)
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
-        raise InputError(f"{source}: item ids, titles and years must be text or numbers: {first_line(error)}") from None
-    return pd.DataFrame(
-        {
-            "item_id": ids.to_pandas(),
-            "title": pc.fill_null(title, ids).to_pandas(),
-            "year": year,
-            "genres": _lists(found.get("genres"), len(table), separator),
-            "tags": _lists(found.get("tags"), len(table), separator),
-        }
+        with open_parquet(path, {chunk.path_in_schema for chunk in chunks}) as file:
+            table = file.read(list(found.values()))
+    except (OSError, pa.ArrowException) as error:
+        raise InputError(f"{path}: cannot be read as a table of items: {first_line(error)}") from None
+    return _from_arrow(table, found, str(path))
+
+
+def _find_columns(names: Sequence[str], source: str) -> dict[str, str]:
+    """The name of each known column that is present. Raises InputError without an item id, and for duplicate names."""
+    plain = [name.strip('"') for name in plain_names(names)]
+    found: dict[str, str] = {}
+    for column, usual in KNOWN_NAMES.items():
+        fit = next((name for name in usual if name in plain), None)
+        if fit is not None:
+            check_unique([name for name in plain if name == fit], source)
+            found[column] = names[plain.index(fit)]
+    if "item_id" not in found:
+        raise InputError(
+            f"{source}: cannot tell which column holds the item id; the columns are {listed(names)}: "
+            f"rename it to item_id"
+        )
+    return found
+
+
+def _check_type(kind: pa.DataType, column: str, source: str, name: str) -> None:
+    """Raise InputError unless a column's type can hold what the known column holds."""
+    if column in ("genres", "tags"):
+        value, expected = _list_value(kind) or kind, "text or lists of text"
+        is_fit = is_text(plain_type(value)) or pa.types.is_null(plain_type(value))
+    else:
+        value, expected = plain_type(kind), "text or numbers"
+        is_fit = (
+            is_text(value)
+            or pa.types.is_integer(value)
+            or pa.types.is_floating(value)
+            or pa.types.is_decimal(value)
+            or pa.types.is_null(value)
+            or (column == "year" and (pa.types.is_timestamp(value) or pa.types.is_date(value)))
+        )
+    if not is_fit:
+        raise InputError(f"{source}: column {shortened(name)!r} holds {shortened(str(kind))}, not {expected}")
+
+
+def _list_value(kind: pa.DataType) -> pa.DataType | None:
+    """The type of the values of a list type; None for others."""
+    is_list = pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)
+    return kind.value_type if is_list else None
+
+
+def _from_arrow(table: pa.Table, found: dict[str, str], source: str) -> _Items:
+    """The known columns of a table in memory. Raises InputError for other types."""
+    n = len(table)
+    columns: dict[str, pa.ChunkedArray] = {}
+    for column, name in found.items():
+        _check_type(table.field(name).type, column, source, name)
+        columns[column] = table[name]
+    years: Sequence[object] = [None] * n
+    if "year" in columns:
+        kind = plain_type(columns["year"].type)
+        has_dates = pa.types.is_timestamp(kind) or pa.types.is_date(kind)
+        years = columns["year"].cast(pa.string()).to_pylist() if has_dates else _texts(columns["year"])
+    return _Items(
+        id_texts(columns["item_id"], source),
+        _texts(columns["title"]) if "title" in columns else [None] * n,
+        years,
+        _word_lists(columns["genres"]) if "genres" in columns else [()] * n,
+        _word_lists(columns["tags"]) if "tags" in columns else [()] * n,
     )
 
 
-def _no_item_id(source: str, names: list[str]) -> str:
-    return (
-        f"{source}: cannot tell which column holds the item id; the columns are {', '.join(names)}: "
-        f"rename it to item_id"
-    )
+def _chunks(column: pa.ChunkedArray) -> list[pa.Array]:
+    """The chunks of a column, at least one."""
+    return column.chunks or [pa.array([], column.type)]
 
 
-def _lists(column: pa.ChunkedArray | None, n: int, separator: str = "") -> list[tuple[str, ...]]:
-    """The words in each row of a column of lists or of separated text; empty for no column."""
-    if column is None:
-        return [()] * n
-    values = column.to_pylist()
-    if pa.types.is_list(column.type) or pa.types.is_large_list(column.type):
-        return [_words([str(word) for word in value or () if word is not None]) for value in values]
-    return [_words(re.split(separator, str(value or ""))) for value in values]
+def _texts(column: pa.ChunkedArray) -> list[str | None]:
+    """A column of text or numbers as text, None where null; equal texts of a dictionary are one object."""
+    texts: list[str | None] = []
+    for chunk in _chunks(column):
+        coded = as_text(plain_column(chunk))
+        if pa.types.is_dictionary(coded.type):
+            values = [*coded.dictionary.to_pylist(), None]
+            texts += [values[at] for at in pc.fill_null(coded.indices, len(values) - 1).to_pylist()]
+        else:
+            texts += coded.to_pylist()
+    return texts
 
 
-def _words(values: list[str]) -> tuple[str, ...]:
+def _word_lists(column: pa.ChunkedArray) -> list[tuple[str, ...]]:
+    """The words in each row of a column of lists or of separated text."""
+    lists: list[tuple[str, ...]] = []
+    for chunk in _chunks(column):
+        if _list_value(chunk.type) is None:
+            split: dict[str | None, tuple[str, ...]] = {None: ()}
+            for text in _texts(pa.chunked_array([chunk])):
+                if text not in split:
+                    split[text] = _words(re.split(r"[|,]", text or ""))
+                lists.append(split[text])
+            continue
+        words = _texts(pa.chunked_array([chunk.flatten()]))
+        end = 0
+        for length in pc.fill_null(pc.list_value_length(chunk), 0).to_pylist():
+            start, end = end, end + length
+            lists.append(_words([word for word in words[start:end] if word is not None]))
+    return lists
+
+
+def _words(values: Sequence[str]) -> tuple[str, ...]:
     return tuple(word.strip() for word in values if word and word.strip() not in MISSING_GENRES)
-
-
-def _ids(column: pd.Series[Any]) -> np.ndarray:
-    """Integers when every id is one without leading zeros, otherwise text."""
-    text = column.astype("str").str.strip()
-    if len(text) and text.str.fullmatch(CANONICAL_INTEGER).all():
-        return text.astype(np.int64).to_numpy()
-    return text.to_numpy(dtype=object)

@@ -87,13 +87,14 @@ def detect_layout(first: bytes, path: Path, columns: Columns) -> FileLayout:
 
 
 def split_line(line: str, delimiter: str) -> list[str]:
-    """The fields of one line. A quote that is not closed ends with the line, whatever the delimiter."""
+    """The fields of one line. Commas and semicolons separate as in RFC 4180, but a quote that is not closed ends with
+    the line."""
     if delimiter in (",", ";"):
         try:
             return next(csv.reader([line], delimiter=delimiter), [""])
         except csv.Error:  # a field that is longer than the parser allows
             return line.split(delimiter)
-    return [cell.strip().removeprefix('"').removesuffix('"') for cell in line.split(delimiter)]
+    return line.split(delimiter)
 
 
 def check_unique(names: Sequence[str], where: str) -> None:

@@ -21,9 +21,10 @@ import pyarrow.csv as pacsv
 
 from recsys.errors import InputError
 from recsys.ingest.blocks import SAMPLE_ROWS, Block, checked_block, single_array, typed_block, with_types
+from recsys.ingest.delimited import first_line
 from recsys.ingest.ids import MISSING_WORDS, as_mask
 from recsys.ingest.layout import Columns, FileLayout, detect_layout
-from recsys.ingest.tables import first_line, read_parquet_blocks
+from recsys.ingest.tables import read_parquet_blocks
 from recsys.ingest.validation import BLANK, FIELDS, LONG, MAX_LINE_BYTES, OK, Role, Validation, rejected_rows
 from recsys.limits import check_input
 from recsys.threads import n_cores
@@ -48,7 +49,7 @@ def read_blocks(path: Path, columns: Columns, validation: Validation) -> Iterato
     read = read_parquet_blocks if path.suffix.lower() in (".parquet", ".pq") else _read_text
     try:
         yield from read(path, columns, validation)
-    except (OSError, pa.ArrowException) as error:
+    except (OSError, MemoryError, pa.ArrowException) as error:
         raise InputError(f"{path}: cannot be read to its end: {first_line(error)}") from None
 
 

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 
 from recsys.errors import InputError
 from recsys.ingest.blocks import SAMPLE_ROWS, Block, checked_block, typed_block, with_types
+from recsys.ingest.delimited import BYTES_PER_CHARACTER, first_line
 from recsys.ingest.layout import Columns, FileLayout, check_unique, find_roles, plain_names, shortened
 from recsys.ingest.validation import MAX_TEXT, Role, Validation, distinct_texts, rejected_rows
 from recsys.limits import check_memory
@@ -33,7 +34,7 @@ def read_parquet_blocks(path: Path, columns: Columns, validation: Validation) ->
         check_unique(names, str(path))
         roles = find_roles(str(path), names, plain_names(names), True, columns)
         for role, name in roles.items():
-            _check_type(file.schema_arrow.field(name).type, role, str(path), name)
+            check_type(file.schema_arrow.field(name).type, role, str(path), name)
         n_rows = file.metadata.num_rows
         check_memory(
             n_rows * BYTES_PER_RATING + largest_chunk(file, roles.values()), path, f"preparing {n_rows:,} rows"
@@ -78,7 +79,7 @@ def frame_blocks(frame: pd.DataFrame, columns: Columns, validation: Validation) 
     roles = find_roles("ratings", names, plain_names(names), True, columns)
     table = arrow_table(frame, list(roles.values()), "ratings")
     for role, name in roles.items():
-        _check_type(table.field(name).type, role, "ratings", name)
+        check_type(table.field(name).type, role, "ratings", name)
     yield from _blocks(table.to_batches(max_chunksize=ROWS_PER_BLOCK), roles, validation, "ratings", FRAME)
 
 
@@ -105,16 +106,7 @@ def arrow_table(frame: pd.DataFrame, names: Sequence[str], source: str) -> pa.Ta
     return pa.table(arrays, names=list(names))
 
 
-MOST_CHARACTERS = 300
-
-
-def first_line(error: BaseException) -> str:
-    """The first line of an error's message, cut to a readable length, or its type where it has none."""
-    line = (str(error).splitlines() or [type(error).__name__])[0]
-    return line if len(line) <= MOST_CHARACTERS else f"{line[:MOST_CHARACTERS]}…"
-
-
-def _check_type(kind: pa.DataType, role: Role, source: str, name: str) -> None:
+def check_type(kind: pa.DataType, role: str, source: str, name: str) -> None:
     """Raise InputError unless a column's type can hold ids, ratings or times."""
     value = plain_type(kind)
     is_fit = (
@@ -224,6 +216,18 @@ def as_text(column: pa.Array) -> pa.Array:
             values = column.to_pylist()
             return pa.array([None if v is None else v.decode("utf-8", "replace") for v in values], pa.string())
     return column.cast(pa.string())
+
+
+def id_texts(column: pa.ChunkedArray, source: str) -> pa.Array:
+    """A column of ids as strings (n,), empty where null. Raises InputError if they do not fit in memory."""
+    parts = []
+    n_bytes = 0
+    for chunk in column.chunks:
+        texts, positions = distinct_texts(as_text(plain_column(chunk)))
+        n_bytes += int(pc.binary_length(texts).to_numpy()[positions].sum())
+        check_memory(n_bytes * BYTES_PER_CHARACTER, source, "reading its ids")
+        parts.append(texts.take(pa.array(positions)))
+    return pa.concat_arrays(parts) if parts else pa.array([], pa.string())
 
 
 def _shown(column: pa.Array, rows: np.ndarray) -> pa.Array:

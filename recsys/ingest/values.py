@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import csv
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
+import pyarrow as pa
 
-from recsys.errors import InputError, quoted
-from recsys.limits import check_input
+from recsys.dataset.interactions import index_of
+from recsys.errors import InputError
+from recsys.ingest.delimited import read_text, rows_of
+from recsys.ingest.ids import clean, in_type_of
+from recsys.ingest.layout import listed, shortened
 
 
 def read_values(path: Path, item_ids: np.ndarray) -> np.ndarray:
@@ -20,39 +22,32 @@ def read_values(path: Path, item_ids: np.ndarray) -> np.ndarray:
     Raises InputError, naming the file and line, for a missing column, a value that is not a finite number, a duplicate
     item, or a file that lists none of the items.
     """
-    check_input(path, "file of values")
-    known = pd.Index(item_ids.astype(str))
-    found: dict[str, float] = {}
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.reader(file, strict=True)
-            header = [name.strip() for name in next(reader, [])]
-            if header.count("item_id") != 1 or header.count("value") != 1:
-                raise InputError(
-                    f"{path}: line 1: needs the columns item_id and value, not {quoted(', '.join(header))}"
-                )
-            at_id, at_value = header.index("item_id"), header.index("value")
-            for row in reader:
-                if not row:
-                    continue
-                where = f"{path}: line {reader.line_num}"
-                if len(row) != len(header):
-                    raise InputError(f"{where}: has {len(row)} fields where the header has {len(header)}")
-                item, text = row[at_id].strip(), row[at_value].strip()
-                try:
-                    value = float(text)
-                except ValueError:
-                    value = float("nan")
-                if not np.isfinite(value):
-                    raise InputError(f"{where}: {quoted(text)} is not a finite number")
-                if item in found:
-                    raise InputError(f"{where}: duplicate item {quoted(item)}")
-                found[item] = value
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{path}: cannot be read: {str(error).splitlines()[0]}") from None
-    rows = known.get_indexer(pd.Index(list(found), dtype=object))
-    if not (rows >= 0).any():
-        raise InputError(f"{path}: lists no item of this model (ids look like {known[0]!r})")
+    rows = rows_of(read_text(path, "file of values"), path, ",")
+    header = [name.strip() for name in next(rows, (1, [""]))[1]]
+    if header.count("item_id") != 1 or header.count("value") != 1:
+        raise InputError(f"{path}: line 1: needs the columns item_id and value, not {listed(header)}")
+    at_id, at_value = header.index("item_id"), header.index("value")
+    lines, texts, numbers = [], [], []
+    for line, row in rows:
+        try:
+            value = float(row[at_value])
+        except ValueError:
+            value = float("nan")
+        if not np.isfinite(value):
+            raise InputError(f"{path}: line {line}: {shortened(row[at_value].strip())!r} is not a finite number")
+        lines.append(line)
+        texts.append(row[at_id])
+        numbers.append(value)
+    ids, fits = in_type_of(clean(pa.array(texts, pa.string())), item_ids, any_spelling=False)
+    found: dict[object, float] = {}
+    for line, item, fit, value in zip(lines, ids.tolist(), fits, numbers, strict=True):
+        if fit and item in found:
+            raise InputError(f"{path}: line {line}: duplicate item {shortened(str(item))!r}")
+        if fit:
+            found[item] = value
+    positions = index_of(item_ids).get_indexer(index_of(np.array(list(found), dtype=item_ids.dtype)))
+    if not (positions >= 0).any():
+        raise InputError(f"{path}: lists no item of this model (ids look like {item_ids.tolist()[0]!r})")
     values = np.full(len(item_ids), np.nan)
-    values[rows[rows >= 0]] = np.array(list(found.values()))[rows >= 0]
+    values[positions[positions >= 0]] = np.array(list(found.values()))[positions >= 0]
     return values

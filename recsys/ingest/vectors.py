@@ -9,8 +9,8 @@ Three layouts are recognized, in Parquet, CSV, TSV and DataFrames:
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Callable
+from array import array
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -18,13 +18,15 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
+import pyarrow.compute as pc
 
-from recsys.dataset.interactions import as_ids
 from recsys.errors import InputError
-from recsys.ingest.items import CANONICAL_INTEGER
-from recsys.ingest.layout import KNOWN_NAMES
-from recsys.ingest.validation import REJECTED
+from recsys.ingest.delimited import first_line, read_text, rows_of
+from recsys.ingest.ids import as_mask, clean, ids_of_texts, is_missing
+from recsys.ingest.layout import KNOWN_NAMES, check_unique, listed, plain_names, shortened
+from recsys.ingest.tables import arrow_table, check_type, column_names, id_texts, open_parquet, plain_type
+from recsys.ingest.validation import MAX_TEXT, REJECTED
+from recsys.limits import check_input, check_memory
 
 Kind = Literal["item", "user"]
 
@@ -55,154 +57,224 @@ class VectorTable:
 def read_vectors(path: Path, kind: Kind = "item") -> VectorTable:
     """The vectors in a Parquet, CSV, TSV or word2vec text file.
 
-    Raises InputError when the file cannot be read, has no id column or no vectors, or when no row can be used.
+    Raises InputError when the file cannot be read, has no id column or no vectors, does not fit in memory, or when no
+    row can be used.
     """
     suffix = path.suffix.lower()
-    try:
-        if suffix in (".parquet", ".pq"):
-            table = pq.read_table(path)
-            if len(set(table.column_names)) < len(table.column_names):
-                raise InputError(f"{path}: column names must be unique, not {', '.join(table.column_names)}")
-            return vectors_from_frame(table.to_pandas(), kind, source=path.name, where=str(path))
-        if suffix in (".txt", ".vec"):
-            return _read_word2vec(path)
-        frame, lines = _read_delimited(path, "\t" if suffix == ".tsv" else ",")
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror or error}") from None
-    except (ValueError, csv.Error, pa.ArrowException) as error:  # a UnicodeDecodeError is a ValueError
-        raise InputError(f"{path}: cannot be read: {str(error).splitlines()[0]}") from None
-    return vectors_from_frame(frame, kind, source=path.name, where=str(path), line_of=lines.__getitem__)
+    if suffix in (".parquet", ".pq"):
+        return _read_parquet(path, kind)
+    text = read_text(path, f"file of {kind} vectors")
+    if suffix in (".txt", ".vec"):
+        return _read_word2vec(path, text)
+    return _read_delimited(path, text, "\t" if suffix == ".tsv" else ",", kind)
 
 
-def vectors_from_frame(
-    frame: pd.DataFrame,
-    kind: Kind = "item",
-    *,
-    source: str = "DataFrame",
-    where: str = "vectors",
-    line_of: Callable[[int], int] = lambda row: row + 1,
-) -> VectorTable:
+def vectors_from_frame(frame: pd.DataFrame, kind: Kind = "item") -> VectorTable:
     """The vectors in a DataFrame: ids in a column named like `ID_COLUMNS` (else in a named or non-default index).
-
-    source   name of the file, for the table of rejected rows
-    where    what error messages call the source
-    line_of  line number of a row number
 
     Raises InputError as `read_vectors` does.
     """
-    if not isinstance(frame, pd.DataFrame):
-        raise InputError(f"{where}: expected a DataFrame, not {type(frame).__name__}")
-    names = [str(name) for name in frame.columns]
-    if len(set(names)) < len(names):
-        raise InputError(f"{where}: column names must be unique, not {', '.join(names)}")
-    by_name = {name.strip().lower().replace(" ", "_"): name for name in names}
-    column = next((by_name[name] for name in ID_COLUMNS[kind] if name in by_name), None)
+    names = column_names(frame, "vectors")
     frame = frame.set_axis(names, axis=1)
-    if column is None and isinstance(frame.index, pd.RangeIndex) and frame.index.name is None:
-        raise InputError(
-            f"{where}: no column of {kind} ids; name one of the columns {ID_COLUMNS[kind][0]} "
-            f"(the columns are {', '.join(names[:8])})"
-        )
-    ids = pd.Series(frame.index if column is None else frame[column]).reset_index(drop=True)
-    values = frame if column is None else frame.drop(columns=column)
-    if VECTOR_COLUMN in values.columns:
-        vectors = _stacked(values[VECTOR_COLUMN], where)
+    column = _id_column(names, kind)
+    if column is None:
+        if isinstance(frame.index, pd.RangeIndex) and frame.index.name is None:
+            raise InputError(_no_ids("vectors", names, kind))
+        column = " index"
+        frame = frame.assign(**{column: frame.index})
+        names = [*names, column]
+    wanted = [column, VECTOR_COLUMN] if VECTOR_COLUMN in names else names
+    return _from_arrow(arrow_table(frame, wanted, "vectors"), column, "DataFrame", "vectors")
+
+
+def _id_column(names: Sequence[str], kind: Kind) -> str | None:
+    """The column that holds the ids."""
+    by_name = dict(zip(plain_names(names), names, strict=True))
+    return next((by_name[name] for name in ID_COLUMNS[kind] if name in by_name), None)
+
+
+def _no_ids(where: str, names: Sequence[str], kind: Kind) -> str:
+    return (
+        f"{where}: no column of {kind} ids; name one of the columns {ID_COLUMNS[kind][0]} "
+        f"(the columns are {listed(names)})"
+    )
+
+
+def _read_parquet(path: Path, kind: Kind) -> VectorTable:
+    """A Parquet file with a column `factors` of lists, or with numeric columns."""
+    check_input(path, f"file of {kind} vectors")
+    with open_parquet(path) as file:
+        names = file.schema_arrow.names
+        check_unique(names, str(path))
+        column = _id_column(names, kind)
+        if column is None:
+            raise InputError(_no_ids(str(path), names, kind))
+        wanted = [column, VECTOR_COLUMN] if VECTOR_COLUMN in names else names
+        _check_dimensions(len(wanted) - 1, str(path))
+        check_type(file.schema_arrow.field(column).type, kind, str(path), column)
+        for name in wanted:
+            if name != column:
+                _check_numbers(file.schema_arrow.field(name).type, str(path), name)
+        chunks = [
+            chunk
+            for group in (file.metadata.row_group(at) for at in range(file.metadata.num_row_groups))
+            for chunk in (group.column(at) for at in range(group.num_columns))
+            if chunk.path_in_schema.split(".")[0] in wanted
+        ]
+        needed = sum(chunk.total_uncompressed_size + chunk.num_values * _BYTES_PER_NUMBER for chunk in chunks)
+        check_memory(needed, path, f"reading {file.metadata.num_rows:,} vectors")
+    try:
+        with open_parquet(path, [column]) as file:
+            table = file.read(wanted)
+    except (OSError, pa.ArrowException) as error:
+        raise InputError(f"{path}: cannot be read to its end: {first_line(error)}") from None
+    return _from_arrow(table, column, path.name, str(path))
+
+
+_BYTES_PER_NUMBER = 40
+"""Memory at the peak for each number: in Arrow's types, in float64 and in float32."""
+
+
+def _check_numbers(kind: pa.DataType, where: str, name: str) -> None:
+    """Raise InputError unless a column holds numbers, or lists of them if it is the vector column."""
+    value = plain_type(kind)
+    if name == VECTOR_COLUMN:
+        is_list = pa.types.is_list(value) or pa.types.is_large_list(value) or pa.types.is_fixed_size_list(value)
+        value = plain_type(value.value_type) if is_list else None
+    if value is None or not (pa.types.is_integer(value) or pa.types.is_floating(value) or pa.types.is_null(value)):
+        expected = "lists of numbers" if name == VECTOR_COLUMN else "numbers"
+        raise InputError(f"{where}: column {shortened(name)!r} holds {shortened(str(kind))}, not {expected}")
+
+
+def _check_dimensions(n: int, where: str) -> None:
+    if n < 1:
+        raise InputError(f"{where}: no vectors; the only column holds ids")
+    if n > MAX_DIMENSIONS:
+        raise InputError(f"{where}: {n:,} dimensions are more than {MAX_DIMENSIONS:,}")
+
+
+def _from_arrow(table: pa.Table, column: str, source: str, where: str) -> VectorTable:
+    """The vectors of a table in memory with ids in `column`; row numbers count from 1."""
+    ids = id_texts(table[column], where)
+    names = [name for name in table.column_names if name != column]
+    _check_dimensions(len(names), where)
+    for name in names:
+        _check_numbers(table.field(name).type, where, name)
+    if VECTOR_COLUMN in names:
+        vectors = _stacked(table[VECTOR_COLUMN], where)
     else:
-        if values.shape[1] == 0:
-            raise InputError(f"{where}: no vectors; the only column is {column}")
-        vectors = np.column_stack(
-            [pd.to_numeric(values[name], errors="coerce").to_numpy(np.float64, na_value=np.nan) for name in values]
-        )
-    return _checked(ids, vectors, source, where, line_of)
+        vectors = np.column_stack([_numbers(table[name]) for name in names])
+    return _checked(ids, vectors, source, where, lambda row: row + 1)
 
 
-def _read_delimited(path: Path, delimiter: str) -> tuple[pd.DataFrame, list[int]]:
-    """The rows of a text file as text, with their line numbers. A row of another length than the header is emptied, so
-    that it is rejected: its values could belong to any column."""
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        reader = csv.reader(file, delimiter=delimiter, strict=True)
-        names = [name.strip() for name in next(reader, [])]
-        if not names:
-            raise InputError(f"{path}: is empty")
-        rows, lines = [], []
-        for row in reader:
-            if row:
-                rows.append(row if len(row) == len(names) else [*row[:1], *[""] * (len(names) - 1)])
-                lines.append(reader.line_num)
-    return pd.DataFrame(rows, columns=names, dtype=str), lines
+def _numbers(column: pa.ChunkedArray) -> np.ndarray:
+    """A numeric column as float64, NaN where null."""
+    return np.asarray(pc.fill_null(column.cast(pa.float64(), safe=False), np.nan).to_numpy(), dtype=np.float64)
 
 
-def _stacked(column: pd.Series, where: str) -> np.ndarray:
+def _stacked(column: pa.ChunkedArray, where: str) -> np.ndarray:
     """A column of lists as a matrix, (n, d) float64; a list of another length than most becomes NaN."""
-    lists = [np.asarray(value, dtype=object).ravel() if np.ndim(value) else np.empty(0, object) for value in column]
-    lengths = np.array([len(values) for values in lists])
+    lengths = pc.fill_null(pc.list_value_length(column), 0).to_numpy().astype(np.int64)
     if not lengths.any():
         raise InputError(f"{where}: column {VECTOR_COLUMN} holds no lists of numbers")
-    d = int(np.bincount(lengths[lengths > 0]).argmax())
-    vectors = np.full((len(lists), d), np.nan)
-    for row, values in enumerate(lists):
-        if len(values) == d:
-            vectors[row] = pd.to_numeric(pd.Series(values), errors="coerce")
+    counts = np.unique_counts(lengths[lengths > 0])
+    d = int(counts.values[counts.counts.argmax()])
+    _check_dimensions(d, where)
+    fits = lengths == d
+    flat = _numbers(pc.list_flatten(column.filter(pa.array(fits & column.is_valid().to_numpy()))))
+    vectors = np.full((len(lengths), d), np.nan)
+    vectors[fits] = flat.reshape(-1, d)
     return vectors
 
 
-def _read_word2vec(path: Path) -> VectorTable:
+def _read_delimited(path: Path, text: str, delimiter: str, kind: Kind) -> VectorTable:
+    """Text with a header. A row of another length than the header is rejected: its values could belong to any
+    column."""
+    rows = rows_of(text, path, delimiter, n_fields=0)
+    names = [name.strip() for name in next(rows, (1, []))[1]]
+    if not names:
+        raise InputError(f"{path}: is empty")
+    check_unique(names, f"{path}: line 1")
+    column = _id_column(names, kind)
+    if column is None:
+        raise InputError(_no_ids(str(path), names, kind))
+    at, d = names.index(column), len(names) - 1
+    _check_dimensions(d, str(path))
+
+    def split() -> Iterator[tuple[int, str, list[str]]]:
+        for line, row in rows:
+            if len(row) == len(names):
+                yield line, row[at], row[:at] + row[at + 1 :]
+            else:
+                yield line, row[at] if len(row) > at else "", []
+
+    return _from_texts(split(), d, path)
+
+
+def _read_word2vec(path: Path, text: str) -> VectorTable:
     """word2vec text: the number of vectors and of dimensions, then an id and its numbers per line."""
-    with path.open(encoding="utf-8-sig") as file:
-        head = file.readline().split()
-        if len(head) != 2 or not all(part.isdecimal() for part in head):
-            raise InputError(
-                f"{path}: line 1: expected the number of vectors and of dimensions, as word2vec writes them"
-            )
-        d = int(head[1])
-        if not 1 <= d <= MAX_DIMENSIONS:
-            raise InputError(f"{path}: line 1: {d} dimensions are outside 1 … {MAX_DIMENSIONS}")
-        ids: list[str] = []
-        rows: list[list[float]] = []
-        lines: list[int] = []
-        for number, line in enumerate(file, start=2):
-            if not line.strip():
-                continue
-            lines.append(number)
-            parts = line.rstrip("\n").rstrip(" ").rsplit(" ", d)
-            ids.append(parts[0])
-            try:
-                rows.append([float(part) for part in parts[1:]] if len(parts) == d + 1 else [np.nan] * d)
-            except ValueError:
-                rows.append([np.nan] * d)
-    if len(rows) < int(head[0]):
-        raise InputError(f"{path}: line 1 announces {int(head[0]):,} vectors, but there are {len(rows):,}")
-    return _checked(pd.Series(ids), np.array(rows).reshape(len(rows), d), path.name, str(path), lines.__getitem__)
+    lines = enumerate(text.split("\n"), start=1)
+    head = next(lines)[1].split()
+    if len(head) != 2 or not all(part.isascii() and part.isdecimal() and len(part) < 19 for part in head):
+        raise InputError(f"{path}: line 1: expected the number of vectors and of dimensions, as word2vec writes them")
+    n, d = int(head[0]), int(head[1])
+    if not 1 <= d <= MAX_DIMENSIONS:
+        raise InputError(f"{path}: line 1: {d} dimensions are outside 1 … {MAX_DIMENSIONS}")
+
+    def split() -> Iterator[tuple[int, str, list[str]]]:
+        for number, line in lines:
+            if line.strip():
+                item, *numbers = line.rstrip(" \r").rsplit(" ", d)
+                yield number, item, numbers
+
+    found = _from_texts(split(), d, path)
+    n_found = len(found.ids) + len(found.rejected)
+    if n_found < n:
+        raise InputError(f"{path}: line 1 announces {n:,} vectors, but there are {n_found:,}")
+    return found
 
 
-def _checked(
-    ids: pd.Series, vectors: np.ndarray, source: str, where: str, line_of: Callable[[int], int]
-) -> VectorTable:
-    if vectors.shape[1] > MAX_DIMENSIONS:
-        raise InputError(f"{where}: {vectors.shape[1]:,} dimensions are more than {MAX_DIMENSIONS:,}")
-    if ids.dtype.kind == "f" and (ids.dropna() % 1 == 0).all():  # integers with a gap, as pandas reads them
-        ids = ids.astype("Int64")
-    text = ids.astype("str").fillna("").str.strip()
-    has_id = (ids.notna() & (text != "")).to_numpy(dtype=bool)
-    with np.errstate(over="ignore"):
+def _from_texts(rows: Iterator[tuple[int, str, list[str]]], d: int, path: Path) -> VectorTable:
+    """The vectors of rows (line, id, numbers as text); rows with another number of numbers than d are rejected."""
+    ids: list[str] = []
+    lines: list[int] = []
+    numbers = array("d")
+    unusable = array("d", [np.nan]) * d
+    for line, item, cells in rows:
+        lines.append(line)
+        ids.append(item)
+        try:
+            numbers.extend(array("d", map(float, cells)) if len(cells) == d else unusable)
+        except ValueError:
+            numbers.extend(unusable)
+    vectors = np.frombuffer(numbers, dtype=np.float64).reshape(len(ids), d)
+    return _checked(pa.array(ids, pa.string()), vectors, path.name, str(path), lines.__getitem__)
+
+
+def _checked(ids: pa.Array, vectors: np.ndarray, source: str, where: str, line_of: Callable[[int], int]) -> VectorTable:
+    """The rows that can be used, and the others with their reasons."""
+    texts = clean(pc.fill_null(ids, ""))
+    has_id, is_damaged = ~is_missing(texts), as_mask(pc.match_substring(texts, "\ufffd"))
+    with np.errstate(over="ignore", invalid="ignore"):
         single = vectors.astype(np.float32)
     is_finite = np.isfinite(single).all(axis=1)
-    usable = has_id & is_finite
-    repeated = np.zeros(len(ids), dtype=bool)
-    repeated[usable] = text[usable].duplicated().to_numpy()
+    usable = has_id & ~is_damaged & is_finite
+    kept = np.flatnonzero(usable)
+    found = ids_of_texts(texts.take(pa.array(kept)))
+    repeats = pd.Series(found).duplicated().to_numpy(dtype=bool)
+    repeated = np.zeros(len(texts), dtype=bool)
+    repeated[kept[repeats]] = True
     reasons = np.select(
-        [~has_id, ~is_finite, repeated],
-        ["id is missing", "a value is not a finite number", "id repeats an earlier row"],
+        [~has_id, is_damaged, ~is_finite, repeated],
+        ["id is missing", "id is not valid UTF-8", "a value is not a finite number", "id repeats an earlier row"],
         "",
     )
     bad = np.flatnonzero(~usable | repeated)
-    rejected = pa.table(
-        [[source] * len(bad), [line_of(int(row)) for row in bad], reasons[bad].tolist(), text[bad].tolist()],
-        schema=REJECTED,
-    )
-    kept = usable & ~repeated
-    if not kept.any():
+    if not (usable & ~repeated).any():
         first = f"; line {line_of(int(bad[0]))}: {reasons[bad[0]]}" if len(bad) else ""
-        raise InputError(f"{where}: none of the {len(ids):,} rows can be used{first}")
-    whole = text[kept].str.fullmatch(CANONICAL_INTEGER).to_numpy(dtype=bool).all()
-    return VectorTable(text[kept].to_numpy(np.int64) if whole else as_ids(text[kept].tolist()), single[kept], rejected)
+        raise InputError(f"{where}: none of the {len(texts):,} rows can be used{first}")
+    shown = pc.utf8_slice_codeunits(texts.take(pa.array(bad)), 0, MAX_TEXT)
+    rejected = pa.table(
+        [[source] * len(bad), [line_of(int(row)) for row in bad], reasons[bad].tolist(), shown], schema=REJECTED
+    )
+    return VectorTable(found[~repeats], single[kept[~repeats]], rejected)

@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 from recsys import store
 from recsys.dataset.dataset import Dataset
 from recsys.errors import InputError
+from recsys.ingest.ids import in_type_of
 from recsys.ingest.users import read_user_ids
 from recsys.ingest.validation import REJECTED
 from recsys.models import Model, UserBatch
@@ -279,10 +280,8 @@ def _listed_users(path: Path, stored: Dataset) -> tuple[np.ndarray, pa.Table]:
     """The users of the data that a file lists, once each and in its order, and the lines that cannot be used."""
     ids, lines = read_user_ids(path)
     known = stored.interactions.user_index
-    typed = pd.Series(ids).astype("str")
-    if known.dtype == np.int64:
-        typed = pd.to_numeric(typed, errors="coerce")
-    rows = known.get_indexer(pd.Index(typed.to_numpy()))
+    typed, fits = in_type_of(pa.array(ids.astype(str).tolist(), pa.string()), stored.interactions.user_ids)
+    rows = np.where(fits, known.get_indexer(pd.Index(typed)), -1)
     repeated = pd.Series(rows).duplicated().to_numpy() & (rows >= 0)
     bad = np.flatnonzero((rows < 0) | repeated)
     causes = ["user is listed twice" if repeated[line] else "user is not in the data" for line in bad]

@@ -163,7 +163,7 @@ def test_an_empty_list_and_unknown_users_give_a_one_line_error(app: AppTest) -> 
     ("name", "content", "words"),
     [
         ("empty.csv", b"", "empty.csv: holds no user ids"),
-        ("film.bin", b"\x89\xff\x00", "film.bin: cannot be read as text"),
+        ("film.bin", b"\x89\xff\x00", "film.bin: line 1: is not UTF-8 text"),
     ],
 )
 def test_a_file_without_users_gives_a_one_line_error(app: AppTest, name: str, content: bytes, words: str) -> None:

@@ -135,7 +135,7 @@ def test_unusable_rows_are_kept_aside_and_counted(files: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (("nothing.parquet", "--items", "items.csv", "--out", "x"), "nothing.parquet: cannot be read"),
+        (("nothing.parquet", "--items", "items.csv", "--out", "x"), "nothing.parquet: no such file of item vectors"),
         (("gensim.txt", "--items", "nothing.csv", "--out", "x"), "nothing.csv"),
         (("gensim.txt", "--items", "items.csv", "--users", "projected.parquet", "--out", "x"), "no column of user ids"),
         (("projected.parquet", "--items", "items.csv", "--users", "users.csv", "--out", "x"), "dimensions do not fit"),

@@ -261,7 +261,7 @@ WRONG = {
     "axes: three ends": ('axes --model model --data data --ask "a <-> b <-> c"', "is not a question"),
     "axes: one movie an end": ('axes --model model --data data --ask "Alien <-> Babe"', "two movies"),
     "axes: unknown method": ("axes --model model --data data --method promax", "--method 'promax'"),
-    "axes: no such table": ("axes --model model --data data --graded no.csv", "no.csv: cannot be"),
+    "axes: no such table": ("axes --model model --data data --graded no.csv", "no.csv: no such file of values"),
     "axes: a table without values": (
         "axes --model model --data data --graded bad1.csv",
         "bad1.csv: line 1: needs the columns item_id and value",
@@ -272,7 +272,7 @@ WRONG = {
     ),
     "axes: more fields than the header has": (
         "axes --model model --data data --graded bad5.csv",
-        "bad5.csv: line 4: has 3 fields where the header has 2",
+        "bad5.csv: line 4: has 3 fields, not 2",
     ),
     "axes: an item twice": (
         "axes --model model --data data --graded bad3.csv",

@@ -55,9 +55,14 @@ def test_parquet_with_lists(tmp_path: Path) -> None:
     [
         ("i.csv", b"", "is empty"),
         ("i.csv", b"title,year\nx,1\n", "cannot tell which column holds the item id; the columns are title, year"),
-        ("i.csv", b"item_id,title\n1,a\n2,b,c\n", "cannot be read as a table of items"),
-        ("i.parquet", b"nope", "cannot be read as a table of items"),
-        ("movies.dat", b"1::x\n", "cannot be read as a table of items"),
+        ("i.csv", b"item_id,title\n1,a\n\n2,b,c\n", "line 4: has 3 fields, not 2"),
+        ("i.parquet", b"nope", "is not a Parquet file"),
+        ("movies.dat", b"1::x\n", "line 1: has 2 fields, not 3"),
+        ("u.item", b"1|x|\n", "line 1: has 3 fields, not 24"),
+        ("i.csv", b'item_id,title\n1,"a\nb"\n2,"c\n', "line 4: unexpected end of data"),
+        ("i.csv", b"item_id,title\n1,a\n2,\xff\n", "line 3: is not UTF-8 text"),
+        ("i.csv", b"item_id,title,title\n1,a,b\n", "duplicate column 'title'"),
+        ("i.csv", b"item_id,title\n1," + b"a" * 200_000, "line 2: field larger than field limit"),
     ],
 )
 def test_an_unreadable_table_is_one_clear_error(name: str, body: bytes, words: str, tmp_path: Path) -> None:
@@ -91,5 +96,5 @@ def test_lists_of_users_in_parquet_and_unusable_lists(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no such file"):
         read_user_ids(tmp_path / "missing.txt")
     (tmp_path / "binary.txt").write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(InputError, match="cannot be read as text"):
+    with pytest.raises(InputError, match="line 1: is not UTF-8 text"):
         read_user_ids(tmp_path / "binary.txt")

@@ -157,7 +157,7 @@ RATINGS = pd.DataFrame({"user": [1], "item": [10]})
         (RATINGS, {"items": pd.DataFrame({"title": ["a"]})}, "items: cannot tell which column holds the item id"),
         (RATINGS, {"items": pd.DataFrame({"name2": ["a"]})}, "items: cannot tell which column holds the item id"),
         (RATINGS, {"items": [1]}, "items: must be a pandas DataFrame, not list"),
-        (RATINGS, {"items": pd.DataFrame({"item_id": [[1]]})}, "items: item ids, titles and years must be text or"),
+        (RATINGS, {"items": pd.DataFrame({"item_id": [[1]]})}, "items: column 'item_id' holds list<item: int64>, not"),
         (RATINGS, {"min_user": 0}, "the minimum number of ratings per user and per item must be at least 1"),
         (RATINGS, {"min_user": 9}, "ratings: no rows are left"),
     ],

@@ -122,7 +122,7 @@ def test_listed_users_get_lists_and_unused_lines_are_reported(request_for, queue
     [
         ("empty.txt", b"", "empty.txt: holds no user ids"),
         ("blank.csv", b"user_id\n\n\n", "blank.csv: holds no user ids"),
-        ("picture.png", b"\x89PNG\r\n\x1a\n\xff\xfe", "picture.png: cannot be read as text"),
+        ("picture.png", b"\x89PNG\r\n\x1a\n\xff\xfe", "picture.png: line 1: is not UTF-8 text"),
         ("broken.parquet", b"PAR1 nonsense", "broken.parquet: is not a Parquet file"),
         ("../../request.json", b"", "users.txt: holds no user ids"),
         ("../evil.PARQUET", b"", "users.parquet: is not a Parquet file"),
