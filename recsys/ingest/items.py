@@ -40,6 +40,10 @@ ML_100K_GENRES = (
 MAX_TAGS = 30
 """At most this many tags are kept per item, the most frequent ones."""
 
+MAX_TITLE = 300
+MAX_WORDS, MAX_WORD = 100, 100
+"""A longer title is cut to this many characters; so are longer lists of genres or tags, and longer words in them."""
+
 KNOWN_NAMES = {
     "item_id": ("item_id", "itemid", "movie_id", "movieid", "item", "movie", "id", "asin", "product_id"),
     "title": ("title", "movie_title", "name", "item_name", "movie_name"),
@@ -107,7 +111,7 @@ def _catalog(items: _Items, tags_of: dict[str, tuple[str, ...]] | None = None) -
     titles, years, tags = [], [], []
     for row, text in zip(rows.tolist(), texts.take(pa.array(rows)).to_pylist(), strict=True):
         raw = items.titles[row]
-        title, year = split_year(text if raw is None else raw)
+        title, year = split_year((text if raw is None else raw)[:MAX_TITLE])
         titles.append("unknown" if title in MISSING_GENRES else article_first(title))
         years.append(year if year is not None else parse_year(items.years[row]))
         tags.append(items.tags[row] if tags_of is None else tags_of.get(text, items.tags[row]))
@@ -315,4 +319,5 @@ def _word_lists(column: pa.ChunkedArray) -> list[tuple[str, ...]]:
 
 
 def _words(values: Sequence[str]) -> tuple[str, ...]:
-    return tuple(word.strip() for word in values if word and word.strip() not in MISSING_GENRES)
+    words = (word[: MAX_WORD * 2].strip()[:MAX_WORD] for word in values[:MAX_WORDS] if word)
+    return tuple(word for word in words if word not in MISSING_GENRES)

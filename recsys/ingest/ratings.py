@@ -240,6 +240,8 @@ def _split(text: bytes, layout: FileLayout) -> _Rows:
     offsets = np.concatenate([[0], _line_ends(text)]).astype(np.int32)
     lines = pa.StringArray.from_buffers(len(ends), pa.py_buffer(offsets), pa.py_buffer(text))
     codes = np.where(as_mask(pc.match_substring_regex(lines, r"^[ \t\n\v\f\r]*$")), BLANK, OK).astype(np.int8)
+    if len(layout.names) > 1:  # quicker than the parser, which reports each such row to Python
+        codes[(codes == OK) & ~as_mask(pc.match_substring(lines, layout.delimiter))] = FIELDS
     codes[is_long] = LONG
     rows = np.flatnonzero(codes == OK)
     body = text if len(rows) == len(lines) else "".join(lines.take(pa.array(rows)).to_pylist()).encode()

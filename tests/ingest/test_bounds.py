@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-import pytest
 
 READ = """
 import os, resource, sys
@@ -28,7 +27,7 @@ limit = in_use + int(sys.argv[1])
 resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
 for kind, path in zip(sys.argv[2::2], sys.argv[3::2]):
     try:
-        print(repr(READERS[kind](Path(path)))[:200])
+        print(repr(READERS[kind](Path(path)))[:200].replace("\\n", " "))
     except RecsysError as error:
         print(error)
 """
@@ -79,10 +78,9 @@ def test_parquet_files_of_many_rows_or_long_lists(tmp_path: Path) -> None:
         assert words_of_line in line
 
 
-@pytest.mark.parametrize("first", [b"", b"1,2,3\n"], ids=["only bad rows", "one good row"])
-def test_gzip_of_bad_rows(tmp_path: Path, first: bytes) -> None:
+def test_gzip_of_bad_rows(tmp_path: Path) -> None:
     path = tmp_path / "r.csv.gz"
-    path.write_bytes(gzip.compress(b"user,item,rating\n" + first + b"x\n" * 18_000_000))
+    path.write_bytes(gzip.compress(b"user,item,rating\n1,2,3\n" + b"x\n" * 18_000_000))
     assert path.stat().st_size < 50_000
     (line,) = answers(("ratings", path), n_bytes=2**30, limit="200M")
     assert "preparing" in line and "rows or more would need" in line
