@@ -2,15 +2,15 @@
 
 A writer of NAME
 
-    1. takes the lock `.NAME.lock`, which the operating system releases when the process ends;
+    1. takes the lock `.NAME.recsys-lock`, which the operating system releases when the process ends;
     2. removes what writers that were killed left behind: `.NAME.PID-HEX.tmp`;
     3. writes to a temporary name and flushes it to disk;
     4. renames it to NAME and flushes the folder that contains it.
 
 A crash before step 4 leaves the old file or folder, a crash after it the new one. On Linux a folder that exists is
 exchanged with its successor by one system call. Where the file system cannot do that, the old folder is first renamed
-to `.NAME.old`; a process that is killed before the second rename leaves no NAME, and the next reader or writer renames
-`.NAME.old` back.
+to `.NAME.recsys-old`; a process that is killed before the second rename leaves no NAME, and the next reader or writer
+renames it back.
 """
 
 from __future__ import annotations
@@ -36,16 +36,17 @@ from recsys.errors import InputError
 WAIT = 30.0
 """Seconds to wait for another writer of a single file, which takes milliseconds."""
 
-_SUFFIXES = r"(?:lock|old|\d+-[0-9a-f]{8}\.tmp)"
+_SUFFIXES = r"(?:recsys-lock|recsys-old|\d+-[0-9a-f]{8}\.tmp)"
 _held = local()
 """The locks of each thread: a function that holds a lock may call another one that needs it."""
 
 
 @contextmanager
-def lock(path: Path, wait: float = 0.5) -> Iterator[None]:
+def lock(path: Path, wait: float = 0.5, on_wait: Callable[[], None] | None = None) -> Iterator[None]:
     """Be the only writer of a file or folder, among all processes and threads, and remove what killed writers left.
 
-    wait  seconds to wait for another writer
+    wait     seconds to wait for another writer
+    on_wait  called once before waiting
 
     The same thread may take a lock again. Creates the parent folder, and removes it at the end if it is empty. Raises
     InputError when another writer still holds the lock, or when the folder cannot be written.
@@ -59,7 +60,7 @@ def lock(path: Path, wait: float = 0.5) -> Iterator[None]:
         return
     with _one_line(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = _acquire(path, target, wait)
+        descriptor = _acquire(path, target, wait, on_wait)
     held.add(target)
     try:
         with _one_line(path):
@@ -162,7 +163,7 @@ def remove_folder(folder: Path, target: Path) -> None:
 
 
 def restore(folder: Path) -> None:
-    """Rename `.NAME.old` back to NAME if a writer was killed between the two renames of a replacement."""
+    """Rename `.NAME.recsys-old` back to NAME if a writer was killed between the two renames of a replacement."""
     if not folder.exists() and old_path(folder).is_dir():
         with lock(folder, WAIT):  # taking the lock restores it
             pass
@@ -215,14 +216,14 @@ def temporary_path(path: Path) -> Path:
 
 def old_path(folder: Path) -> Path:
     """The name of the old folder between the two renames of a replacement, without an exchange."""
-    return folder.with_name(f".{folder.name}.old")
+    return folder.with_name(f".{folder.name}.recsys-old")
 
 
 def _lock_file(path: Path) -> Path:
-    return path.with_name(f".{path.name}.lock")
+    return path.with_name(f".{path.name}.recsys-lock")
 
 
-def _acquire(path: Path, target: Path, wait: float) -> int:
+def _acquire(path: Path, target: Path, wait: float, on_wait: Callable[[], None] | None) -> int:
     """The descriptor of the locked lock file. A lock file is removed by its holder, so that after waiting for one the
     name may belong to another file, or to none: then the wait starts again."""
     file, deadline = _lock_file(target), time.monotonic() + wait
@@ -238,6 +239,9 @@ def _acquire(path: Path, target: Path, wait: float) -> int:
                 raise InputError(
                     f"{path}: another recsys process is writing it; wait until it has finished, or choose another --out"
                 ) from None
+            if on_wait is not None:
+                on_wait()
+                on_wait = None
             time.sleep(0.02)
         except BaseException:
             os.close(descriptor)

@@ -78,11 +78,11 @@ def test_the_check_before_the_replacement_may_refuse_it(tmp_path: Path) -> None:
 
 def test_a_writer_killed_between_two_renames_loses_nothing(tmp_path: Path) -> None:
     fill(tmp_path / "m", "old")
-    (tmp_path / "m").rename(tmp_path / ".m.old")  # as it is between the two renames
-    assert atomic.leftovers(tmp_path) == [tmp_path / ".m.old"]
+    (tmp_path / "m").rename(tmp_path / ".m.recsys-old")  # as it is between the two renames
+    assert atomic.leftovers(tmp_path) == [tmp_path / ".m.recsys-old"]
     atomic.restore(tmp_path / "m")
     assert (tmp_path / "m" / "a").read_text() == "old"
-    (tmp_path / "m").rename(tmp_path / ".m.old")
+    (tmp_path / "m").rename(tmp_path / ".m.recsys-old")
     fill(tmp_path / "m", "new")
     assert (tmp_path / "m" / "a").read_text() == "new"
     assert names(tmp_path) == ["m"]
@@ -162,7 +162,7 @@ def test_what_cannot_be_written_gives_one_line(tmp_path: Path) -> None:
     for path in (tmp_path / "file" / "x", tmp_path / ("x" * 300), Path("/proc/x")):
         with pytest.raises(InputError, match="cannot be written"), atomic.new_file(path):
             pass
-    (tmp_path / ".y.lock").symlink_to(tmp_path / "file")  # planted, so that a lock would open another file
+    (tmp_path / ".y.recsys-lock").symlink_to(tmp_path / "file")  # planted, so that a lock would open another file
     with pytest.raises(InputError, match="cannot be written"), atomic.new_file(tmp_path / "y"):
         pass
     assert (tmp_path / "file").read_text() == "x"

@@ -84,9 +84,7 @@ def fetch(
             _remove_leftovers(folder)
             return folder
         _check_replaceable(folder, name)
-        if atomic.is_locked(folder):
-            notify(f"another process is fetching {name}; waiting for it")
-        with atomic.lock(folder, wait=math.inf):
+        with atomic.lock(folder, math.inf, lambda: notify(f"another process is fetching {name}; waiting for it")):
             if not _complete(wanted, folder):  # another process may have finished in the meantime
                 base = base_url or os.environ.get("RECSYS_MIRROR") or GROUPLENS
                 _obtain(wanted, folder, base.rstrip("/"), connect_timeout, on_progress, notify)

@@ -154,7 +154,7 @@ def write_traps(folder: Path) -> None:
 
 def without_locks(state: State) -> State:
     """A state without the locks, which stay on purpose."""
-    return {name: digest for name, digest in state.items() if not name.endswith(".lock")}
+    return {name: digest for name, digest in state.items() if not name.endswith(".recsys-lock")}
 
 
 def test_every_option_with_hostile_values(

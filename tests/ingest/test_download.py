@@ -287,8 +287,8 @@ def test_a_folder_with_anything_else_is_not_replaced(
     ("kind", "name"),
     [
         *itertools.product(("fifo", "folder", "link"), ("ml-1m.zip", "ml-1m.zip.part", "ml-1m")),
-        ("folder", ".ml-1m.lock"),
-        ("link", ".ml-1m.lock"),
+        ("folder", ".ml-1m.recsys-lock"),
+        ("link", ".ml-1m.recsys-lock"),
     ],
 )
 def test_what_is_no_file_is_one_line(kind: str, name: str, server: Server, publish: Publish, tmp_path: Path) -> None:

@@ -127,7 +127,7 @@ def test_a_dataset_that_lost_a_file_is_a_problem(root: Path) -> None:
 def test_leftovers_are_notes_until_they_are_repaired(root: Path) -> None:
     leftovers = [
         root / "models" / ".mine.999-0123abcd.tmp",
-        root / "prepared" / ".mine.lock",
+        root / "prepared" / ".mine.recsys-lock",
         root / "raw" / ".ml-1m.999-0123abcd.tmp",
         root / ".lists.parquet.parts" / ".000001.parquet.999-0123abcd.tmp",
     ]
@@ -135,11 +135,11 @@ def test_leftovers_are_notes_until_they_are_repaired(root: Path) -> None:
     for path in (*leftovers, *kept):
         path.parent.mkdir(exist_ok=True)
         path.write_text("half")
-    (root / "models" / "mine").rename(root / "models" / ".mine.old")  # killed between two renames
+    (root / "models" / "mine").rename(root / "models" / ".mine.recsys-old")  # killed between two renames
     lines = [one for one in found(root) if one.section == "leftovers"]
     assert {one.status for one in lines} == {"note"}
     assert {one.name for one in lines} == {
-        *map(str, leftovers), str(root / "models" / ".mine.old"), str(kept[0].parent), str(kept[1])
+        *map(str, leftovers), str(root / "models" / ".mine.recsys-old"), str(kept[0].parent), str(kept[1])
     }  # fmt: skip
     assert all(path.exists() for path in leftovers)
 
