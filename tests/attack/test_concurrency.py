@@ -19,7 +19,7 @@ from tests.attack.test_crash import SAMPLED, calls_of, telling
 from tests.attack.world import CASES, train
 
 N_LOADS = 2_000 if EVERYTHING else 100
-N_RACES = 20 if EVERYTHING else 2
+N_RACES = 5 if EVERYTHING else 2
 
 
 def fault_of_two(scene: Scene, folder: Path, *rans: Ran) -> str:

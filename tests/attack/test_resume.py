@@ -123,6 +123,7 @@ DAMAGES: dict[str, Callable[[Path], object]] = {
         *(p.unlink() for p in (f / PARTS).iterdir()),
         (f / PARTS / ".plan.json.4194304-00000000.tmp").write_text("{"),
     ],
+    "the lock of a dead process": lambda f: (f / f".{PARTS}.lock").touch(),
     "temporary files of a dead process": foreign(".000001.parquet.4194304-00000000.tmp"),
     "a part beyond the last": foreign(f"999999-{hashlib.sha256(b'mine').hexdigest()}.parquet"),
     "the parts a file": lambda f: [shutil.rmtree(f / PARTS), (f / PARTS).touch()],
