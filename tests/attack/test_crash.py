@@ -112,8 +112,8 @@ ALLOCATING = ("open", "openat", "creat", "write", "pwrite64", "writev", "mkdir",
 @pytest.mark.parametrize("lasting", [False, True], ids=["once", "from then on"])
 def test_each_call_fails(world: World, attempts: Attempts, name: str, error: int, lasting: bool) -> None:
     scene = world.scene(CASES[name])
-    # Every third call, other ones for each error.
-    targets = telling(calls_of(scene))[ERRORS.index(error) % 3 :: 3]
+    # Every eighth call, other ones for each error and each way to fail.
+    targets = telling(calls_of(scene))[ERRORS.index(error) + 4 * lasting :: 8]
     for target in sample(targets, 1, seed=error):
         if error == errno.ENOSPC and target.name not in ALLOCATING:
             continue
