@@ -116,4 +116,6 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
     for row in rows:
         terminalreporter.line(f"{row['attack']:<{width}}  {row['tried']:>6,} tried  {row['wrong']:>5,} wrong")
     total = sum(tried.values())
+    lines = [f"| {row['attack']} | {row['tried']:,} | {row['wrong']:,} |\n" for row in rows]
+    TABLE.with_suffix(".md").write_text("".join(lines), encoding="utf-8")
     terminalreporter.line(f"{'total':<{width}}  {total:>6,} tried  {total - sum(right.values()):>5,} wrong")
