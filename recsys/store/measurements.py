@@ -6,6 +6,7 @@ import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from recsys import atomic
 from recsys.errors import InputError, RecsysError
 from recsys.store.artifacts import digest_of_path
 from recsys.store.files import MOST_JSON_BYTES, read_json, write_json, write_text
@@ -30,8 +31,9 @@ def save_report(page: Path, report: EmbeddingReport, html: str) -> Path:
     """Write a report as a page and, next to it, as JSON, which names the page by its checksum; returns the path of the
     JSON file."""
     numbers = page.with_suffix(".json")
-    write_text(page, html)
-    write_json(numbers, report.to_json() | {PAGE_CHECKSUM: hashlib.sha256(html.encode()).hexdigest()})
+    with atomic.lock(page, atomic.WAIT):  # of two reports at once, none gets between the two files of the other
+        write_text(page, html)
+        write_json(numbers, report.to_json() | {PAGE_CHECKSUM: hashlib.sha256(html.encode()).hexdigest()})
     return numbers
 
 

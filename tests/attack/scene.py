@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 import shutil
 from collections.abc import Mapping, Sequence
@@ -18,10 +19,10 @@ from tests.attack.world import Case, write_sources
 State = Mapping[str, str]
 """Path of each file, link and empty folder below a folder → digest of its content."""
 MEASURED = ("ranking.json", "report.json", "report.html", "out.json", "out.html")
-"""Files whose decimals are left out of the digest: seconds of training, and measures of exact ties, which depend on how
-threads round."""
+"""Files whose decimals and checksums of pages are left out of the digest: seconds of training, and measures of exact
+ties, which depend on how threads round."""
 EMPTY = "empty folder"
-DECIMAL = re.compile(r"\d+\.\d+(e[-+]?\d+)?|\d+e[-+]?\d+")
+DECIMAL = re.compile(r"[0-9a-f]{64}|\d+\.\d+(e[-+]?\d+)?|\d+e[-+]?\d+")
 
 
 def state_of(folder: Path) -> State:
@@ -44,6 +45,16 @@ def state_of(folder: Path) -> State:
 def part(state: State, paths: tuple[str, ...]) -> State:
     """What of a state is at or below these paths."""
     return {name: digest for name, digest in state.items() if any(f"{name}/".startswith(f"{p}/") for p in paths)}
+
+
+def pages_of_others(folder: Path) -> list[str]:
+    """Reports whose numbers name another page than the one that is there."""
+    found = []
+    for numbers in folder.rglob("*.json"):
+        page, value = numbers.with_suffix(".html"), json.loads(numbers.read_bytes())
+        if "page_sha256" in value and hashlib.sha256(page.read_bytes()).hexdigest() != value["page_sha256"]:
+            found.append(numbers.name)
+    return found
 
 
 class _Quiet(SimpleHTTPRequestHandler):
@@ -152,6 +163,8 @@ class Scene:
             return f"left behind: {left}"
         if gone := sorted(self.new.keys() - now.keys()):
             return f"missing: {gone}"
+        if mixed := pages_of_others(folder):
+            return f"the page of another run: {mixed}"
         changed = [name for name in now if now[name] != self.new[name] and name not in self.case.loose]
         return f"other content: {changed}" if changed else ""
 

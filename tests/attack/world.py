@@ -83,7 +83,8 @@ class Case:
     """A command that writes, with what is there before.
 
     needs    files and folders of the world that it reads or replaces
-    units    what it writes: the paths of a unit change together
+    units    what it writes: the paths of a unit change together; the numbers of a report name their page by its
+             checksum instead
     before   commands that make what is there before, from `needs`
     missing  paths that are removed at first
     again    the command that continues after a crash, if it is another one
@@ -128,16 +129,17 @@ def _cases() -> Iterator[Case]:
         ("axes", AXES, (*AXES, "--ask", "Horror"), ("ials/axes.json",)),
         ("clusters", CLUSTERS, (*CLUSTERS, "--seed", 5), ("ials/clusters.parquet",)),
         ("evaluate", EVALUATE, (*EVALUATE, "--seed", 5), ("ials/ranking.json",)),
-        ("report", REPORT, (*REPORT[:-1], "2"), ("ials/report.json", "ials/report.html")),
+        ("report", REPORT, (*REPORT[:-1], "2"), ("ials/report.html", "ials/report.json")),
     ):
-        yield Case(name, command, model, (paths,), missing=paths)
-        yield Case(f"{name} over another", command, model, (paths,), before=(other,))
+        units = tuple((path,) for path in paths)
+        yield Case(name, command, model, units, missing=paths)
+        yield Case(f"{name} over another", command, model, units, before=(other,))
     for suffix in ("html", "parquet"):
         yield Case(f"map to .{suffix}", (*MAP, "--out", f"out.{suffix}"), model,
                    (("ials/map-pca.parquet",), (f"out.{suffix}",)), missing=("ials/map-pca.parquet",))  # fmt: skip
     to_file = ("evaluate", "--data", "data", "--model", "popular", "--out", "out.json")
     yield Case("evaluate to a file", to_file, ("data",), (("out.json",),))
-    yield Case("report to a page", (*REPORT, "--out", "out.html"), model, (("out.html", "out.json"),))
+    yield Case("report to a page", (*REPORT, "--out", "out.html"), model, (("out.html",), ("out.json",)))
     batch = ("users.txt", *model)
     lists = (("lists.parquet",), ("lists.rejected.parquet",))
     parts = (("recsys.workflows.recommend:PART_ROWS", 60),)
