@@ -17,8 +17,8 @@ test: .venv/installed-dev        ## set up and run every test
 quick: .venv/installed-dev       ## the tests that need neither a browser nor a trained app: under a minute
 	$(BIN)/python -m pytest -n auto --dist loadfile -m "not browser and not slow"
 
-attack: .venv/installed-dev      ## every attempt of docs/reliability.md: crashes, damaged folders, full disks; takes over an hour
-	RECSYS_ATTACK=1 nice $(BIN)/python -m pytest tests/attack
+attack: .venv/installed-dev      ## every attempt of docs/reliability.md: crashes, damaged folders, full disks; about half an hour on two idle cores
+	RECSYS_ATTACK=1 nice $(BIN)/python -m pytest -n 2 tests/attack
 
 test-lowest: .venv-lowest/installed ## run the fast tests with the lowest versions that pyproject.toml allows
 	NUMBA_CACHE_DIR=$(CURDIR)/.venv-lowest/numba .venv-lowest/bin/python -m pytest -n auto --dist loadfile -m "not browser and not slow" --ignore tests/attack
