@@ -20,11 +20,14 @@ from recsys.ingest.delimited import BYTES_PER_LINE, first_line, read_text, rows_
 from recsys.ingest.ids import clean, ids_of_texts, in_type_of, is_missing
 from recsys.ingest.layout import check_unique, listed, plain_names, shortened
 from recsys.ingest.tables import (
+    PARQUET_ERRORS,
     arrow_table,
     as_text,
+    column_chunks,
     column_names,
     id_texts,
     is_text,
+    leaf_paths,
     open_parquet,
     plain_column,
     plain_type,
@@ -201,19 +204,15 @@ def _read_parquet(path: Path) -> _Items:
         found = _find_columns(file.schema_arrow.names, str(path))
         for column, name in found.items():
             _check_type(file.schema_arrow.field(name).type, column, str(path), name)
-        chunks = [
-            chunk
-            for group in (file.metadata.row_group(at) for at in range(file.metadata.num_row_groups))
-            for chunk in (group.column(at) for at in range(group.num_columns))
-            if chunk.path_in_schema.split(".")[0] in found.values()
-        ]
+        chunks = column_chunks(file, found.values(), path)
+        leaves = leaf_paths(file, found.values()).values()
         needed = file.metadata.num_rows * BYTES_PER_LINE
         needed += sum(3 * chunk.total_uncompressed_size + 16 * chunk.num_values for chunk in chunks)
         check_memory(needed, path, f"reading {file.metadata.num_rows:,} items")
     try:
-        with open_parquet(path, {chunk.path_in_schema for chunk in chunks}) as file:
+        with open_parquet(path, leaves) as file:
             table = file.read(list(found.values()))
-    except (OSError, pa.ArrowException) as error:
+    except PARQUET_ERRORS as error:
         raise InputError(f"{path}: cannot be read as a table of items: {first_line(error)}") from None
     return _from_arrow(table, found, str(path))
 

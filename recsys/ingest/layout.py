@@ -107,7 +107,8 @@ def check_unique(names: Sequence[str], where: str) -> None:
 
 
 def shortened(text: str) -> str:
-    """At most 60 characters of a text, for messages."""
+    """At most 60 characters of a text, in one line, for messages."""
+    text = " ".join(text[: 10 * MOST_LETTERS].split())
     return text if len(text) <= MOST_LETTERS else f"{text[:MOST_LETTERS]}…"
 
 

@@ -24,7 +24,7 @@ from recsys.ingest.blocks import SAMPLE_ROWS, Block, checked_block, single_array
 from recsys.ingest.delimited import first_line
 from recsys.ingest.ids import MISSING_WORDS, as_mask
 from recsys.ingest.layout import Columns, FileLayout, detect_layout
-from recsys.ingest.tables import read_parquet_blocks
+from recsys.ingest.tables import PARQUET_ERRORS, read_parquet_blocks
 from recsys.ingest.validation import BLANK, FIELDS, LONG, MAX_LINE_BYTES, OK, Role, Validation, rejected_rows
 from recsys.limits import check_input
 from recsys.threads import n_cores
@@ -49,7 +49,7 @@ def read_blocks(path: Path, columns: Columns, validation: Validation) -> Iterato
     read = read_parquet_blocks if path.suffix.lower() in (".parquet", ".pq") else _read_text
     try:
         yield from read(path, columns, validation)
-    except (OSError, MemoryError, pa.ArrowException) as error:
+    except PARQUET_ERRORS as error:
         raise InputError(f"{path}: cannot be read to its end: {first_line(error)}") from None
 
 

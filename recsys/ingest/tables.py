@@ -37,12 +37,14 @@ def read_parquet_blocks(path: Path, columns: Columns, validation: Validation) ->
         for role, name in roles.items():
             check_type(file.schema_arrow.field(name).type, role, str(path), name)
         n_rows = file.metadata.num_rows
-        check_memory(
-            n_rows * BYTES_PER_RATING + largest_chunk(file, roles.values()), path, f"preparing {n_rows:,} rows"
-        )
+        check_memory(n_rows * BYTES_PER_RATING + largest_group(file), path, f"preparing {n_rows:,} rows")
     with open_parquet(path, roles.values()) as file:
         batches = file.iter_batches(batch_size=ROWS_PER_BLOCK, columns=list(roles.values()))
         yield from _blocks(batches, roles, validation, str(path), path.name)
+
+
+PARQUET_ERRORS = (OSError, MemoryError, UnicodeDecodeError, pa.ArrowException)
+"""What reading a damaged Parquet file raises."""
 
 
 def open_parquet(path: Path, text_columns: Iterable[str] = ()) -> pq.ParquetFile:
@@ -51,24 +53,39 @@ def open_parquet(path: Path, text_columns: Iterable[str] = ()) -> pq.ParquetFile
     Raises InputError for anything else.
     """
     try:
-        return pq.ParquetFile(path, read_dictionary=list(text_columns))
-    except (OSError, pa.ArrowException) as error:
+        file = pq.ParquetFile(path, read_dictionary=list(text_columns))
+        _ = file.schema_arrow.names, [file.schema.column(at).path for at in range(len(file.schema))]  # UTF-8?
+        return file
+    except PARQUET_ERRORS as error:
         raise InputError(f"{path}: is not a Parquet file: {first_line(error)}") from None
 
 
-def largest_chunk(file: pq.ParquetFile, columns: Iterable[str]) -> int:
-    """Bytes of memory to unpack the largest row group of these columns, as the file states them."""
-    wanted = set(columns)
+def largest_group(file: pq.ParquetFile) -> int:
+    """Bytes of memory to unpack the largest row group, as the file states them."""
     groups = (file.metadata.row_group(at) for at in range(file.metadata.num_row_groups))
-    sizes = (
-        sum(
-            chunk.total_uncompressed_size
-            for chunk in (group.column(at) for at in range(group.num_columns))
-            if chunk.path_in_schema.split(".")[0] in wanted or chunk.path_in_schema in wanted
-        )
-        for group in groups
-    )
-    return max(sizes, default=0)
+    return max((group.total_byte_size for group in groups), default=0)
+
+
+def leaf_paths(file: pq.ParquetFile, columns: Iterable[str]) -> dict[int, str]:
+    """Positions and paths of the values of these columns, such as "genres.list.element"."""
+    wanted = set(columns)
+    paths = {at: file.schema.column(at).path for at in range(file.metadata.num_columns)}
+    return {at: path for at, path in paths.items() if path in wanted or path.split(".")[0] in wanted}
+
+
+def column_chunks(file: pq.ParquetFile, columns: Iterable[str], path: Path) -> list[pq.ColumnChunkMetaData]:
+    """What a file states of all chunks of these columns. Raises InputError.
+
+    The columns are scanned first: pyarrow ends the process when it is asked for the metadata of a damaged chunk, but
+    not when it reads one.
+    """
+    leaves = leaf_paths(file, columns)
+    try:
+        file.scan_contents(list(leaves.values()))
+        groups = [file.metadata.row_group(number) for number in range(file.metadata.num_row_groups)]
+        return [group.column(at) for group in groups for at in leaves]
+    except PARQUET_ERRORS as error:
+        raise InputError(f"{path}: is a damaged Parquet file: {first_line(error)}") from None
 
 
 def frame_blocks(frame: pd.DataFrame, columns: Columns, validation: Validation) -> Iterator[Block]:

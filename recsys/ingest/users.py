@@ -12,7 +12,7 @@ from recsys.errors import InputError
 from recsys.ingest.delimited import first_line, read_text
 from recsys.ingest.ids import clean, ids_of_texts, is_missing
 from recsys.ingest.layout import KNOWN_NAMES, split_line
-from recsys.ingest.tables import check_type, id_texts, largest_chunk, open_parquet
+from recsys.ingest.tables import PARQUET_ERRORS, check_type, id_texts, largest_group, open_parquet
 from recsys.limits import check_input, check_memory
 
 BYTES_PER_USER = 200
@@ -47,11 +47,11 @@ def _from_parquet(path: Path) -> tuple[pa.Array, np.ndarray]:
             raise InputError(f"{path}: duplicate column {name!r}")
         check_type(file.schema_arrow.field(name).type, "user", str(path), name)
         n_rows = file.metadata.num_rows
-        check_memory(n_rows * BYTES_PER_USER + 3 * largest_chunk(file, [name]), path, f"reading {n_rows:,} users")
+        check_memory(n_rows * BYTES_PER_USER + 3 * largest_group(file), path, f"reading {n_rows:,} users")
     try:
         with open_parquet(path, [name]) as file:
             column = file.read([name])[name]
-    except (OSError, pa.ArrowException) as error:
+    except PARQUET_ERRORS as error:
         raise InputError(f"{path}: cannot be read to its end: {first_line(error)}") from None
     ids = id_texts(column, str(path))
     return ids, np.arange(1, len(ids) + 1)

@@ -24,7 +24,16 @@ from recsys.errors import InputError
 from recsys.ingest.delimited import first_line, read_text, rows_of
 from recsys.ingest.ids import as_mask, clean, ids_of_texts, is_missing
 from recsys.ingest.layout import KNOWN_NAMES, check_unique, listed, plain_names, shortened
-from recsys.ingest.tables import arrow_table, check_type, column_names, id_texts, open_parquet, plain_type
+from recsys.ingest.tables import (
+    PARQUET_ERRORS,
+    arrow_table,
+    check_type,
+    column_chunks,
+    column_names,
+    id_texts,
+    open_parquet,
+    plain_type,
+)
 from recsys.ingest.validation import MAX_TEXT, REJECTED
 from recsys.limits import check_input, check_memory
 
@@ -115,18 +124,13 @@ def _read_parquet(path: Path, kind: Kind) -> VectorTable:
         for name in wanted:
             if name != column:
                 _check_numbers(file.schema_arrow.field(name).type, str(path), name)
-        chunks = [
-            chunk
-            for group in (file.metadata.row_group(at) for at in range(file.metadata.num_row_groups))
-            for chunk in (group.column(at) for at in range(group.num_columns))
-            if chunk.path_in_schema.split(".")[0] in wanted
-        ]
+        chunks = column_chunks(file, wanted, path)
         needed = sum(chunk.total_uncompressed_size + chunk.num_values * _BYTES_PER_NUMBER for chunk in chunks)
         check_memory(needed, path, f"reading {file.metadata.num_rows:,} vectors")
     try:
         with open_parquet(path, [column]) as file:
             table = file.read(wanted)
-    except (OSError, pa.ArrowException) as error:
+    except PARQUET_ERRORS as error:
         raise InputError(f"{path}: cannot be read to its end: {first_line(error)}") from None
     return _from_arrow(table, column, path.name, str(path))
 

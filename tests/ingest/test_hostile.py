@@ -117,6 +117,16 @@ def test_parquet_of_any_type(tmp_path: Path, kind: str, name: str, columns, n_ro
     attempt(kind, tmp_path / name)
 
 
+@pytest.mark.parametrize(("kind", "name"), [case for case in CASES if case[1].endswith("parquet")])
+def test_every_byte_of_a_small_parquet_file_damaged(tmp_path: Path, kind: str, name: str) -> None:
+    columns = {"user_id": [1], "item_id": [1]} | ({"factors": [[1.0]]} if kind == "vectors" else {})
+    pq.write_table(pa.table(columns), tmp_path / name, store_schema=False)
+    body = (tmp_path / name).read_bytes()
+    for at in range(len(body)):
+        (tmp_path / name).write_bytes(body[:at] + b"\x80" + body[at + 1 :])  # one of them made pyarrow abort
+        attempt(kind, tmp_path / name)
+
+
 def test_an_unsigned_id_above_64_bits_rejects_its_row_only(tmp_path: Path) -> None:
     pq.write_table(
         pa.table({"user": pa.array([1, 2**63, 2], pa.uint64()), "item": [1, 2, 2], "rating": [3.0, 4.0, 5.0]}),
