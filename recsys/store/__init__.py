@@ -41,7 +41,7 @@ from recsys.store.models import (
     read_manifest,
     save_model,
 )
-from recsys.store.parts import Parts
+from recsys.store.parts import Parts, is_part
 from recsys.store.prepared import (
     INTERACTIONS,
     REJECTED,
@@ -86,6 +86,7 @@ __all__ = [
     "damaged_files",
     "digest_of_path",
     "fingerprint_of",
+    "is_part",
     "is_safe_name",
     "kind_of",
     "list_maps",

@@ -22,6 +22,12 @@ MOST_PART_BYTES = 2**30
 _PART = re.compile(r"(\d{6})-([0-9a-f]{64})\.parquet")
 
 
+def is_part(path: Path) -> bool:
+    """Whether a file is a part, a plan, or a lock or temporary file of one, by its name."""
+    is_ours = path.name == PLAN or _PART.fullmatch(path.name) or atomic.target_of(path) is not None
+    return bool(is_ours) and path.is_file() and not path.is_symlink()
+
+
 class Parts:
     """A Parquet file written in parts, each of which is safely on disk once it is written.
 
@@ -87,8 +93,7 @@ class Parts:
         if self.folder.is_symlink() or not self.folder.is_dir():
             raise InputError(f"{self.folder}: is in the way of the parts of {self.out.name}; move it")
         for path in self.folder.iterdir():
-            is_ours = path.name == PLAN or _PART.fullmatch(path.name) or atomic.target_of(path) is not None
-            if not is_ours or path.is_symlink() or not path.is_file():
+            if not is_part(path):
                 raise InputError(f"{path}: is no part of {self.out.name}; move it out of that folder")
 
     def _has_plan(self, plan: Mapping[str, Any]) -> bool:

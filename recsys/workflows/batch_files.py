@@ -20,10 +20,10 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 from pydantic import BaseModel, Field
 
-from recsys import store
+from recsys import atomic, store
 from recsys.errors import InputError, UnknownId, quoted
 
-LISTS, CSV = "recommendations.parquet", "recommendations.csv"
+LISTS, CSV, REJECTED = "recommendations.parquet", "recommendations.csv", "recommendations.rejected.parquet"
 REQUEST, RESULT, USERS = "request.json", "result.json", "users"
 BATCH_NAME = re.compile(r"[0-9a-f]{32}")
 _FORMULA = r"^[=+\-@]"
@@ -75,6 +75,24 @@ def find_batch(root: Path, name: str) -> Path | None:
     """The folder of a batch under `root`; None if there is no such batch or `name` is not the name of one."""
     folder = root / name if BATCH_NAME.fullmatch(name) else None
     return folder if folder is not None and not folder.is_symlink() and (folder / REQUEST).is_file() else None
+
+
+def holds_only_a_batch(folder: Path) -> bool:
+    """Whether every file in the folder of a batch is one that a batch writes, by its name."""
+    return all(_is_of_a_batch(path) for path in folder.iterdir())
+
+
+def _is_of_a_batch(path: Path) -> bool:
+    target = atomic.target_of(path) or path  # of a lock or temporary file
+    if path.is_symlink():
+        return False
+    if path.is_dir():
+        inside = list(path.iterdir())
+        if target.name == USERS:  # one list, perhaps with its lock and a temporary file
+            names = {(atomic.target_of(file) or file).name for file in inside}
+            return len(names) <= 1 and all(file.is_file() and not file.is_symlink() for file in inside)
+        return target.name in (LISTS, f".{LISTS}.parts") and all(map(store.is_part, inside))
+    return target.name in (REQUEST, RESULT, LISTS, CSV, REJECTED, f".{LISTS}.parts")
 
 
 def read_request(folder: Path) -> Request:
@@ -147,7 +165,7 @@ def rows_of_user(folder: Path, user: str) -> pd.DataFrame:
 
 def unused_lines(folder: Path) -> pd.DataFrame | None:
     """Lines of the list of users that were not used: file, line, reason, text; None if all were used."""
-    path = folder / f"{Path(LISTS).stem}.rejected.parquet"
+    path = folder / REJECTED
     if not path.is_file():
         return None
     with _reading():

@@ -23,13 +23,14 @@ from recsys.errors import InputError, RecsysError
 from recsys.ingest.users import read_user_ids
 from recsys.workflows import recommend as recommend_workflow
 from recsys.workflows.batch_files import (
-    BATCH_NAME,
     CSV,
     LISTS,
     REQUEST,
     RESULT,
     USERS,
     Request,
+    find_batch,
+    holds_only_a_batch,
     read_request,
     write_csv,
 )
@@ -101,19 +102,22 @@ def new_batch(
 
 
 def remove_old(root: Path, now: float) -> None:
-    """Remove the batches under `root` that have not changed for `KEPT_SECONDS`, except those that are active."""
+    """Remove the batches under `root` that have not changed for `KEPT_SECONDS`, except those that are active.
+
+    Folders that are no batches, or that hold any other file, stay.
+    """
     if not root.is_dir():
         return
     for folder in root.iterdir():
-        if BATCH_NAME.fullmatch(folder.name) and folder.is_dir() and not folder.is_symlink():
-            if QUEUE.is_active(folder):
-                continue
-            try:
-                newest = max(path.lstat().st_mtime for path in (folder, *folder.iterdir()))
-            except FileNotFoundError:  # another session is removing it
-                continue
-            if now - newest > KEPT_SECONDS:
-                QUEUE.remove(folder)
+        if find_batch(root, folder.name) is None or QUEUE.is_active(folder):
+            continue
+        try:
+            newest = max(path.lstat().st_mtime for path in (folder, *folder.iterdir()))
+            is_removed = now - newest > KEPT_SECONDS and holds_only_a_batch(folder)
+        except FileNotFoundError:  # another session is removing it
+            continue
+        if is_removed:
+            QUEUE.remove(folder)
 
 
 def _check_size(content: bytes, name: str) -> None:

@@ -302,6 +302,29 @@ def test_old_batches_are_removed_and_nothing_else_is(request_for, queue, gate, t
     assert not running.exists() and queue.find(running) is None
 
 
+@pytest.mark.parametrize(
+    ("file", "is_removed"),
+    [
+        ("users/list.txt", True), (".request.json.12-0123abcd.tmp", True), (".recommendations.csv.recsys-lock", True),
+        (".recommendations.parquet.parts/plan.json", True),
+        (f".recommendations.parquet.12-0123abcd.tmp/000001-{'a' * 64}.parquet", True),
+        ("notes.txt", False), ("users/deep/notes.txt", False), (".recommendations.parquet.parts/notes.txt", False),
+        ("request.json/notes.txt", False), (None, False),
+    ],
+)  # fmt: skip
+def test_an_old_folder_is_removed_only_if_it_is_a_batch_and_nothing_else(
+    request_for, queue, tmp_path, file: str | None, is_removed: bool
+) -> None:
+    folder = batch_jobs.new_batch(tmp_path, request_for(), N_USERS)
+    if file is None or file.startswith("request.json"):
+        (folder / batch_files.REQUEST).unlink()
+    if file is not None:
+        (folder / file).parent.mkdir(exist_ok=True, parents=True)
+        (folder / file).write_text("mine")
+    batch_jobs.remove_old(tmp_path, time.time() + batch_jobs.KEPT_SECONDS + 60)
+    assert folder.exists() is not is_removed
+
+
 def test_removing_a_batch_removes_its_job(request_for, queue, tmp_path) -> None:
     folder = batch_jobs.new_batch(tmp_path, request_for(), N_USERS)
     finish(queue, queue.start(folder))
