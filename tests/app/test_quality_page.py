@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from streamlit.runtime.scriptrunner import StopException
 from streamlit.testing.v1 import AppTest
 
 from recsys import store
@@ -255,6 +256,18 @@ def test_one_session_measures_at_a_time(root: Path) -> None:
     button(app, "measure-ranking").click().run()
     assert "Measured and saved" in app.success[0].value
     assert store.stored_ranking(root / "models" / "b-popular") is not None
+
+
+def test_a_session_that_ends_before_it_measures_leaves_the_place_free(monkeypatch: pytest.MonkeyPatch) -> None:
+    from recsys.app.pages.quality import measure
+
+    def ended(*_: object) -> None:
+        raise StopException
+
+    monkeypatch.setattr(measure.st, "progress", ended)
+    with pytest.raises(StopException):
+        measure.run_measurement(lambda _: None, 1)
+    assert not measure.MEASURING.locked()
 
 
 def test_an_error_while_measuring_is_a_one_line_message(root: Path, ml100k: Dataset) -> None:

@@ -43,26 +43,27 @@ def run_measurement(measure: Callable[[StartProgress], object], steps: int) -> N
     if not MEASURING.acquire(blocking=False):
         st.info(say("Another measurement is running. Try again when it has finished."), icon=":material/hourglass:")
         return
-    start = pd.Timestamp.now()
-    bar = st.progress(0.0, say("Loading the data …"))
-    started = 0
+    try:  # Streamlit may end the script at any call of `st`
+        start = pd.Timestamp.now()
+        bar = st.progress(0.0, say("Loading the data …"))
+        started = 0
 
-    def start_progress(what: str) -> Progress:
-        nonlocal started
-        before, started = started, started + 1
+        def start_progress(what: str) -> Progress:
+            nonlocal started
+            before, started = started, started + 1
 
-        def progress(done: int, total: int) -> None:
-            bar.progress(min((before + done / max(total, 1)) / steps, 1.0), _stage_text(what))
+            def progress(done: int, total: int) -> None:
+                bar.progress(min((before + done / max(total, 1)) / steps, 1.0), _stage_text(what))
 
-        progress(0, 1)
-        return progress
+            progress(0, 1)
+            return progress
 
-    try:
-        measure(start_progress)
-    except (RecsysError, OSError) as error:
-        bar.empty()
-        st.error(told(error), icon=":material/error:")
-        return
+        try:
+            measure(start_progress)
+        except (RecsysError, OSError) as error:
+            bar.empty()
+            st.error(told(error), icon=":material/error:")
+            return
     finally:
         MEASURING.release()
     st.session_state["measured-seconds"] = (pd.Timestamp.now() - start).total_seconds()
