@@ -26,7 +26,8 @@ TOKEN = "RECSYS_ADMIN_TOKEN"
 OWNERS = "RECSYS_OWNERS"
 """E-mail addresses of the owners, separated by commas, for signing in with an account."""
 MAX_ATTEMPTS, PER_SECONDS = 5, 60.0
-"""Wrong tokens accepted from one address in that time; then the right one is refused too."""
+"""Wrong tokens answered from one address in that time. The right one always works: behind a proxy all visitors share an
+address, and must not lock the owner out."""
 _KEY = "is-owner"
 _FOLDERS = re.compile(r"(?<![\w.~-])/(?:[^\s/:'\"]+/)+")
 
@@ -91,13 +92,13 @@ def draw_sign_in() -> None:
 
 
 def _try_token(typed: str) -> None:
-    if not ATTEMPTS.may_try(_address_of_visitor(), time.monotonic()):
-        st.error(say("Too many attempts. Try again in a minute."))
-    elif hmac.compare_digest(typed.encode(), os.environ[TOKEN].encode()):
+    if hmac.compare_digest(typed.encode("utf-8", "surrogatepass"), os.environ[TOKEN].encode()):
         st.session_state[_KEY] = True
         st.rerun()
-    else:
+    elif ATTEMPTS.may_try(_address_of_visitor(), time.monotonic()):
         st.error(say("This is not the token."))
+    else:
+        st.error(say("Too many attempts. Try again in a minute."))
 
 
 def _address_of_visitor() -> str:
