@@ -14,6 +14,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -31,8 +32,9 @@ from recsys.store.schema import Columns, read_columns
 FORMAT_VERSION = 2
 """Version of the files in model folders and prepared folders."""
 
-MOST_READS = 10
-"""A folder that other processes replace while it is read is read again, this many times in all."""
+READ_SECONDS = 30.0
+"""For how long a folder is read again that other processes replace while it is read. On a busy machine a reader may be
+overtaken many times in a row."""
 
 T = TypeVar("T")
 
@@ -244,16 +246,15 @@ def read_artifact(folder: Path, kind: Kind, read: Callable[[Artifact], T]) -> T:
 
     Raises InputError as `open_artifact` does, and for whatever `read` raises on damaged files.
     """
-    for _ in range(MOST_READS):
+    deadline = time.monotonic() + READ_SECONDS
+    while True:
         artifact = open_artifact(folder, kind)
         try:
             with reading(folder, kind.command):
                 return read(artifact)
-        except InputError as error:
-            if _stamp(folder / kind.marker) == artifact.stamp:
+        except InputError:
+            if _stamp(folder / kind.marker) == artifact.stamp or time.monotonic() > deadline:
                 raise
-            failure = error
-    raise failure
 
 
 def damaged_files(folder: Path, kind: Kind) -> list[str]:

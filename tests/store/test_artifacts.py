@@ -112,6 +112,21 @@ def test_the_files_of_another_model_are_refused(folders: Path) -> None:
         store.load_model(folders / "m")
 
 
+def test_a_reader_that_is_overtaken_many_times_reads_on(folders: Path) -> None:
+    n_reads = 0
+
+    def read(artifact: store.artifacts.Artifact) -> str:
+        nonlocal n_reads
+        n_reads += 1
+        if n_reads <= 15:
+            store.save_model(folders / "m", trained(seed=n_reads + 1))
+        with artifact.open("item_factors.parquet"):
+            return artifact.fingerprint
+
+    assert store.artifacts.read_artifact(folders / "m", MODEL, read) == store.load_model(folders / "m").fingerprint
+    assert n_reads == 16
+
+
 def test_what_belongs_to_a_replaced_model_is_neither_stored_nor_read(folders: Path) -> None:
     old = store.load_model(folders / "m")
     axes = folders / "axes.json"
