@@ -11,6 +11,7 @@ import json
 import math
 import sqlite3
 import time
+import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -173,7 +174,15 @@ def _storage_errors(study: Path | None) -> Iterator[None]:
     except Exception as error:
         if isinstance(error, sqlite3.Error) or type(error).__module__.startswith(("sqlalchemy", "optuna")):
             raise _unusable(study, error) from error
+        if isinstance(error, AssertionError) and _raised_in(error).startswith("optuna"):  # on a full disk
+            raise InputError(f"{study}: a trial could not be stored; is the disk full?") from error
         raise
+
+
+def _raised_in(error: Exception) -> str:
+    """The name of the module that raised an error."""
+    (frame, _), *_ = reversed(list(traceback.walk_tb(error.__traceback__)))
+    return str(frame.f_globals.get("__name__"))
 
 
 def _unusable(study: Path | None, error: Exception) -> InputError:
