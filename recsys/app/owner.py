@@ -10,6 +10,7 @@ import hmac
 import ipaddress
 import os
 import re
+import tempfile
 import time
 from collections import OrderedDict, deque
 from pathlib import Path
@@ -29,7 +30,9 @@ MAX_ATTEMPTS, PER_SECONDS = 5, 60.0
 """Wrong tokens answered from one address in that time. The right one always works: behind a proxy all visitors share an
 address, and must not lock the owner out."""
 _KEY = "is-owner"
-_FOLDERS = re.compile(r"(?<![\w.~-])/(?:[^\s/:'\"]+/)+")
+_FOLDERS = re.compile(r"(?<![\w.~/-])(?:(?:[^\s/:'\"]+/+)*(?:~\w*|\.\.)/+|/+[^\s/:'\"]+/+)(?:[^\s/:'\"]+/+)*")
+"""The folders of an absolute path, or of one that contains `..` or starts with `~`. Ends at a space or a quote."""
+_PACKAGE = Path(__file__).resolve().parent.parent
 
 
 class Attempts:
@@ -128,7 +131,22 @@ def shown_path(path: Path | str) -> str:
 
 def without_folders(message: str) -> str:
     """An error message as this session may see it: visitors do not see the folders in it."""
-    return message if is_owner() else _FOLDERS.sub("", message)
+    return message if is_owner() else _FOLDERS.sub("", _without_roots(message))
+
+
+def _without_roots(message: str) -> str:
+    """Remove the folders that the app works in, which may contain spaces and quotes. What follows them keeps its `/`,
+    by which `_FOLDERS` finds the rest."""
+    shown: dict[str, str] = {}
+    settings = (os.environ.get(name) for name in ("RECSYS_DATA", "RECSYS_MODELS"))
+    for root in (*filter(None, settings), "~", str(Path.cwd()), str(_PACKAGE), tempfile.gettempdir()):
+        path = Path(os.path.expanduser(root))  # noqa: PTH111 - does not fail for an unknown user
+        for written in (str(root), str(path), str(path.resolve())):
+            if path.name not in ("", "..") and written != "/":
+                shown[written.rstrip("/")] = "~" if root == "~" else path.name
+    longest_first = "|".join(re.escape(root) for root in sorted(shown, key=len, reverse=True))
+    pattern = rf"(?<![\w.~/-])({longest_first})(?:(?=/)|(?![\w-]|\.\w))"
+    return re.sub(pattern, lambda found: "" if message.startswith("/", found.end()) else shown[found[1]], message)
 
 
 def told(error: BaseException | str) -> str:

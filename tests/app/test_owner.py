@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
@@ -197,3 +198,27 @@ def test_folders_are_removed_from_messages(public: Path) -> None:
         == "cannot read 'y': a/b and Face/Off stay"
     )
     assert owner.shown_path("/srv/models/a") == "a"
+
+
+@pytest.mark.parametrize("folder", ["my data", "it's mine", 'a "quoted" one', "my data: old", "data"])
+@pytest.mark.parametrize("is_relative", [False, True])
+def test_known_folders_are_removed_whatever_they_are_called(
+    public: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, folder: str, is_relative: bool
+) -> None:
+    data = tmp_path / "secret place" / folder
+    data.mkdir(parents=True)
+    (tmp_path / "link").symlink_to(data)
+    monkeypatch.chdir(tmp_path / "secret place")
+    monkeypatch.setenv("RECSYS_DATA", f"../secret place/{folder}" if is_relative else str(data))
+    monkeypatch.setenv("RECSYS_MODELS", str(tmp_path / "link"))
+    written = (os.environ["RECSYS_DATA"], data.resolve(), tmp_path / "link", Path.cwd(), Path.home(), owner._PACKAGE)
+    for root in written:
+        assert owner.without_folders(f"{root}/raw/x.csv: line 3: broken") == "x.csv: line 3: broken"
+        assert "/" not in owner.without_folders(f"cannot read {root}: no such folder")
+    assert owner.without_folders(f"{Path.home()}: full") == "~: full"
+
+
+def test_folders_of_relative_paths_are_removed(public: Path) -> None:
+    assert owner.without_folders("../secret/a.csv: broken") == "a.csv: broken"
+    assert owner.without_folders("x '../../secret/b/../a.csv' and data/../secret/a.csv") == "x 'a.csv' and a.csv"
+    assert owner.without_folders("~ann/secret/a.csv, Face/Off and a/b") == "a.csv, Face/Off and a/b"
