@@ -5,7 +5,10 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
+from collections import Counter
+from collections.abc import Awaitable
 from functools import cache
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import cast
 
@@ -20,11 +23,13 @@ UPLOADS = "/_stcore/upload_file/"
 HIDDEN = ("/_stcore/metrics", "/_stcore/agent")
 """Routes of Streamlit that say how busy the server is, or drive the app without a browser."""
 MAX_VISITORS = 200
-"""Open websockets. Each holds a session: about 1 MB for 1,700 movies, 20 MB for 60,000."""
+"""Open websockets of all. Each holds a session: about 1 MB for 1,700 movies, 20 MB for 60,000."""
+MAX_PER_ADDRESS = 20
+"""Open websockets of one address, and of one /64 network for IPv6; not of this machine, where a proxy may be."""
 MAX_SESSION_UPLOADS = 32 * 2**20
-"""Bytes of the files that one session keeps."""
+"""Bytes of the files that one session keeps and sends."""
 MAX_UPLOADS = 256 * 2**20
-"""Bytes of the files that all sessions keep."""
+"""Bytes of the files that all sessions keep and send."""
 HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
@@ -73,7 +78,8 @@ class Guard:
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
-        self._n_visitors = 0
+        self._visitors: Counter[str] = Counter()  # by address
+        self._uploads: Counter[str] = Counter()  # bytes of running uploads, by session
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":
@@ -84,14 +90,11 @@ class Guard:
             await self._app(scope, receive, send)
 
     async def _connect(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if self._n_visitors >= MAX_VISITORS:
+        peer = _peer(scope)
+        if self._visitors.total() >= MAX_VISITORS or (peer and self._visitors[peer] >= MAX_PER_ADDRESS):
             await send({"type": "websocket.close", "code": 1013})  # "try again later"
             return
-        self._n_visitors += 1
-        try:
-            await self._app(scope, receive, send)
-        finally:
-            self._n_visitors -= 1
+        await _counted(self._visitors, peer, 1, self._app(scope, receive, send))
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         policy = content_policy(Headers(scope=scope).get("host", ""))
@@ -104,16 +107,53 @@ class Guard:
             await send(message)
 
         path = scope["path"]
-        if path.startswith(HIDDEN):
+        if any(route in path for route in HIDDEN):  # also below `server.baseUrlPath`
             await PlainTextResponse("Not Found", 404)(scope, receive, send_with_headers)
-        elif scope["method"] == "PUT" and UPLOADS in path and _is_full(path.partition(UPLOADS)[2].partition("/")[0]):
-            await PlainTextResponse("Too many uploads", 413)(scope, receive, send_with_headers)
+        elif scope["method"] == "PUT" and UPLOADS in path:
+            session, size = path.partition(UPLOADS)[2].partition("/")[0], _size(Headers(scope=scope))
+            if _is_full(session, size, self._uploads):
+                await PlainTextResponse("Too many uploads", 413)(scope, receive, send_with_headers)
+            else:
+                await _counted(self._uploads, session, size, self._app(scope, receive, send_with_headers))
         else:
             await self._app(scope, receive, send_with_headers)
 
 
-def _is_full(session: str) -> bool:
-    """Whether a session, or all together, keep as many bytes of files as they may."""
+async def _counted(counter: Counter[str], name: str, amount: int, answer: Awaitable[None]) -> None:
+    """Wait for an answer, which counts meanwhile."""
+    counter[name] += amount
+    try:
+        await answer
+    finally:
+        counter[name] -= amount
+        if not counter[name]:
+            del counter[name]
+
+
+def _peer(scope: Scope) -> str:
+    """The address, or IPv6 network, of the other side; empty for this machine."""
+    host = (scope.get("client") or ("",))[0]
+    try:
+        address = ip_address(host)
+    except ValueError:  # a socket without addresses
+        return host
+    address = getattr(address, "ipv4_mapped", None) or address
+    if address.is_loopback:
+        return ""
+    return str(address) if address.version == 4 else str(ip_network((int(address) >> 64 << 64, 64)))
+
+
+def _size(headers: Headers) -> int:
+    """Bytes of the body of an upload; if it is not given, the most that Streamlit accepts."""
+    given = headers.get("content-length", "")
+    return (
+        int(given) if re.fullmatch(r"[0-9]{1,18}", given) else int(streamlit.get_option("server.maxUploadSize")) << 20
+    )
+
+
+def _is_full(session: str, size: int, running: Counter[str]) -> bool:
+    """Whether a session, or all together, would keep and send more bytes of files than they may."""
     kept = cast(MemoryUploadedFileManager, runtime.get_instance().uploaded_file_mgr).file_storage
     sizes = {name: sum(len(file.data) for file in list(files.values())) for name, files in list(kept.items())}
-    return sizes.get(session, 0) >= MAX_SESSION_UPLOADS or sum(sizes.values()) >= MAX_UPLOADS
+    mine, everything = sizes.get(session, 0) + running[session], sum(sizes.values()) + running.total()
+    return mine + size > MAX_SESSION_UPLOADS or everything + size > MAX_UPLOADS

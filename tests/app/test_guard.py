@@ -31,7 +31,7 @@ APP = Starlette(
 )
 
 
-def ask(path: str, method: str = "GET", host: str = "movies.example:8501") -> SimpleNamespace:
+def ask(path: str, method: str = "GET", host: str = "movies.example:8501", size: int | None = None) -> SimpleNamespace:
     """Status, headers and body of a request."""
     sent: list[dict[str, Any]] = []
 
@@ -42,7 +42,8 @@ def ask(path: str, method: str = "GET", host: str = "movies.example:8501") -> Si
         sent.append(message)
 
     scope = {"type": "http", "method": method, "path": path, "raw_path": path.encode(), "query_string": b""}
-    scope |= {"headers": [(b"host", host.encode("latin-1"))], "root_path": "", "scheme": "http"}
+    length = [] if size is None else [(b"content-length", str(size).encode())]
+    scope |= {"headers": [(b"host", host.encode("latin-1")), *length], "root_path": "", "scheme": "http"}
     asyncio.run(APP(scope, receive, send))
     headers = {name.decode(): value.decode() for name, value in sent[0]["headers"]}
     return SimpleNamespace(status=sent[0]["status"], headers=headers, body=sent[1]["body"])
@@ -72,7 +73,7 @@ def test_a_forged_host_does_not_reach_the_policy(host: str) -> None:
 
 
 def test_routes_of_streamlit_that_nobody_needs_are_hidden() -> None:
-    for path in ("/_stcore/metrics", "/_stcore/agent/openapi.json"):
+    for path in ("/_stcore/metrics", "/_stcore/agent/openapi.json", "/movies/_stcore/metrics"):
         assert ask(path).status == 404
     assert ask("/_stcore/health").body == b"inside"
 
@@ -85,20 +86,68 @@ def test_uploads_are_bounded_for_a_session_and_for_all(monkeypatch: pytest.Monke
     manager = SimpleNamespace(uploaded_file_mgr=SimpleNamespace(file_storage=kept))
     monkeypatch.setattr(streamlit.runtime, "get_instance", lambda: manager)
     monkeypatch.setattr(guard, "MAX_SESSION_UPLOADS", 100)
-    statuses = [ask(f"{guard.UPLOADS}{session}/file", "PUT").status for session in ("one", "two", "new")]
-    assert statuses == [413, 200, 200]
-    monkeypatch.setattr(guard, "MAX_UPLOADS", 120)
-    assert ask(f"{guard.UPLOADS}two/file", "PUT").status == 413
+    sent = [("one", 1), ("two", 90), ("two", 91), ("new", 100), ("new", 101), ("new", None)]
+    statuses = [ask(f"/movies{guard.UPLOADS}{session}/file", "PUT", size=size).status for session, size in sent]
+    assert statuses == [413, 200, 413, 200, 413, 413]
+    monkeypatch.setattr(guard, "MAX_UPLOADS", 125)
+    assert [ask(f"{guard.UPLOADS}two/file", "PUT", size=size).status for size in (5, 6)] == [200, 413]
 
 
-def test_only_so_many_visitors_are_connected_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(guard, "MAX_VISITORS", 2)
+def test_running_uploads_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    manager = SimpleNamespace(uploaded_file_mgr=SimpleNamespace(file_storage={}))
+    monkeypatch.setattr(streamlit.runtime, "get_instance", lambda: manager)
+    monkeypatch.setattr(guard, "MAX_SESSION_UPLOADS", 100)
+
+    async def uploads() -> list[str]:
+        seen: list[str] = []
+        end = asyncio.Event()
+
+        async def inside(*_: object) -> None:
+            seen.append("inside")
+            await end.wait()
+            raise ConnectionError
+
+        async def send(message: dict[str, Any]) -> None:
+            if "status" in message:
+                seen.append(str(message["status"]))
+
+        app = guard.Guard(inside)
+        scope = {"type": "http", "method": "PUT", "path": f"{guard.UPLOADS}one/file"}
+        scope["headers"] = [(b"content-length", b"60")]
+        first, second = (asyncio.create_task(app(scope, None, send)) for _ in range(2))  # type: ignore[arg-type]
+        await second
+        end.set()
+        for upload in (first, app(scope, None, send)):  # type: ignore[arg-type]
+            with pytest.raises(ConnectionError):
+                await upload
+        return seen
+
+    assert asyncio.run(uploads()) == ["inside", "413", "inside"], (
+        "an upload that ended, even in an error, is free again"
+    )
+
+
+@pytest.mark.parametrize(
+    ("limit", "addresses", "accepted"),
+    [
+        ("MAX_VISITORS", ["203.0.113.1", "203.0.113.2", "127.0.0.1"], 2),
+        ("MAX_PER_ADDRESS", ["203.0.113.1"] * 3, 2),
+        ("MAX_PER_ADDRESS", ["203.0.113.1", "203.0.113.1", "203.0.113.2"], 3),
+        ("MAX_PER_ADDRESS", ["2001:db8::1", "2001:db8::2", "2001:db8::3"], 2),
+        ("MAX_PER_ADDRESS", ["127.0.0.1"] * 3, 3),
+        ("MAX_PER_ADDRESS", ["::1"] * 3, 3),
+    ],
+)
+def test_only_so_many_visitors_are_connected_at_once(
+    limit: str, addresses: list[str], accepted: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(guard, limit, 2)
 
     async def visits() -> list[str]:
         first: list[str] = []
         leave = asyncio.Event()
 
-        async def visit() -> None:
+        async def visit(address: str) -> None:
             sent: list[str] = []
 
             async def receive() -> dict[str, Any]:
@@ -112,16 +161,17 @@ def test_only_so_many_visitors_are_connected_at_once(monkeypatch: pytest.MonkeyP
                 first.append(message["type"])
 
             scope = {"type": "websocket", "path": "/x", "raw_path": b"/x", "query_string": b"", "headers": []}
+            scope["client"] = (address, 50_000)
             await APP(scope | {"root_path": "", "scheme": "ws", "subprotocols": []}, receive, send)
 
-        visitors = [asyncio.create_task(visit()) for _ in range(3)]
+        visitors = [asyncio.create_task(visit(address)) for address in addresses]
         while len(first) < 3:
             await asyncio.sleep(0)
         leave.set()
         await asyncio.gather(*visitors)
-        await visit()
+        await visit(addresses[0])
         return first
 
     seen = asyncio.run(visits())
-    assert sorted(seen[:3]) == ["websocket.accept", "websocket.accept", "websocket.close"]
+    assert sorted(seen[:3]) == ["websocket.accept"] * accepted + ["websocket.close"] * (3 - accepted)
     assert seen[3] == "websocket.accept", "there is room again when a visitor has left"
