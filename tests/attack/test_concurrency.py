@@ -73,7 +73,7 @@ def test_two_processes_race(world: World, attempts: Attempts, name: str) -> None
 
 
 def test_two_batches_of_different_lengths(world: World, attempts: Attempts) -> None:
-    """ATTACKS 2: the lists of one batch never contain rows of another."""
+    """The lists of one batch never contain rows of another."""
     scene, chance = world.scene(CASES["recommend in parts"]), random.Random(3)
     whole = {}
     for k in (10, 7):
