@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import runpy
 from types import SimpleNamespace
 from typing import Any
 
@@ -12,8 +13,24 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route, WebSocketRoute
+from streamlit import net_util
+from streamlit.web.server.server_util import is_url_from_allowed_origins
 
-from recsys.app import guard
+from recsys.app import guard, serve
+
+
+def test_a_websocket_from_another_site_is_refused_without_asking_the_internet(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[object, ...]] = []
+    monkeypatch.setattr(net_util, "_external_ip", None)
+    monkeypatch.setattr(net_util, "_make_blocking_http_get", lambda *url, **_: asked.append(url))
+    assert not is_url_from_allowed_origins("http://evil.example")
+    assert asked, "the control: Streamlit asks"
+    asked.clear()
+    runpy.run_path(serve.__file__)
+    for origin in ("http://evil.example", "http://?", "?", ""):
+        assert not is_url_from_allowed_origins(origin)
+    assert is_url_from_allowed_origins("http://localhost:8501")
+    assert not asked
 
 
 async def _answer(_: object) -> PlainTextResponse:
