@@ -3,7 +3,7 @@
 A writer of NAME
 
     1. takes the lock `.NAME.recsys-lock`, which the operating system releases when the process ends;
-    2. removes what writers that were killed left behind: `.NAME.PID-HEX.tmp`;
+    2. removes what writers that were killed left behind: `.NAME.PID-HEX.recsys-tmp`;
     3. writes to a temporary name and flushes it to disk;
     4. renames it to NAME and flushes the folder that contains it.
 
@@ -36,7 +36,7 @@ from recsys.errors import InputError
 WAIT = 30.0
 """Seconds to wait for another writer of a single file, which takes milliseconds."""
 
-_SUFFIXES = r"(?:recsys-lock|recsys-old|\d+-[0-9a-f]{8}\.tmp)"
+_SUFFIXES = r"(?:recsys-lock|recsys-old|\d+-[0-9a-f]{8}\.recsys-tmp)"
 _held = local()
 """The locks of each thread: a function that holds a lock may call another one that needs it."""
 
@@ -51,6 +51,8 @@ def lock(path: Path, wait: float = 0.5, on_wait: Callable[[], None] | None = Non
     The same thread may take a lock again. Creates the parent folder, and removes it at the end if it is empty. Raises
     InputError when another writer still holds the lock, or when the folder cannot be written.
     """
+    if path.name in ("", ".."):
+        raise InputError(f"{path}: is no name of a file or folder to write; name one")
     held: set[Path] = _held.__dict__.setdefault("paths", set())
     with _one_line(path):
         target = path.parent.resolve() / path.name
@@ -211,7 +213,7 @@ def flush(path: Path) -> None:
 
 def temporary_path(path: Path) -> Path:
     """A new name next to `path`, which the next writer of `path` recognises and removes."""
-    return path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
+    return path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.recsys-tmp")
 
 
 def old_path(folder: Path) -> Path:
@@ -228,7 +230,13 @@ def _acquire(path: Path, target: Path, wait: float, on_wait: Callable[[], None] 
     name may belong to another file, or to none: then the wait starts again."""
     file, deadline = _lock_file(target), time.monotonic() + wait
     while True:
-        descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o666)
+        try:
+            descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o666)
+        except FileNotFoundError:  # another writer had created the parent, wrote nothing, and removed it again
+            if time.monotonic() >= deadline:
+                raise
+            file.parent.mkdir(parents=True, exist_ok=True)
+            continue
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             if _is_same(descriptor, file):
@@ -260,12 +268,12 @@ def _recover(target: Path) -> None:
     """Restore or remove what killed writers of `target` left. The caller holds its lock, so that no other one runs."""
     old = old_path(target)
     if old.is_dir() and not old.is_symlink():
-        if target.exists():
+        if target.is_dir():
             _remove(old)
-        else:
+        elif not target.exists():
             old.rename(target)
             flush(target.parent)
-    pattern = re.compile(rf"\.{re.escape(target.name)}\.\d+-[0-9a-f]{{8}}\.tmp", re.DOTALL)
+    pattern = re.compile(rf"\.{re.escape(target.name)}\.\d+-[0-9a-f]{{8}}\.recsys-tmp", re.DOTALL)
     for path in target.parent.iterdir():
         if pattern.fullmatch(path.name):
             _remove(path)

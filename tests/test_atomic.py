@@ -48,7 +48,7 @@ def test_the_old_folder_stays_when_the_replacement_fails(tmp_path: Path, monkeyp
     rename = Path.rename
 
     def fail(self: Path, target: Path) -> Path:
-        if target == tmp_path / "m" and self.suffix == ".tmp":
+        if target == tmp_path / "m" and self.suffix == ".recsys-tmp":
             raise OSError(28, "No space left on device")
         return rename(self, target)
 
@@ -90,7 +90,7 @@ def test_a_writer_killed_between_two_renames_loses_nothing(tmp_path: Path) -> No
 
 def hold(path: Path, is_held: object) -> None:
     with atomic.lock(path):
-        (path.parent / f".{path.name}.{os.getpid()}-01234567.tmp").write_text("half")
+        (path.parent / f".{path.name}.{os.getpid()}-01234567.recsys-tmp").write_text("half")
         is_held.set()  # type: ignore[attr-defined]
         time.sleep(60)
 
@@ -101,16 +101,16 @@ def test_a_second_process_gets_one_line_and_the_next_one_cleans_up(tmp_path: Pat
     writer = context.Process(target=hold, args=(tmp_path / "m", is_held))
     writer.start()
     assert is_held.wait(20)
-    (tmp_path / f".m.b.{writer.pid}-01234567.tmp").write_text("of another file, m.b")
+    (tmp_path / f".m.b.{writer.pid}-01234567.recsys-tmp").write_text("of another file, m.b")
     with pytest.raises(InputError, match="m: another recsys process is writing it; wait until"):
         fill(tmp_path / "m", "mine")
     assert atomic.is_locked(tmp_path / "m") and not atomic.is_locked(tmp_path / "m.b")
-    assert atomic.leftovers(tmp_path) == [tmp_path / f".m.b.{writer.pid}-01234567.tmp"]
+    assert atomic.leftovers(tmp_path) == [tmp_path / f".m.b.{writer.pid}-01234567.recsys-tmp"]
     os.kill(writer.pid or 0, signal.SIGKILL)
     writer.join()
     assert len(atomic.leftovers(tmp_path)) == 3
     fill(tmp_path / "m", "mine")
-    assert names(tmp_path) == [f".m.b.{writer.pid}-01234567.tmp", "m"]
+    assert names(tmp_path) == [f".m.b.{writer.pid}-01234567.recsys-tmp", "m"]
 
 
 def test_a_lock_excludes_other_threads_but_not_its_own(tmp_path: Path) -> None:
@@ -177,3 +177,10 @@ def test_only_a_regular_file_is_replaced(tmp_path: Path) -> None:
         with pytest.raises(InputError, match=says), atomic.new_file(tmp_path / name) as temporary:
             temporary.write_text("x")
     assert sorted(path.name for path in tmp_path.iterdir()) == before and (tmp_path / "device").is_symlink()
+
+
+@pytest.mark.parametrize("name", [".", "..", "a/.."])
+def test_a_path_without_a_name_is_refused(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match="is no name of a file or folder to write"):
+        fill(Path(name), "x")

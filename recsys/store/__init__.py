@@ -25,7 +25,7 @@ from recsys.store.files import (
     write_text,
 )
 from recsys.store.maps import MAP, list_maps, load_map, read_map, save_map, write_map
-from recsys.store.measurements import RANKING, REPORT_PAGE, save_report, stored_ranking, stored_report
+from recsys.store.measurements import RANKING, REPORT_PAGE, is_report, save_report, stored_ranking, stored_report
 from recsys.store.models import (
     ITEM_FACTORS,
     ITEM_SCORES,
@@ -87,6 +87,7 @@ __all__ = [
     "digest_of_path",
     "fingerprint_of",
     "is_part",
+    "is_report",
     "is_safe_name",
     "kind_of",
     "list_maps",

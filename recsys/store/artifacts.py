@@ -45,13 +45,17 @@ class Kind:
 
     name     how the marker and messages call it
     marker   name of the JSON file that identifies it
-    files    pattern of all names that recsys may write into the folder
+    files    pattern of the names that the marker may list
+    later    pattern of the names of what recsys stores in the folder later
+    signs    names that only such a folder contains together, even if it is damaged
     command  the command that creates it
     """
 
     name: str
     marker: str
     files: re.Pattern[str]
+    later: re.Pattern[str]
+    signs: tuple[str, ...]
     command: str
 
     @property
@@ -66,16 +70,17 @@ class Kind:
 MODEL = Kind(
     "model",
     "manifest.json",
-    re.compile(
-        r"manifest\.json|(items|user_factors|item_factors|item_scores|item_weights|rejected|clusters)\.parquet"
-        r"|map-[a-z]+\.parquet|(axes|ranking|report)\.json|report\.html"
-    ),
+    re.compile(r"(items|user_factors|item_factors|item_scores|item_weights|rejected)\.parquet"),
+    re.compile(r"(clusters|map-[a-z]+)\.parquet|(axes|ranking|report)\.json|report\.html"),
+    ("manifest.json", "items.parquet"),
     "recsys train",
 )
 PREPARED = Kind(
     "prepared data",
     "report.json",
-    re.compile(r"report\.json|(interactions|items|users|rejected)\.parquet"),
+    re.compile(r"(interactions|items|users|rejected)\.parquet"),
+    re.compile(r"(?!)"),
+    ("interactions.parquet", "users.parquet"),
     "recsys prepare",
 )
 KINDS = (MODEL, PREPARED)
@@ -98,32 +103,54 @@ def kind_of(folder: Path) -> Kind | None:
 
 
 def artifact_around(path: Path) -> Path | None:
-    """The innermost artifact that a path is or is in; None if there is none."""
+    """The innermost folder that a path is or is in and that recsys wrote: an artifact, also a damaged one or one of
+    another version, or a downloaded dataset. None if there is none."""
     resolved = path.resolve()
-    return next((folder for folder in (resolved, *resolved.parents) if kind_of(folder) is not None), None)
+    return next((folder for folder in (resolved, *resolved.parents) if _is_written(folder)), None)
+
+
+def _is_written(folder: Path) -> bool:
+    return kind_of(folder) is not None or any(
+        all((folder / name).exists() for name in names) for names in (*(kind.signs for kind in KINDS), ("SOURCE.json",))
+    )
 
 
 def check_replaceable(folder: Path, kind: Kind) -> None:
-    """Raise InputError unless `folder` is missing, empty, or an artifact of this kind without other files."""
+    """Raise InputError unless `folder` is missing, empty, or an artifact of this kind without other files.
+
+    Files count as ours if the marker lists them, or if they have the name of what recsys stores with such an artifact
+    later. They need not be undamaged: a damaged artifact is made again in its place.
+    """
     if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
         raise InputError(f"{folder}: exists and is not a folder; choose another --out")
     try:
-        names = sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
+        found = sorted(folder.iterdir()) if folder.is_dir() else []
     except OSError as error:
         raise InputError(f"{folder}: cannot be read: {error.strerror or error}") from None
-    names = [name for name in names if atomic.target_of(folder / name) is None]
-    if not names:
+    if not found:
         return
-    found = kind_of(folder)
-    if found != kind:
-        what = "other files" if found is None else f"{found.article}{found.name}"
+    other = kind_of(folder)
+    if other != kind:
+        what = f"{other.article}{other.name}" if other is not None else "other files"
+        if other is None and _is_written(folder):
+            what = "damaged files, or files of another version of recsys,"
         raise InputError(f"{folder}: contains {what} and will not be replaced; choose another --out, or remove it")
-    foreign = [name for name in names if not kind.files.fullmatch(name) or (folder / name).is_dir()]
+    listed = open_artifact(folder, kind).marker["files"]
+    foreign = [path.name for path in found if not _is_part(path, kind, listed)]
     if foreign:
         raise InputError(
             f"{folder}: contains {foreign[0]!r}, which recsys did not write, and will not be replaced; "
             "choose another --out, or move that file"
         )
+
+
+def _is_part(path: Path, kind: Kind, listed: Mapping[str, Any]) -> bool:
+    """Whether a file in an artifact is one of ours: listed, stored with it later, or left by a writer of such a
+    file."""
+    if path.is_dir() and not path.is_symlink():
+        return False
+    target = atomic.target_of(path) or path
+    return target.name == kind.marker or target.name in listed or kind.later.fullmatch(target.name) is not None
 
 
 @contextmanager
@@ -207,9 +234,8 @@ def open_artifact(folder: Path, kind: Kind) -> Artifact:
     Raises InputError when the folder is missing, is not an artifact of this kind, or has another format version.
     """
     path = folder / kind.marker
-    for _ in range(
-        2
-    ):  # the folder has no name for an instant where it cannot be exchanged; restoring it waits for that
+    # Without an exchange, the folder has no name for an instant; restoring it waits for that.
+    for _ in range(2):
         atomic.restore(folder)
         if path.is_file():
             break

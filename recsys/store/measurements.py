@@ -37,6 +37,14 @@ def save_report(page: Path, report: EmbeddingReport, html: str) -> Path:
     return numbers
 
 
+def is_report(path: Path) -> bool:
+    """Whether a file is the JSON file of a report."""
+    try:
+        return PAGE_CHECKSUM in read_json(path)
+    except InputError:
+        return False
+
+
 def stored_ranking(model_folder: Path) -> Evaluation | None:
     """The evaluation stored with a model, None if `recsys evaluate --trained` has not run.
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -24,23 +24,29 @@ def learner_called(name: str) -> type[Any]:
     return MODELS[name]
 
 
+IsOurs = Callable[[Path], bool]
+
+
 def check_output(
     out: Path,
     *,
-    others: Iterable[Path] = (),
+    others: Mapping[Path, IsOurs] | None = None,
     inputs: Iterable[Path | None] = (),
     own: Iterable[Path | None] = (),
 ) -> None:
     """Raise InputError unless the file `out` may be written. Call it before a long computation.
 
-    others  further outputs of the command
+    others  further outputs, which the user did not name, each with a function that says whether an existing file is one
+            that recsys wrote as such: others are not replaced
     inputs  its inputs, which no output may overwrite
     own     outputs that may lie in an artifact, because recsys stores them there
     """
-    others = list(others)
-    for path in (out, *others):
+    for path in (out, *(others or ())):
         check_file(path)
-    store.check_outputs(out, *others, inputs=inputs, own=own)
+    store.check_outputs(out, *(others or ()), inputs=inputs, own=own)
+    for path, is_ours in (others or {}).items():
+        if path.exists() and path not in own and not is_ours(path):
+            raise InputError(f"{path}: would be replaced together with {out}; move it, or choose another --out")
 
 
 @contextmanager
@@ -48,7 +54,7 @@ def writing(
     out: Path,
     kind: store.Kind | None = None,
     *,
-    others: Iterable[Path] = (),
+    others: Mapping[Path, IsOurs] | None = None,
     inputs: Iterable[Path | None] = (),
 ) -> Iterator[None]:
     """Be the only process that writes `out`; others get one line at once, before a long computation.
@@ -61,9 +67,11 @@ def writing(
     if kind is None:
         check_output(out, others=others, inputs=inputs)
     else:
-        store.check_outputs(out, *others, inputs=inputs)
+        store.check_outputs(out, inputs=inputs)
         store.check_replaceable(out, kind)
-    with store.lock(out):
+    with ExitStack() as locks:
+        for path in (out, *(others or ())):
+            locks.enter_context(store.lock(path))
         yield
 
 

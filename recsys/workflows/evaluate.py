@@ -151,7 +151,8 @@ def tune(
     """
     learner = learner_called(model)
     study = out.parent / f"{out.name}.study.sqlite"
-    with writing(out, others=[study], inputs=[data]):
+    # An existing study is continued, never replaced, and a file that is no study is reported.
+    with writing(out, others={study: lambda path: True}, inputs=[data]):
         check_metric(metric)
         stored = store.load_prepared(data)
         splits = [

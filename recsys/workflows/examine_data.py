@@ -64,7 +64,8 @@ def _folders(root: Path, depth: int) -> Iterator[Path]:
     if depth == 0 or _kind(root) is not None:
         return
     for path in _listed(root):
-        if path.is_dir() and not path.name.startswith("."):
+        # A link may lead anywhere; what it leads to is examined, and repaired, only where it was asked for.
+        if path.is_dir() and not path.is_symlink() and not path.name.startswith("."):
             yield from _folders(path, depth - 1)
 
 

@@ -298,7 +298,7 @@ def report_embedding(
     own = model_folder / store.REPORT_PAGE
     check_output(
         page,
-        others=[page.with_suffix(".json")],
+        others={page.with_suffix(".json"): store.is_report},
         inputs=[model_folder, data],
         own=[own, own.with_suffix(".json")],
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -15,7 +14,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from recsys import store
+from recsys import __version__, store
 from recsys.dataset.dataset import Dataset
 from recsys.errors import InputError
 from recsys.ingest.ids import in_type_of
@@ -140,7 +139,7 @@ def recommend_batch(
     if k < 1:
         raise InputError(f"the number of recommendations is at least 1, not {k}")
     rejected_file = out.parent / f"{out.stem}.rejected.parquet"
-    with writing(out, others=[rejected_file], inputs=[model_folder, data, users]):
+    with writing(out, others={rejected_file: _is_rejected}, inputs=[model_folder, data, users]):
         model = store.load_model(model_folder)
         stored = store.load_prepared(data)
         rejected = pa.Table.from_pylist([], REJECTED)
@@ -150,6 +149,7 @@ def recommend_batch(
         batch = batch_of_users(model, stored.interactions, wanted)
         size = max(1, PART_ROWS // min(k, len(model.item_ids)))
         plan = {
+            "version": __version__,
             "model": model.fingerprint,
             "data": stored.interactions.fingerprint,
             "users": hashlib.sha256("\n".join(map(str, batch.user_ids)).encode()).hexdigest(),
@@ -175,8 +175,8 @@ def recommend_batch(
                 done += rows.stop - rows.start
                 progress(done, len(batch))
             parts.write(number, pa.Table.from_pandas(pd.concat(tables, ignore_index=True), preserve_index=False))
-        _store_rejected(rejected_file, rejected)
         n_rows = parts.join(len(blocks))
+        _store_rejected(rejected_file, rejected)
         origins = {str(name): int(count) for name, count in pd.Series(batch.origin).value_counts().items()}
         listed = rejected_file if len(rejected) else None
         return RecommendedBatch(out, len(batch), n_rows, k, origins, parts.n_found, len(rejected), listed)
@@ -186,10 +186,16 @@ def _store_rejected(path: Path, rejected: pa.Table) -> None:
     """Write rejected rows; where there are none, remove those of an earlier run, which would be taken for ours."""
     if len(rejected):
         store.write_table(path, rejected)
-    elif path.is_file():
-        with contextlib.suppress(pa.ArrowException):  # another program's file stays
-            if pq.read_schema(path).names == REJECTED.names:
-                path.unlink()
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _is_rejected(path: Path) -> bool:
+    """Whether a file is a table of rejected rows."""
+    try:
+        return bool(pq.read_schema(path).names == REJECTED.names)
+    except (OSError, pa.ArrowException):
+        return False
 
 
 def _no_single_row(n_rows: int, size: int) -> list[slice]:

@@ -121,10 +121,10 @@ DAMAGES: dict[str, Callable[[Path], object]] = {
     "the plan gone": lambda f: [p.unlink() for p in (f / PARTS).glob("*.json")],
     "only a temporary file": lambda f: [
         *(p.unlink() for p in (f / PARTS).iterdir()),
-        (f / PARTS / ".plan.json.4194304-00000000.tmp").write_text("{"),
+        (f / PARTS / ".plan.json.4194304-00000000.recsys-tmp").write_text("{"),
     ],
     "the lock of a dead process": lambda f: (f / f".{PARTS}.lock").touch(),
-    "temporary files of a dead process": foreign(".000001.parquet.4194304-00000000.tmp"),
+    "temporary files of a dead process": foreign(".000001.parquet.4194304-00000000.recsys-tmp"),
     "a part beyond the last": foreign(f"999999-{hashlib.sha256(b'mine').hexdigest()}.parquet"),
     "the parts a file": lambda f: [shutil.rmtree(f / PARTS), (f / PARTS).touch()],
     "an empty folder of parts": lambda f: [p.unlink() for p in (f / PARTS).iterdir()],

@@ -47,6 +47,18 @@ def test_listed_users_keep_their_order_and_unusable_lines_are_rejected(work: Pat
     ]
 
 
+def test_a_file_that_recsys_did_not_write_is_not_replaced_together_with_the_output(work: Path) -> None:
+    (work / "one.txt").write_text("u7\nnobody\n")
+    (work / "mine.rejected.parquet").write_text("precious")
+    command = ("recommend", "--model", "model", "--data", "data", "--users", "one.txt", "--out", "mine.parquet")
+    line = complaint(recsys(*command, cwd=work))
+    assert "mine.rejected.parquet: would be replaced together with mine.parquet; move it" in line
+    assert (work / "mine.rejected.parquet").read_text() == "precious" and not (work / "mine.parquet").exists()
+    (work / "mine.json").write_text('{"ndcg": 1}')
+    line = complaint(recsys("report", "--model", "model", "--data", "data", "--out", "mine.html", cwd=work))
+    assert "mine.json: would be replaced together with mine.html" in line
+
+
 def test_include_seen_lists_seen_items(work: Path) -> None:
     done = recsys(
         "recommend", "--model", "model", "--data", "data", "-k", 50, "--include-seen", "--out", "all.parquet", cwd=work

@@ -344,8 +344,8 @@ def test_leftovers_of_killed_runs_are_removed(server: Server, publish: Publish, 
     publish()
     raw = tmp_path / "raw"
     for complete in (False, True):  # True: killed after the rename
-        (raw / ".ml-1m.123-0123abcd.tmp").mkdir(parents=True)
-        (raw / ".ml-1m.123-0123abcd.tmp" / "ratings.dat").write_text("half")
+        (raw / ".ml-1m.123-0123abcd.recsys-tmp").mkdir(parents=True)
+        (raw / ".ml-1m.123-0123abcd.recsys-tmp" / "ratings.dat").write_text("half")
         (raw / "ml-1m.zip.part").write_text("half")
         fetch("ml-1m", tmp_path, base_url=server.url)
         assert visible(raw) == ["ml-1m"], complete

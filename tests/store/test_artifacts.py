@@ -71,8 +71,48 @@ def test_an_artifact_with_a_foreign_file_is_not_replaced(name: str, folders: Pat
     assert foreign.read_text() == "mine"
 
 
+def test_a_marker_without_its_list_of_files_makes_no_artifact(tmp_path: Path) -> None:
+    (tmp_path / "manifest.json").write_text('{"artifact": "model"}')
+    (tmp_path / "report.html").write_text("mine")
+    before = content(tmp_path)
+    with pytest.raises(InputError, match="has format version None"):
+        store.save_model(tmp_path, trained())
+    assert content(tmp_path) == before
+
+
+def test_files_that_the_marker_does_not_list_are_foreign(folders: Path) -> None:
+    (folders / "m" / "item_weights.parquet").write_text("mine")
+    with pytest.raises(InputError, match="which recsys did not write"):
+        store.save_model(folders / "m", trained(seed=2))
+
+
+@pytest.mark.parametrize("name", [".m2.recsys-old", ".m2.12-0123abcd.recsys-tmp", ".axes.json.recsys-old"])
+def test_the_only_copy_of_another_folder_is_no_leftover_of_this_one(name: str, folders: Path) -> None:
+    for folder in (folders / "m", folders / "new"):
+        shutil.copytree(folders / "p", folder / name)
+        with pytest.raises(InputError, match="will not be replaced"):
+            store.save_model(folder, trained(seed=2))
+        assert (folder / name / "users.parquet").exists()
+
+
+def test_folders_that_recsys_wrote_are_protected_when_they_are_damaged_old_or_downloaded(folders: Path) -> None:
+    (folders / "m" / "manifest.json").write_text("{")
+    (folders / "p" / "report.json").write_text('{"format_version": 1}')
+    (folders / "raw").mkdir()
+    (folders / "raw" / "SOURCE.json").write_text("{}")
+    for out in (folders / "m" / "items.parquet", folders / "p" / "x.json", folders / "raw" / "u.data"):
+        with pytest.raises(InputError, match="which recsys wrote; choose an --out outside of it"):
+            store.check_outputs(out)
+
+
 def test_leftovers_and_everything_that_belongs_to_a_model_are_replaced_with_it(folders: Path) -> None:
-    for name in ("axes.json", "map-tsne.parquet", "clusters.parquet", "report.html", ".axes.json.12-0123abcd.tmp"):
+    for name in (
+        "axes.json",
+        "map-tsne.parquet",
+        "clusters.parquet",
+        "report.html",
+        ".axes.json.12-0123abcd.recsys-tmp",
+    ):
         (folders / "m" / name).write_text("")
     store.save_model(folders / "m", trained(seed=2))
     assert len(content(folders / "m")) == 4

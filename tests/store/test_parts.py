@@ -90,7 +90,10 @@ DAMAGES: dict[str, tuple[Callable[[Path], object], int]] = {
     "forged": (forged, 2),
     "beyond the last": (lambda out: part(out, 1).rename(part(out, 1).with_name("9" + part(out, 1).name[1:])), 2),
     "gone": (lambda out: part(out, 1).unlink(), 2),
-    "a temporary file": (lambda out: part(out, 1).rename(folder_of(out) / f".{part(out, 1).name}.1-00000000.tmp"), 2),
+    "a temporary file": (
+        lambda out: part(out, 1).rename(folder_of(out) / f".{part(out, 1).name}.1-00000000.recsys-tmp"),
+        2,
+    ),
     "plan damaged": (lambda out: (folder_of(out) / "plan.json").write_text('{"k": 3'), 0),
     "plan deep": (lambda out: (folder_of(out) / "plan.json").write_text("[" * 100_000), 0),
     "plan of another type": (lambda out: (folder_of(out) / "plan.json").write_text("[1]"), 0),

@@ -126,10 +126,10 @@ def test_a_dataset_that_lost_a_file_is_a_problem(root: Path) -> None:
 
 def test_leftovers_are_notes_until_they_are_repaired(root: Path) -> None:
     leftovers = [
-        root / "models" / ".mine.999-0123abcd.tmp",
+        root / "models" / ".mine.999-0123abcd.recsys-tmp",
         root / "prepared" / ".mine.recsys-lock",
-        root / "raw" / ".ml-1m.999-0123abcd.tmp",
-        root / ".lists.parquet.parts" / ".000001.parquet.999-0123abcd.tmp",
+        root / "raw" / ".ml-1m.999-0123abcd.recsys-tmp",
+        root / ".lists.parquet.parts" / ".000001.parquet.999-0123abcd.recsys-tmp",
     ]
     kept = [root / ".lists.parquet.parts" / "plan.json", root / "raw" / "ml-1m.zip.part"]
     for path in (*leftovers, *kept):
@@ -154,7 +154,7 @@ def test_leftovers_are_notes_until_they_are_repaired(root: Path) -> None:
 
 
 def test_what_another_process_writes_is_left_alone(root: Path) -> None:
-    temporary = root / "models" / ".mine.999-0123abcd.tmp"
+    temporary = root / "models" / ".mine.999-0123abcd.recsys-tmp"
     with atomic.lock(root / "models" / "mine"):
         temporary.mkdir()
         lines = [one for one in found(root) if one.section == "leftovers"]
