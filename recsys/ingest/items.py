@@ -27,6 +27,7 @@ from recsys.ingest.tables import (
     column_names,
     id_texts,
     is_text,
+    is_text_or_number,
     leaf_paths,
     open_parquet,
     plain_column,
@@ -240,15 +241,8 @@ def _check_type(kind: pa.DataType, column: str, source: str, name: str) -> None:
         value, expected = _list_value(kind) or kind, "text or lists of text"
         is_fit = is_text(plain_type(value)) or pa.types.is_null(plain_type(value))
     else:
-        value, expected = plain_type(kind), "text or numbers"
-        is_fit = (
-            is_text(value)
-            or pa.types.is_integer(value)
-            or pa.types.is_floating(value)
-            or pa.types.is_decimal(value)
-            or pa.types.is_null(value)
-            or (column == "year" and (pa.types.is_timestamp(value) or pa.types.is_date(value)))
-        )
+        expected = "text or numbers"
+        is_fit = is_text_or_number(kind, or_time=column == "year")
     if not is_fit:
         raise InputError(f"{source}: column {shortened(name)!r} holds {shortened(str(kind))}, not {expected}")
 

@@ -124,18 +124,22 @@ def arrow_table(frame: pd.DataFrame, names: Sequence[str], source: str) -> pa.Ta
     return pa.table(arrays, names=list(names))
 
 
-def check_type(kind: pa.DataType, role: str, source: str, name: str) -> None:
-    """Raise InputError unless a column's type can hold ids, ratings or times."""
+def is_text_or_number(kind: pa.DataType, or_time: bool) -> bool:
+    """Whether a column of this type holds text, numbers or nothing, or, if allowed, times."""
     value = plain_type(kind)
-    is_fit = (
+    return (
         is_text(value)
         or pa.types.is_integer(value)
         or pa.types.is_floating(value)
         or pa.types.is_decimal(value)
         or pa.types.is_null(value)
-        or (role == "time" and (pa.types.is_timestamp(value) or pa.types.is_date(value)))
+        or (or_time and (pa.types.is_timestamp(value) or pa.types.is_date(value)))
     )
-    if not is_fit:
+
+
+def check_type(kind: pa.DataType, role: str, source: str, name: str) -> None:
+    """Raise InputError unless a column's type can hold ids, ratings or times."""
+    if not is_text_or_number(kind, or_time=role == "time"):
         raise InputError(
             f"{source}: column {shortened(name)!r} holds {shortened(str(kind))}, not ids, numbers or times"
         )

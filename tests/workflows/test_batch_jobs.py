@@ -305,7 +305,9 @@ def test_old_batches_are_removed_and_nothing_else_is(request_for, queue, gate, t
 @pytest.mark.parametrize(
     ("file", "is_removed"),
     [
-        ("users/list.txt", True), (".request.json.12-0123abcd.recsys-tmp", True), (".recommendations.csv.recsys-lock", True),
+        ("users/list.txt", True),
+        (".request.json.12-0123abcd.recsys-tmp", True),
+        (".recommendations.csv.recsys-lock", True),
         (".recommendations.parquet.parts/plan.json", True),
         (f".recommendations.parquet.12-0123abcd.recsys-tmp/000001-{'a' * 64}.parquet", True),
         ("notes.txt", False), ("users/deep/notes.txt", False), (".recommendations.parquet.parts/notes.txt", False),
