@@ -272,7 +272,7 @@ def test_the_array_that_was_given_stays_writable() -> None:
 @pytest.mark.parametrize(
     ("frame", "says"),
     [
-        (np.eye(2), "expected a DataFrame"),
+        (np.eye(2), "must be a pandas DataFrame"),
         (pd.DataFrame({"x": [1.0]}), "no column of item ids"),
     ],
 )
