@@ -95,8 +95,10 @@ COLUMNS = st.sampled_from(
         pa.array([1, 2, 3], pa.duration("s")), pa.array([1, 2, 3], pa.time32("s")),
         pa.array([1, 2, 3]).cast(pa.decimal128(30, 2)),
         pa.array([[("k", 1)], [], None], pa.map_(pa.string(), pa.int64())),
-        pa.ExtensionArray.from_storage(pa.uuid(), pa.array([b"x" * 16] * N_ROWS, pa.binary(16))),
-        pa.array([1, 2, 3], pa.float16()),
+        pa.ExtensionArray.from_storage(
+            pa.fixed_shape_tensor(pa.int32(), (1,)), pa.array([[1]] * N_ROWS, pa.list_(pa.int32(), 1))
+        ),
+        pa.array(np.array([1, 2, 3], np.float16)),
     ]
 )  # fmt: skip
 
