@@ -1,7 +1,7 @@
 """Who may start long work and see folders of the server: the owner.
 
-The person at this machine is the owner. On a public page it is whoever shows the owner's token, or signs in with an
-account that `RECSYS_OWNERS` names; everyone else is a visitor.
+Without `--public`, every session is the owner's. On a public page, a session is the owner's after entering the owner's
+token or signing in with an account listed in `RECSYS_OWNERS`; all others are visitors.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ from recsys.threads import n_cores
 MAX_RUNNING = max(1, n_cores() - 1)
 """Computations that run at once; one core is left for the pages."""
 REPORT_SECONDS = 0.5
-"""Interval in which a waiting session is told its place, and can leave."""
+"""How often a waiting session updates its position in the queue, and notices that its visitor has left."""
 
 
 @dataclass(frozen=True, eq=False)
