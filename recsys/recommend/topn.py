@@ -53,7 +53,7 @@ def batch_of_ratings(model: Model, ratings: Mapping[Any, float], user_id: Any = 
     return model.fitted.batch(np.array([user_id], dtype=object), matrix, model.weighting, is_new=True)
 
 
-def recommend(
+def best_items(
     model: Model,
     batch: UserBatch,
     k: int = 10,
@@ -61,15 +61,15 @@ def recommend(
     exclude_seen: bool = True,
     allowed: np.ndarray | None = None,
     n_threads: int = 1,
-) -> pd.DataFrame:
-    """The k best items of each user: columns user_id, rank (1 = best), item_id, score; users in the order of the batch.
+) -> tuple[np.ndarray, np.ndarray]:
+    """The k best items of each user as arrays: columns int32 and scores float32, both (n, min(k, n_items)), best first.
 
     exclude_seen  leave out the items that the user has rated
     allowed       (n_items,) bool: the candidates for every user, such as the movies of a genre
 
-    Users with fewer than k candidates get fewer rows. Cold users get the most popular items, scored by their share of
-    all ratings, or nothing where rating counts are unknown. The docstring of each learner says what its scores mean.
-    Raises InputError for k below 1.
+    Columns are positions in `model.item_ids`. Rows with fewer than k candidates are padded with `NONE` and -inf. Cold
+    users get the most popular items, scored by their share of all ratings, or nothing where rating counts are unknown.
+    The docstring of each learner says what its scores mean. Raises InputError for k below 1.
     """
     if k < 1:
         raise InputError(f"the number of recommendations must be at least 1, not {k}")
@@ -82,9 +82,27 @@ def recommend(
         allowed=allowed,
         n_threads=n_threads,
     )
-    found = columns != NONE
     if not model.n_ratings.any():  # popularity is unknown, so there is nothing to recommend to cold users
-        found &= (batch.origin != COLD)[:, None]
+        cold = batch.origin == COLD
+        columns[cold], scores[cold] = NONE, -np.inf
+    return columns, scores
+
+
+def recommend(
+    model: Model,
+    batch: UserBatch,
+    k: int = 10,
+    *,
+    exclude_seen: bool = True,
+    allowed: np.ndarray | None = None,
+    n_threads: int = 1,
+) -> pd.DataFrame:
+    """`best_items` as a table: columns user_id, rank (1 = best), item_id, score; users in the order of the batch.
+
+    Users with fewer than k candidates get fewer rows.
+    """
+    columns, scores = best_items(model, batch, k, exclude_seen=exclude_seen, allowed=allowed, n_threads=n_threads)
+    found = columns != NONE
     return pd.DataFrame(
         {
             "user_id": np.repeat(batch.user_ids, found.sum(axis=1)),
