@@ -1,8 +1,11 @@
-"""Exact top-k selection over blocks of scores. All rankings in the library use this kernel."""
+"""Exact top-k selection over blocks of scores, for scores that are no inner products: those have a faster way.
+
+`recsys.inner_products` keeps the best with the same heap.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 
@@ -44,9 +47,43 @@ def _sift_down(scores, columns, position, size):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(nogil=True, cache=True)
-def _select(scores, k, excluded_start, excluded, allowed, top_columns, top_scores):  # type: ignore[no-untyped-def]
+def offer(scores, columns, size, score, column) -> int:  # type: ignore[no-untyped-def]
+    """Add a candidate to the heap of the best ones if it is among them; returns the new size. NaN never is."""
+    if size == len(scores):
+        if score > scores[0] or (score == scores[0] and column < columns[0]):
+            scores[0] = score
+            columns[0] = column
+            _sift_down(scores, columns, 0, size)
+        return size
+    if np.isnan(score):
+        return size
+    child = size
+    scores[child] = score
+    columns[child] = column
+    while child > 0:
+        parent = (child - 1) // 2
+        if scores[parent] < score or (scores[parent] == score and columns[parent] > column):
+            break
+        scores[child], columns[child] = scores[parent], columns[parent]
+        scores[parent], columns[parent] = score, column
+        child = parent
+    return size + 1
+
+
+@numba.njit(nogil=True, cache=True)
+def sort_heap(scores, columns, size) -> None:  # type: ignore[no-untyped-def]
+    """Turn the heap into a list, best first: move the worst to the end."""
+    for last in range(size - 1, 0, -1):
+        scores[0], scores[last] = scores[last], scores[0]
+        columns[0], columns[last] = columns[last], columns[0]
+        _sift_down(scores, columns, 0, last)
+
+
+@numba.njit(nogil=True, cache=True)
+def _select(scores, excluded_start, excluded, allowed, top_columns, top_scores):  # type: ignore[no-untyped-def]
     """Keep the k best columns of each row in a heap, stepping through the sorted excluded columns in parallel."""
     n_rows, n_columns = scores.shape
+    k = top_scores.shape[1]
     for row in range(n_rows):
         best = top_scores[row]
         where = top_columns[row]
@@ -60,28 +97,9 @@ def _select(scores, k, excluded_start, excluded, allowed, top_columns, top_score
             score = scores[row, column]
             if size == k and not score > best[0]:  # columns are visited in ascending order, so an equal score loses
                 continue
-            if not allowed[column] or np.isnan(score):
-                continue
-            if size < k:
-                child = size
-                size += 1
-                best[child] = score
-                where[child] = column
-                while child > 0:
-                    parent = (child - 1) // 2
-                    if best[parent] < score or (best[parent] == score and where[parent] > column):
-                        break
-                    best[child], where[child] = best[parent], where[parent]
-                    best[parent], where[parent] = score, column
-                    child = parent
-            else:
-                best[0] = score
-                where[0] = column
-                _sift_down(best, where, 0, size)
-        for last in range(size - 1, 0, -1):  # heap sort: move the worst to the end
-            best[0], best[last] = best[last], best[0]
-            where[0], where[last] = where[last], where[0]
-            _sift_down(best, where, 0, last)
+            if allowed[column]:
+                size = offer(best, where, size, score, column)
+        sort_heap(best, where, size)
 
 
 @cache
@@ -132,16 +150,27 @@ def top_k(
 
     def select(rows: slice) -> None:
         block = np.ascontiguousarray(score_block(rows), dtype=np.float32)
-        _select(block, k, starts[rows.start : rows.stop + 1], excluded, kept, columns[rows], scores[rows])
+        _select(block, starts[rows.start : rows.stop + 1], excluded, kept, columns[rows], scores[rows])
 
-    blocks = list(row_blocks(n_rows, max(1, BLOCK_BYTES // (4 * max(1, n_columns)))))
-    if n_threads == 1 or len(blocks) == 1:
-        for rows in blocks:
-            select(rows)
+    in_threads(select, row_blocks(n_rows, max(1, BLOCK_BYTES // (4 * max(1, n_columns)))), n_threads)
+    return columns, scores
+
+
+def in_threads(work: Callable[[slice], None], pieces: Iterable[slice], n_threads: int) -> None:
+    """Do the work on every piece, in threads that have one BLAS thread each if there are several pieces."""
+    pieces = list(pieces)
+    if n_threads == 1 or len(pieces) <= 1:
+        for rows in pieces:
+            work(rows)
     else:
         with _blas().limit(limits=1, user_api="blas"), ThreadPoolExecutor(n_threads) as pool:
-            list(pool.map(select, blocks))  # list() re-raises a worker's exception
-    return columns, scores
+            list(pool.map(work, pieces))  # list() re-raises a worker's exception
+
+
+def one_each(columns: np.ndarray, n_columns: int) -> sp.csr_matrix:
+    """CSR (n, n_columns) that excludes one column in each row: an item from its own neighbours."""
+    n = len(columns)
+    return sp.csr_matrix((np.ones(n, dtype=np.float32), columns, np.arange(n + 1)), shape=(n, n_columns))
 
 
 def canonical(matrix: sp.csr_matrix) -> sp.csr_matrix:

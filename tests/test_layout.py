@@ -19,6 +19,8 @@ LAYOUT: dict[str, tuple[str, ...]] = {
     "progress": (),
     "atomic": (),
     "topk": (),
+    "tiles": (),
+    "inner_products": (),
     "dataset": (
         "interactions", "titles", "title_search", "catalog", "split", "weighting", "attributes", "statistics",
         "genre_affinity", "dataset",

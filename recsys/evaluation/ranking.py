@@ -37,14 +37,16 @@ from recsys.dataset.split import HoldOut
 from recsys.errors import InputError, SettingError, quoted
 from recsys.limits import MOST_LISTED, check_number
 from recsys.models import COLD, Model, UserBatch
-from recsys.recommend.topn import batch_of_users, score
-from recsys.topk import NONE, canonical, top_k
+from recsys.recommend.topn import batch_of_users, best_items, score
+from recsys.topk import BLOCK_BYTES, NONE, canonical, in_threads, row_blocks
 
 AT_K = ("hr", "recall", "recall_all", "precision", "map", "mrr", "ndcg")
 HEAD_TO_TAIL = ("head", "middle", "tail")
 N_BOOTSTRAP = 1000
 USERS_AT_ONCE = 16_384
 """Users whose vectors and ratings are in memory at a time; scores are computed in much smaller blocks."""
+FEW_HIDDEN = 400
+"""Up to this many held-out items of a user, comparing each with every score is faster than a search."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -249,20 +251,21 @@ def gini(counts: np.ndarray) -> float:
 def _rank(
     model: Model, batch: UserBatch, truth: sp.csr_matrix, k: int, auc: bool, n_threads: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Lists (n, k) of item rows, and the AUC of each user (NaN without `auc`), in one pass over the scores."""
+    """Lists (n, k) of item rows, and the AUC of each user (NaN without `auc`), for which every item is scored."""
+    lists, _ = best_items(model, batch, k, n_threads=n_threads)
     areas = np.full(len(batch), np.nan)
     known = canonical(batch.ratings)
 
-    def scored(rows: slice) -> np.ndarray:
-        block = np.ascontiguousarray(score(model, batch[rows]), dtype=np.float32)
-        if auc:
-            _areas(
-                block, known.indptr[rows.start : rows.stop + 1], known.indices,
-                truth.indptr[rows.start : rows.stop + 1], truth.indices, areas[rows],
-            )  # fmt: skip
-        return block
+    def measure(rows: slice) -> None:
+        block = np.require(score(model, batch[rows]), np.float32, ["C", "W"])  # W: copied if it is read-only
+        _areas(
+            block, known.indptr[rows.start : rows.stop + 1], known.indices,
+            truth.indptr[rows.start : rows.stop + 1], truth.indices, areas[rows],
+        )  # fmt: skip
 
-    lists, _ = top_k(scored, len(batch), len(model.item_ids), k, exclude=known, n_threads=n_threads)
+    if auc:
+        size = max(1, BLOCK_BYTES // (4 * max(1, len(model.item_ids))))
+        in_threads(measure, row_blocks(len(batch), size), n_threads)
     return lists, areas
 
 
@@ -325,41 +328,54 @@ def _genre_directions(catalog: Catalog) -> np.ndarray | None:
 
 @numba.njit(nogil=True, cache=True)
 def _areas(scores, known_start, known, truth_start, truth, areas):  # type: ignore[no-untyped-def]
-    """AUC of each row: each candidate's score is searched in the sorted scores of the held-out items.
+    """AUC of each row: the share of pairs of a held-out and another item whose held-out item scores higher; ties count
+    half. Overwrites the scores.
 
     Unlike `space.auc`, it excludes the rated items of each user and needs no ranks of all scores.
     """
-    n_items = scores.shape[1]
     for row in range(len(scores)):
         hidden = truth[truth_start[row] : truth_start[row + 1]]
-        seen = known[known_start[row] : known_start[row + 1]]
-        n = len(hidden)
-        values = np.empty(n, np.float32)
-        for at in range(n):
-            values[at] = scores[row, hidden[at]]
-        values.sort()
-        right, n_others = 0.0, 0
-        at_hidden, at_seen = 0, 0
-        for item in range(n_items):
-            if at_seen < len(seen) and seen[at_seen] == item:
-                at_seen += 1
-                if at_hidden < n and hidden[at_hidden] == item:
-                    at_hidden += 1
-                continue
-            if at_hidden < n and hidden[at_hidden] == item:
-                at_hidden += 1
-                continue
-            value = scores[row, item]
-            low, high = 0, n  # hidden scores below `low` are lower than value
-            while low < high:
-                middle = (low + high) // 2
-                if values[middle] < value:
-                    low = middle + 1
-                else:
-                    high = middle
-            end = low
-            while end < n and values[end] == value:
-                end += 1
-            right += (n - end) + 0.5 * (end - low)
-            n_others += 1
-        areas[row] = right / (n * n_others) if n_others else np.nan
+        values = scores[row][hidden]
+        n_others = scores.shape[1]
+        for items in (hidden, known[known_start[row] : known_start[row + 1]]):
+            for item in items:
+                n_others -= scores[row, item] != np.inf
+                scores[row, item] = np.inf  # neither below nor equal to a held-out one
+        if len(hidden) <= FEW_HIDDEN:
+            right = _pairs_by_counting(scores[row], values)
+        else:
+            values.sort()
+            right = _pairs_by_search(scores[row], values)
+        areas[row] = right / (len(hidden) * n_others) if n_others else np.nan
+
+
+@numba.njit(nogil=True, cache=True)
+def _pairs_by_counting(scores, values):  # type: ignore[no-untyped-def]
+    """The number of pairs of one of `values` and a lower score, equal ones count half. The compiler vectorizes it."""
+    right = 0.0
+    for value in values:
+        below, equal = np.int32(0), np.int32(0)
+        for at in range(len(scores)):
+            below += np.int32(scores[at] < value)
+            equal += np.int32(scores[at] == value)
+        right += below + 0.5 * equal
+    return right
+
+
+@numba.njit(nogil=True, cache=True)
+def _pairs_by_search(scores, values):  # type: ignore[no-untyped-def]
+    """The same for sorted values: each score is searched among them."""
+    right, n = 0.0, len(values)
+    for at in range(len(scores)):
+        low, high = 0, n  # values before `low` are lower than the score
+        while low < high:
+            middle = (low + high) // 2
+            if values[middle] < scores[at]:
+                low = middle + 1
+            else:
+                high = middle
+        end = low
+        while end < n and values[end] == scores[at]:
+            end += 1
+        right += (n - end) + 0.5 * (end - low)
+    return right

@@ -21,6 +21,7 @@ from recsys.errors import InputError, NotFinite
 from recsys.limits import LARGEST
 from recsys.models.user_batch import COLD, FOLDED_IN, STORED, UserBatch
 from recsys.space.embedding import EmbeddingSpace
+from recsys.topk import top_k
 
 
 class FoldIn(Protocol):
@@ -76,6 +77,28 @@ class Fitted(ABC):
     @abstractmethod
     def score(self, batch: UserBatch, weighting: FittedWeighting) -> np.ndarray:
         """Scores of every item for each user: (n, n_items) float32, possibly read-only."""
+
+    def top_k(
+        self,
+        batch: UserBatch,
+        weighting: FittedWeighting,
+        k: int,
+        *,
+        exclude: sp.csr_matrix | None = None,
+        allowed: np.ndarray | None = None,
+        n_threads: int = 1,
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """The k items with the highest scores for each user: row numbers (n, k) and scores (n, k); see `recsys.topk`,
+        also for `exclude`, `allowed` and `n_threads`."""
+        return top_k(
+            lambda rows: self.score(batch[rows], weighting),
+            len(batch),
+            len(self.item_ids),
+            k,
+            exclude=exclude,
+            allowed=allowed,
+            n_threads=n_threads,
+        )
 
     @abstractmethod
     def contributions(
@@ -152,6 +175,21 @@ class Vectors(Fitted):
         """Dot products of the users' vectors and all item vectors."""
         assert batch.vectors is not None
         return self.space.score(batch.vectors)
+
+    def top_k(
+        self,
+        batch: UserBatch,
+        weighting: FittedWeighting,
+        k: int,
+        *,
+        exclude: sp.csr_matrix | None = None,
+        allowed: np.ndarray | None = None,
+        n_threads: int = 1,
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """As `Fitted.top_k`, computing only the products that can matter."""
+        assert batch.vectors is not None
+        index = self.space.inner_products
+        return index.top_k(batch.vectors, k, exclude=exclude, allowed=allowed, n_threads=n_threads)
 
     def contributions(
         self, batch: UserBatch, weighting: FittedWeighting, item_rows: np.ndarray

@@ -73,17 +73,22 @@ def best_items(
     """
     if k < 1:
         raise InputError(f"the number of recommendations must be at least 1, not {k}")
-    columns, scores = top_k(
-        lambda rows: score(model, batch[rows]),
-        len(batch),
-        len(model.item_ids),
-        min(k, len(model.item_ids)),
-        exclude=batch.ratings if exclude_seen else None,
-        allowed=allowed,
-        n_threads=n_threads,
-    )
-    if not model.n_ratings.any():  # popularity is unknown, so there is nothing to recommend to cold users
-        cold = batch.origin == COLD
+    n_items = len(model.item_ids)
+    k, seen = min(k, n_items), batch.ratings if exclude_seen else None
+    columns, scores = model.fitted.top_k(batch, model.weighting, k, exclude=seen, allowed=allowed, n_threads=n_threads)
+    cold = np.flatnonzero(batch.origin == COLD)
+    if len(cold) and model.n_ratings.any():
+        shares = _popularity(model)
+        columns[cold], scores[cold] = top_k(
+            lambda rows: np.broadcast_to(shares, (rows.stop - rows.start, n_items)),
+            len(cold),
+            n_items,
+            k,
+            exclude=None if seen is None else seen[cold],
+            allowed=allowed,
+            n_threads=n_threads,
+        )
+    elif len(cold):  # popularity is unknown, so there is nothing to recommend
         columns[cold], scores[cold] = NONE, -np.inf
     return columns, scores
 
@@ -118,8 +123,14 @@ def score(model: Model, batch: UserBatch) -> np.ndarray:
     scores = model.fitted.score(batch, model.weighting)
     cold = batch.origin == COLD
     if cold.any():
-        scores[cold] = model.n_ratings / max(int(model.n_ratings.sum()), 1)
+        scores[cold] = _popularity(model)
     return scores
+
+
+def _popularity(model: Model) -> np.ndarray:
+    """The share of each item in all ratings, (n_items,) float32."""
+    shares: np.ndarray = (model.n_ratings / max(int(model.n_ratings.sum()), 1)).astype(np.float32)
+    return shares
 
 
 def explain(

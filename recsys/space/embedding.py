@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 import pandas as pd
-import scipy.sparse as sp
 
 from recsys.dataset.attributes import FEWEST_WELL_KNOWN, Attributes
 from recsys.dataset.catalog import Catalog
@@ -21,8 +20,9 @@ from recsys.dataset.interactions import as_ids, index_of, rows_of
 from recsys.errors import InputError, NotFinite, SettingError, Unsupported, quoted
 from recsys.ingest.items import items_from_frame, with_ids_like
 from recsys.ingest.vectors import vectors_from_frame
+from recsys.inner_products import InnerProducts
 from recsys.limits import LARGEST
-from recsys.topk import NONE, top_k
+from recsys.topk import NONE, one_each
 
 if TYPE_CHECKING:
     from recsys.evaluation.report import EmbeddingReport
@@ -187,6 +187,11 @@ class EmbeddingSpace:
         return result
 
     @cached_property
+    def inner_products(self) -> InnerProducts:
+        """The item vectors, arranged for exact top-k by score."""
+        return InnerProducts(self.item_factors)
+
+    @cached_property
     def item_directions(self) -> np.ndarray:
         """Item vectors without bias, scaled to length 1, (n_items, n_factors) float32. Zero vectors stay zero."""
         return self.directions(self.item_factors)
@@ -226,26 +231,42 @@ class EmbeddingSpace:
         return found
 
     def neighbours(
-        self, item_ids: Sequence[Any] | np.ndarray, k: int = 10, metric: Metric = "cosine"
+        self, item_ids: Sequence[Any] | np.ndarray, k: int = 10, metric: Metric = "cosine", *, n_threads: int = 1
     ) -> tuple[np.ndarray, np.ndarray]:
         """The k most similar items to each of `item_ids`, excluding the item itself, most similar first.
 
         Returns (ids, similarities), both (n, k') with k' = min(k, n_items − 1); similarities are float32 as in
-        `similarity`. Raises UnknownId.
+        `similarity`. Raises UnknownId, SettingError for an unknown metric.
         """
         rows = self.item_rows(item_ids)
-        self_pairs = sp.csr_matrix((np.ones(len(rows)), (np.arange(len(rows)), rows)), shape=(len(rows), self.n_items))
         k = min(k, self.n_items - 1)
         if k < 1:
             return np.empty((len(rows), 0), dtype=self.item_ids.dtype), np.empty((len(rows), 0), np.float32)
-        columns, similarities = top_k(
-            lambda block: self.similarity(self.item_factors[rows[block]], metric),
-            len(rows),
-            self.n_items,
-            k,
-            exclude=self_pairs,
-        )
+        others = one_each(rows, self.n_items)
+        if metric == "cosine":
+            found = self._directions_index.top_k(self.item_directions[rows], k, exclude=others, n_threads=n_threads)
+        elif metric == "dot":
+            found = self.inner_products.top_k(self.item_factors[rows], k, exclude=others, n_threads=n_threads)
+        elif metric == "euclidean":
+            vectors = self.item_factors[:, : self.n_factors]
+            queries = np.hstack([vectors[rows], np.ones((len(rows), 1), np.float32)])
+            columns, _ = self._distance_index.top_k(queries, k, exclude=others, n_threads=n_threads)
+            found = _by_distance(vectors, rows, columns)
+        else:
+            raise SettingError(f"unknown metric {quoted(metric)}: use {', '.join(get_args(Metric))}")
+        columns, similarities = found
         return self.item_ids[columns], similarities
+
+    @cached_property
+    def _directions_index(self) -> InnerProducts:
+        return InnerProducts(self.item_directions)
+
+    @cached_property
+    def _distance_index(self) -> InnerProducts:
+        """(v, −|v|²/2): its products with (q, 1) grow as the distance |q − v|, √(|q|² − 2 (q·v − |v|²/2)), falls."""
+        vectors = self.item_factors[:, : self.n_factors]
+        halves = -(vectors.astype(np.float64) ** 2).sum(axis=1, keepdims=True) / 2
+        return InnerProducts(np.hstack([vectors, halves.astype(np.float32)]))
 
     def analogy(self, a: Any, b: Any, c: Any, k: int = 10) -> tuple[np.ndarray, np.ndarray]:
         """`a` is to `b` as `c` is to ?: the k items closest in direction to b − a + c, excluding these three.
@@ -256,10 +277,10 @@ class EmbeddingSpace:
         of_a, of_b, of_c = self.item_directions[rows]
         target = (of_b - of_a + of_c)[None, :]
         length = np.linalg.norm(target)
-        cosines = (target / length if length > 0 else target) @ self.item_directions.T
         allowed = np.ones(self.n_items, dtype=bool)
         allowed[rows] = False
-        columns, found = top_k(lambda _: cosines, 1, self.n_items, max(1, min(k, self.n_items)), allowed=allowed)
+        query = target / length if length > 0 else target
+        columns, found = self._directions_index.top_k(query, max(1, min(k, self.n_items)), allowed=allowed)
         is_item = columns[0] != NONE
         return self.item_ids[columns[0][is_item]], found[0][is_item]
 
@@ -355,6 +376,15 @@ class EmbeddingSpace:
         if self.attributes is None:
             raise Unsupported("nothing is known about the items of this space; build it with EmbeddingSpace.from_frame")
         return self.attributes
+
+
+def _by_distance(vectors: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """`columns` (n, k) of each of `rows`, sorted by distance, then by column, and the negative distances, float32."""
+    distances = np.empty(columns.shape, dtype=np.float32)
+    for at, row in enumerate(rows):  # one by one, to save memory
+        distances[at] = np.linalg.norm(vectors[columns[at]].astype(np.float64) - vectors[row], axis=1)
+    order = np.lexsort((columns, distances))
+    return np.take_along_axis(columns, order, axis=1), -np.take_along_axis(distances, order, axis=1)
 
 
 def well_known_items(space: EmbeddingSpace, attributes: Attributes) -> np.ndarray:

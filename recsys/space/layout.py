@@ -14,18 +14,18 @@ from typing import get_args
 
 import numba
 import numpy as np
-import scipy.sparse as sp
 from sklearn.decomposition import PCA
 from threadpoolctl import threadpool_limits
 
 from recsys.dataset.interactions import index_of
 from recsys.errors import InputError, SettingError
+from recsys.inner_products import InnerProducts
 from recsys.limits import check_seed
 from recsys.space.axis import Axis
 from recsys.space.embedding import EmbeddingSpace
 from recsys.space.fidelity import fidelity, landing, sample_rows
 from recsys.space.item_map import DEFAULT_MAP, ItemMap, MapMethod
-from recsys.topk import top_k
+from recsys.topk import one_each
 
 LANDING_NEIGHBOURS = 10
 """Nearest items that determine the position of a new vector on a map without a projection formula."""
@@ -161,14 +161,9 @@ def _median_position(
 
     own_rows  (m,) row of `known` that is the query itself and is excluded
     """
-    exclude = None
-    k = min(LANDING_NEIGHBOURS, len(known))
-    if own_rows is not None:
-        exclude = sp.csr_matrix(
-            (np.ones(len(own_rows)), (np.arange(len(own_rows)), own_rows)), shape=(len(own_rows), len(known))
-        )
-        k = min(k, len(known) - 1)
-    nearest, cosines = top_k(lambda rows: queries[rows] @ known.T, len(queries), len(known), k, exclude=exclude)
+    exclude = None if own_rows is None else one_each(own_rows, len(known))
+    k = min(LANDING_NEIGHBOURS, len(known) - (own_rows is not None))
+    nearest, cosines = InnerProducts(known).top_k(queries, k, exclude=exclude)
     points = positions[nearest].astype(np.float64)
     weight = np.maximum(cosines.astype(np.float64), 0) ** LANDING_POWER
     weight[weight.sum(axis=1) == 0] = 1  # no positive cosine: the unweighted median
@@ -233,7 +228,7 @@ def _neighbours(directions: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]
     Exact; the search of the libraries is approximate for many items and differs between machines.
     """
     n = len(directions)
-    nearest, cosines = top_k(lambda rows: directions[rows] @ directions.T, n, n, k, exclude=sp.eye_array(n).tocsr())
+    nearest, cosines = InnerProducts(directions).top_k(directions, k, exclude=one_each(np.arange(n), n))
     return nearest.astype(np.int64), np.maximum(1 - cosines.astype(np.float64), 0)
 
 

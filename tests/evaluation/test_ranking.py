@@ -19,8 +19,9 @@ from recsys.dataset.split import HoldOut, hold_out
 from recsys.errors import InputError, SettingError
 from recsys.evaluation import ranking
 from recsys.evaluation.ranking import Ranking, bootstrap, by_activity, by_popularity, gini, rank_quality
-from recsys.models import IALS, MODELS, Model, Popular
+from recsys.models import IALS, MODELS, Model, Popular, Vectors
 from recsys.recommend.topn import batch_of_users, recommend, score
+from recsys.space.embedding import EmbeddingSpace
 
 K = (1, 5, 20)
 
@@ -113,17 +114,29 @@ def test_a_model_beats_popularity_and_popularity_beats_chance(
     assert measured["popularity@20"] < popular["popularity@20"]
 
 
-def test_scores_that_know_the_answer_are_perfect(monkeypatch: pytest.MonkeyPatch, model: Model, split: HoldOut) -> None:
-    answers = split.truth.toarray()
-    places = {user: row for row, user in enumerate(split.known.user_ids.tolist())}
-    monkeypatch.setattr(ranking, "score", lambda _, batch: answers[[places[u] for u in batch.user_ids.tolist()]])
-    perfect = rank_quality(model, split, K)
+def test_vectors_that_know_the_answer_are_perfect(model: Model, split: HoldOut) -> None:
+    def vectors(sign: int) -> Model:
+        answers = sign * split.truth.toarray().astype(np.float32)
+        items = np.eye(split.truth.shape[1], dtype=np.float32)
+        space = EmbeddingSpace(items, model.item_ids, answers, split.known.user_ids)
+        return dataclasses.replace(model, fitted=Vectors(space, model.learner))
+
+    perfect = rank_quality(vectors(1), split, K)
     for name in ("hr", "recall", "map", "mrr", "ndcg"):
         for k in K:
             assert perfect[f"{name}@{k}"] == pytest.approx(1)
     assert perfect["auc"] == 1
-    monkeypatch.setattr(ranking, "score", lambda _, batch: -answers[[places[u] for u in batch.user_ids.tolist()]])
-    assert rank_quality(model, split, K)["auc"] == 0
+    assert rank_quality(vectors(-1), split, K)["auc"] == 0
+
+
+def test_pairs_are_counted_and_searched_alike() -> None:
+    rng = np.random.default_rng(0)
+    scores = rng.integers(0, 50, 3000).astype(np.float32)  # many ties
+    scores[:300] = np.inf  # excluded items
+    values = np.sort(rng.integers(0, 50, 500).astype(np.float32))
+    pairs = scores[:, None] - values
+    expected = (pairs < 0).sum() + 0.5 * (pairs == 0).sum()
+    assert ranking._pairs_by_counting(scores, values) == expected == ranking._pairs_by_search(scores, values)
 
 
 def test_blocks_and_threads_change_nothing(
