@@ -124,9 +124,8 @@ def new_folder(folder: Path, check: Callable[[], None] | None = None) -> Iterato
         try:
             temporary.mkdir()
             yield temporary
-            for file in temporary.iterdir():
-                flush(file)
-            flush(temporary)
+            for path in (*temporary.rglob("*"), temporary):
+                flush(path)
             if check is not None:
                 check()
             replace_folder(temporary, folder)

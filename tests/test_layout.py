@@ -37,7 +37,7 @@ LAYOUT: dict[str, tuple[str, ...]] = {
         "user_batch", "fitted", "settings", "learner", "model", "least_squares", "simd", "ials_solver", "ials", "als",
         "bpr", "ease", "itemknn", "popular", "imported",
     ),
-    "recommend": ("topn", "reasons", "steer", "queries", "rerank", "compare"),
+    "recommend": ("candidates", "topn", "reasons", "steer", "queries", "rerank", "compare"),
     "evaluation": (
         "serialization", "ranking", "evaluate", "tune", "vectors", "retrieval", "linear_probes", "clusters", "shape",
         "divergence", "baselines", "analogies", "stability", "report", "significance",
@@ -48,8 +48,8 @@ LAYOUT: dict[str, tuple[str, ...]] = {
         "measurements",
     ),
     "workflows": (
-        "common", "prepare", "train", "evaluate", "recommend", "similar", "inspect", "import_vectors", "demo",
-        "batch_files", "batch_jobs", "finding", "examine_installation", "examine_data", "doctor",
+        "common", "batch_output", "prepare", "train", "evaluate", "recommend", "similar", "inspect", "import_vectors",
+        "demo", "batch_files", "batch_jobs", "finding", "examine_installation", "examine_data", "doctor",
     ),
     "cli": (
         "facts", "options", "terminal", "console", "tables", "app", "data", "train", "evaluate", "recommend", "inspect",

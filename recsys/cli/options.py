@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import math
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -143,6 +144,17 @@ def parse_scale(text: str | None) -> tuple[float, float] | None:
     if not scale[0] < scale[1]:
         raise InputError(f"--scale {quoted(text)}: MIN must be below MAX")
     return scale
+
+
+def parse_years(text: str | None) -> tuple[int | None, int | None] | None:
+    """The value of `--years FIRST:LAST`, of which one end may be left out; a single year is both."""
+    if text is None:
+        return None
+    found = re.fullmatch(r"\s*(-?[0-9]{1,5})?\s*(:)?\s*(-?[0-9]{1,5})?\s*", text)
+    if found is None or not (found[1] or found[3]) or (not found[2] and found[3]):
+        raise InputError(f"--years {quoted(text)} is not FIRST:LAST, such as 1980:1989, 1990: or :1979")
+    first, last = (int(year) if year else None for year in (found[1], found[3]))
+    return (first, last) if found[2] else (first, first)
 
 
 def parse_dimensions(text: str) -> list[int]:

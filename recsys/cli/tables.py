@@ -22,7 +22,7 @@ if TYPE_CHECKING:  # each command imports only its own workflow
     from recsys.workflows.import_vectors import ImportedVectors
     from recsys.workflows.inspect import AxisWithMovies, ClusteredItems, MappedItems, MeasuredSpace, NamedAxes
     from recsys.workflows.prepare import Fetched, Prepared
-    from recsys.workflows.recommend import Recommended, RecommendedBatch
+    from recsys.workflows.recommend import Recommended, RecommendedBatch, RecommendedNeighbours
     from recsys.workflows.similar import Analogy, SimilarItems
     from recsys.workflows.train import Trained
 
@@ -142,7 +142,7 @@ def show_tuned(done: TunedSettings) -> None:
     )
 
 
-def show_batch(done: RecommendedBatch) -> None:
+def show_batch(done: RecommendedBatch | RecommendedNeighbours) -> None:
     """What was written, without the counts that are zero."""
     print_pairs({name: value for name, value in done.to_json().items() if value or name == "rows"})
 

@@ -6,6 +6,7 @@ import csv
 import io
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 import pyarrow as pa
 
@@ -28,15 +29,24 @@ def read_text(path: Path, what: str, encodings: tuple[str, ...] = ("utf-8-sig",)
     memory.
     """
     check_input(path, what)
+    try:
+        stream = pa.input_stream(str(path), compression="detect")
+    except (OSError, pa.ArrowException) as error:
+        raise InputError(f"{path}: cannot be read: {first_line(error)}") from None
+    with stream:
+        return read_stream(stream, path, encodings)
+
+
+def read_stream(stream: BinaryIO, path: Path, encodings: tuple[str, ...] = ("utf-8-sig",)) -> str:
+    """The text of an open file, which `path` names in errors; otherwise as `read_text`."""
     limit, pieces, n_bytes, n_lines = memory_limit(), [], 0, 0
     try:
-        with pa.input_stream(str(path), compression="detect") as stream:
-            while piece := stream.read(PIECE_BYTES):
-                pieces.append(piece)
-                n_bytes += len(piece)
-                n_lines += piece.count(b"\n")
-                needed = n_bytes * BYTES_PER_CHARACTER + n_lines * BYTES_PER_LINE
-                check_memory(needed, path, f"reading {n_lines:,} lines or more", limit)
+        while piece := stream.read(PIECE_BYTES):
+            pieces.append(piece)
+            n_bytes += len(piece)
+            n_lines += piece.count(b"\n")
+            needed = n_bytes * BYTES_PER_CHARACTER + n_lines * BYTES_PER_LINE
+            check_memory(needed, path, f"reading {n_lines:,} lines or more", limit)
     except (OSError, pa.ArrowException) as error:
         raise InputError(f"{path}: cannot be read: {first_line(error)}") from None
     body = b"".join(pieces)

@@ -146,16 +146,19 @@ class Vectors(Fitted):
         self, user_ids: np.ndarray, ratings: sp.csr_matrix, weighting: FittedWeighting, *, is_new: bool = False
     ) -> UserBatch:
         """Known users get their stored vectors; the others are folded in. A zero vector means a cold user."""
-        space = self.space
-        rows = np.full(len(user_ids), -1)
-        if not is_new and user_ids.dtype == space.user_ids.dtype:
-            rows = space.user_index.get_indexer(index_of(user_ids))
-        vectors = np.empty((len(user_ids), space.item_factors.shape[1]), dtype=np.float32)
-        known = rows >= 0
-        vectors[known] = space.user_factors[rows[known]]
-        if not known.all():
-            vectors[~known] = self._folded_in(weighting.apply(ratings[~known]))
-        origin = np.where(known, STORED, FOLDED_IN).astype(object)
+        space, same_type = self.space, user_ids.dtype == self.space.user_ids.dtype
+        if not is_new and same_type and np.array_equal(user_ids, space.user_ids):  # all of them: nothing to look up
+            known, vectors = np.ones(len(user_ids), dtype=bool), space.user_factors
+        else:
+            rows = np.full(len(user_ids), -1)
+            if not is_new and same_type:
+                rows = space.user_index.get_indexer(index_of(user_ids))
+            known = rows >= 0
+            vectors = np.empty((len(user_ids), space.item_factors.shape[1]), dtype=np.float32)
+            vectors[known] = space.user_factors[rows[known]]
+            if not known.all():
+                vectors[~known] = self._folded_in(weighting.apply(ratings[~known]))
+        origin = np.where(known, np.array(STORED, dtype=object), np.array(FOLDED_IN, dtype=object))
         origin[~vectors[:, : space.n_factors].any(axis=1)] = COLD
         return UserBatch(user_ids, ratings, vectors, origin)
 

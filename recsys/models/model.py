@@ -146,6 +146,10 @@ class Model:
         *,
         genres: str | Sequence[str] = (),
         years: tuple[int | None, int | None] | None = None,
+        min_ratings: int | None = None,
+        max_ratings: int | None = None,
+        allow: Sequence[Any] | None = None,
+        deny: Sequence[Any] = (),
         exclude_seen: bool = True,
         steer: Mapping[str, float] | None = None,
         explain: bool = False,
@@ -157,6 +161,9 @@ class Model:
         ratings       instead: what a new user rated, title or item id → rating
         genres        only items of this genre, or with one of these genres
         years         only items of these years, (first, last), both included; None leaves an end open
+        min_ratings, max_ratings  only items with at least, or at most, so many ratings in the training data
+        allow         only these items, each a title or an id
+        deny          none of these
         exclude_seen  leave out what the user has rated
         steer         move one user along axes: name of an axis or of its end → amount, −3 … 3. Adds the columns taste
                       (the score before), rank_before and one "gain: AXIS" per axis
@@ -178,6 +185,10 @@ class Model:
             k,
             genres=genres,
             years=years,
+            min_ratings=min_ratings,
+            max_ratings=max_ratings,
+            allow=allow,
+            deny=deny,
             exclude_seen=exclude_seen,
             steer=steer,
             with_reasons=explain,

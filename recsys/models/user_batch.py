@@ -29,6 +29,7 @@ class UserBatch:
     def __len__(self) -> int:
         return len(self.user_ids)
 
-    def __getitem__(self, rows: slice) -> UserBatch:
+    def __getitem__(self, rows: slice | np.ndarray) -> UserBatch:
+        """Some of the users: a slice, or an array of row numbers in any order."""
         vectors = None if self.vectors is None else self.vectors[rows]
         return UserBatch(self.user_ids[rows], self.ratings[rows], vectors, self.origin[rows])

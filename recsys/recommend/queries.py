@@ -15,6 +15,7 @@ import scipy.sparse as sp
 
 from recsys.errors import InputError, quoted
 from recsys.models import Model, UserBatch
+from recsys.recommend.candidates import Candidates
 from recsys.recommend.steer import Steered, parse_shift
 from recsys.recommend.steer import steer as steer_batch
 from recsys.recommend.topn import batch_of_ratings, batch_of_users, explain, recommend
@@ -32,6 +33,10 @@ def recommend_for(
     *,
     genres: str | Sequence[str] = (),
     years: tuple[int | None, int | None] | None = None,
+    min_ratings: int | None = None,
+    max_ratings: int | None = None,
+    allow: Sequence[Any] | None = None,
+    deny: Sequence[Any] = (),
     exclude_seen: bool = True,
     steer: Mapping[str, float] | None = None,
     with_reasons: bool = False,
@@ -40,7 +45,8 @@ def recommend_for(
     """The table of `Model.recommend`."""
     batch = users_of(model, user, ratings, exclude_seen or with_reasons)
     genres = [genres] if isinstance(genres, str) else genres
-    allowed = model.catalog.where(genres, years) if len(genres) or years is not None else None
+    listed = None if allow is None else _ids_of(model, allow)
+    allowed = Candidates(genres, years, min_ratings, max_ratings, listed, _ids_of(model, deny)).mask(model)
     if steer:
         shifts = shifts_of(model, steer, axes)
         steered = steer_batch(model, batch, shifts, k, exclude_seen=exclude_seen, allowed=allowed)
@@ -137,6 +143,11 @@ def shifts_of(model: Model, steer: Mapping[str, float], axes: Axes | None) -> li
     """Axes by name with the amount to move along each. Raises as `parse_shift` does."""
     known = model.built_in_axes if axes is None else axes
     return [parse_shift(f"{name}={amount}", model.space, model.attributes, known) for name, amount in steer.items()]
+
+
+def _ids_of(model: Model, items: Sequence[Any]) -> list[Any]:
+    """Ids of items that are named by title or id."""
+    return [model.catalog.id_of(item, model.n_ratings) for item in items]
 
 
 def _titled(model: Model, parts: Sequence[tuple[Any, float]]) -> tuple[tuple[str, float], ...]:

@@ -8,7 +8,6 @@ from typing import Any, get_args
 import numpy as np
 import pandas as pd
 import scipy.sparse as sp
-from scipy.stats import spearmanr
 
 from recsys.dataset.interactions import Interactions, as_ids, rows_of
 from recsys.errors import InputError
@@ -26,13 +25,16 @@ def batch_of_users(
     the training data; ratings of items that the model does not have are ignored. Raises UnknownId for a user who is not
     in the data.
     """
-    rows = np.arange(interactions.n_users) if user_ids is None else interactions.user_rows(user_ids)
+    rows = None if user_ids is None else interactions.user_rows(user_ids)
     if not np.array_equal(interactions.item_ids, model.item_ids):
         aligned = interactions.with_items(model.item_ids)
         if interactions.n_ratings and not aligned.n_ratings:
             raise InputError("the data have no item in common with the model; name the data that belong to it")
         interactions = aligned
-    return model.fitted.batch(interactions.user_ids[rows], interactions.matrix[rows], model.weighting)
+    ids, matrix = interactions.user_ids, interactions.matrix
+    if rows is not None:
+        ids, matrix = ids[rows], matrix[rows]
+    return model.fitted.batch(ids, matrix, model.weighting)
 
 
 def batch_of_ratings(model: Model, ratings: Mapping[Any, float], user_id: Any = "you") -> UserBatch:
@@ -182,6 +184,8 @@ def similar_side_by_side(model: Model, item_id: Any, k: int = 10) -> tuple[pd.Da
     dot product favors long vectors, Euclidean distance favors vectors of the same length. Raises UnknownId for an
     unknown item, Unsupported for a model without vectors.
     """
+    from scipy.stats import spearmanr  # slow to import
+
     tables = []
     for metric in get_args(Metric):
         table = similar(model, item_id, k, metric)

@@ -4,6 +4,7 @@ from recsys.atomic import lock, new_file
 from recsys.store.artifacts import (
     FORMAT_VERSION,
     KINDS,
+    LISTS,
     MODEL,
     PREPARED,
     Kind,
@@ -12,6 +13,7 @@ from recsys.store.artifacts import (
     damaged_files,
     digest_of_path,
     kind_of,
+    new_artifact,
 )
 from recsys.store.axes import AXES, load_axes, save_axes
 from recsys.store.catalog import ITEMS
@@ -64,6 +66,7 @@ __all__ = [
     "ITEM_WEIGHTS",
     "KINDS",
     "LIBRARIES",
+    "LISTS",
     "MANIFEST",
     "MAP",
     "MODEL",
@@ -97,6 +100,7 @@ __all__ = [
     "load_prepared",
     "lock",
     "models_trained_on",
+    "new_artifact",
     "new_file",
     "read_json",
     "read_manifest",

@@ -83,7 +83,16 @@ PREPARED = Kind(
     ("interactions.parquet", "users.parquet"),
     "recsys prepare",
 )
-KINDS = (MODEL, PREPARED)
+LISTS = Kind(
+    "recommendations",
+    "_recommendations.json",
+    re.compile(r"part=\d+/recommendations\.(parquet|csv|jsonl)"),
+    re.compile(r"(?!)"),
+    ("_recommendations.json",),
+    "recsys recommend",
+)
+"""Recommendations in a folder for each part of the users. Readers of such folders skip names that begin with `_`."""
+KINDS = (MODEL, PREPARED, LISTS)
 
 
 class WrongFile(InputError):
@@ -136,7 +145,7 @@ def check_replaceable(folder: Path, kind: Kind) -> None:
             what = "damaged files, or files of another version of recsys,"
         raise InputError(f"{folder}: contains {what} and will not be replaced; choose another --out, or remove it")
     listed = open_artifact(folder, kind).marker["files"]
-    foreign = [path.name for path in found if not _is_part(path, kind, listed)]
+    foreign = [path.name for path in found if not _is_part(path, kind, listed, path.name)]
     if foreign:
         raise InputError(
             f"{folder}: contains {foreign[0]!r}, which recsys did not write, and will not be replaced; "
@@ -144,13 +153,17 @@ def check_replaceable(folder: Path, kind: Kind) -> None:
         )
 
 
-def _is_part(path: Path, kind: Kind, listed: Mapping[str, Any]) -> bool:
-    """Whether a file in an artifact is one of ours: listed, stored with it later, or left by a writer of such a
-    file."""
+def _is_part(path: Path, kind: Kind, listed: Mapping[str, Any], name: str) -> bool:
+    """Whether a file in an artifact is one of ours: listed, stored with it later, or left by a writer of such a file;
+    or a folder of such files that is listed.
+
+    name  the path in the artifact, with `/`, as the marker lists it
+    """
     if path.is_dir() and not path.is_symlink():
-        return False
-    target = atomic.target_of(path) or path
-    return target.name == kind.marker or target.name in listed or kind.later.fullmatch(target.name) is not None
+        is_listed = any(other.startswith(f"{name}/") for other in listed)
+        return is_listed and all(_is_part(inside, kind, listed, f"{name}/{inside.name}") for inside in path.iterdir())
+    target = str(Path(name).with_name((atomic.target_of(path) or path).name))
+    return target == kind.marker or target in listed or kind.later.fullmatch(target) is not None
 
 
 @contextmanager
@@ -164,7 +177,8 @@ def new_artifact(folder: Path, kind: Kind, marker: Mapping[str, Any]) -> Iterato
     check()
     with atomic.new_folder(folder, check) as temporary:
         yield temporary
-        files = {path.name: digest_of_path(path) for path in sorted(temporary.iterdir())}
+        found = sorted(path for path in temporary.rglob("*") if not path.is_dir())
+        files = {path.relative_to(temporary).as_posix(): digest_of_path(path) for path in found}
         head = {"artifact": kind.name, "format_version": FORMAT_VERSION}
         dump_json(temporary / kind.marker, head | dict(marker) | {"files": files})
 

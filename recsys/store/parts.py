@@ -1,4 +1,4 @@
-"""Parts: a Parquet file written in parts, so that an interrupted run can be resumed."""
+"""Parts: results of a long run that are kept on disk until the output is complete, so that the run can be resumed."""
 
 from __future__ import annotations
 
@@ -9,9 +9,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
 from recsys import atomic
 from recsys.errors import InputError
 from recsys.store.files import dump_json, open_file, read_json
@@ -19,7 +16,7 @@ from recsys.store.files import dump_json, open_file, read_json
 PLAN = "plan.json"
 MOST_PART_BYTES = 2**30
 """A larger file is no part: parts are some ten megabytes, and are read as a whole."""
-_PART = re.compile(r"(\d{6})-([0-9a-f]{64})\.parquet")
+_PART = re.compile(r"(\d{6})-([0-9a-f]{64})\.part")
 
 
 def is_part(path: Path) -> bool:
@@ -29,14 +26,14 @@ def is_part(path: Path) -> bool:
 
 
 class Parts:
-    """A Parquet file written in parts, each of which is safely on disk once it is written.
+    """The parts of a run: numbered bytes, each of which is safely on disk once it is written.
 
-    The parts are in a hidden folder next to the file, together with the plan they belong to. The name of a part
-    contains the SHA-256 of the plan, the number of the part and its content, so that a part is recognised neither under
-    another number nor under another plan. With `resume`, the parts of an interrupted run with the same plan are kept,
-    except damaged ones. Without it, or with another plan, they are deleted. The caller holds the lock of the file.
+    They are in a hidden folder next to the output, together with the plan they belong to. The name of a part contains
+    the SHA-256 of the plan, the number of the part and its content, so that a part is recognised neither under another
+    number nor under another plan. With `resume`, the parts of an interrupted run with the same plan are kept, except
+    damaged ones. Without it, or with another plan, they are deleted. The caller holds the lock of the output.
 
-    out      the file
+    out      the file or folder that the run makes
     plan     plain values that determine the content, such as fingerprints of the model and the data
     n_found  number of parts that were kept
 
@@ -61,31 +58,24 @@ class Parts:
         """Whether the part is already written."""
         return number in self._parts
 
-    def write(self, number: int, table: pa.Table) -> None:
+    def write(self, number: int, content: bytes) -> None:
         """Write one part, atomically."""
-        buffer = pa.BufferOutputStream()
-        pq.write_table(table, buffer)
-        content = buffer.getvalue()
-        path = self.folder / f"{number:06d}-{self._digest(number, content)}.parquet"
+        path = self.folder / f"{number:06d}-{self._digest(number, content)}.part"
         with atomic.new_file(path) as temporary:
             temporary.write_bytes(content)
         self._parts[number] = path
 
-    def join(self, n_parts: int) -> int:
-        """Join the parts into the file, one row group each, and delete them; returns the number of rows.
+    def read(self, number: int) -> bytes:
+        """The content of a part that is written. Raises InputError when it was changed meanwhile."""
+        path = self._parts[number]
+        content = self._content(path)
+        if content is None:
+            raise InputError(f"{path}: was changed by another program; run this again with --resume")
+        return content
 
-        Raises InputError when a part was changed meanwhile.
-        """
-        n_rows = 0
-        with atomic.new_file(self.out) as temporary:
-            schema = self._read(0).schema.remove_metadata()
-            with pq.ParquetWriter(temporary, schema, write_page_checksum=True) as writer:
-                for number in range(n_parts):
-                    table = self._read(number).cast(schema)
-                    n_rows += len(table)
-                    writer.write_table(table, row_group_size=max(len(table), 1))
+    def remove(self) -> None:
+        """Delete the parts, once the output is complete."""
         atomic.remove_folder(self.folder, self.out)
-        return n_rows
 
     def _check_ours(self) -> None:
         if not self.folder.exists() and not self.folder.is_symlink():
@@ -113,13 +103,6 @@ class Parts:
                 path.unlink()
         return parts
 
-    def _read(self, number: int) -> pa.Table:
-        path = self._parts[number]
-        content = self._content(path)
-        if content is None:
-            raise InputError(f"{path}: was changed by another program; run this again with --resume")
-        return pq.read_table(pa.BufferReader(content))
-
     def _content(self, path: Path) -> bytes | None:
         """The content of a part; None if it is not what was written."""
         number, digest = path.stem.split("-")
@@ -132,7 +115,7 @@ class Parts:
             return None
         return content if self._digest(int(number), content) == digest else None
 
-    def _digest(self, number: int, content: bytes | pa.Buffer) -> str:
+    def _digest(self, number: int, content: bytes) -> str:
         digest = hashlib.sha256(b"%d %d " % (number, len(self._plan)) + self._plan)
         digest.update(content)
         return digest.hexdigest()

@@ -22,11 +22,11 @@ from pydantic import BaseModel, Field
 
 from recsys import atomic, store
 from recsys.errors import InputError, UnknownId, quoted
+from recsys.workflows.batch_output import has_formulas
 
 LISTS, CSV, REJECTED = "recommendations.parquet", "recommendations.csv", "recommendations.rejected.parquet"
 REQUEST, RESULT, USERS = "request.json", "result.json", "users"
 BATCH_NAME = re.compile(r"[0-9a-f]{32}")
-_FORMULA = r"^[=+\-@]"
 
 T = TypeVar("T")
 
@@ -120,7 +120,7 @@ def write_csv(table: Path, out: Path) -> bool:
 
     Returns whether any text starts like a formula, which a spreadsheet would run.
     """
-    has_formulas = False
+    found = False
     with (
         pq.ParquetFile(table) as file,
         store.new_file(out) as temporary,
@@ -128,10 +128,8 @@ def write_csv(table: Path, out: Path) -> bool:
     ):
         for rows in file.iter_batches():
             writer.write_batch(rows)
-            for column in rows.columns:
-                if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
-                    has_formulas |= bool(pc.any(pc.match_substring_regex(column, _FORMULA)).as_py())
-    return has_formulas
+            found |= has_formulas(rows)
+    return found
 
 
 def first_rows(folder: Path, n: int) -> pd.DataFrame:

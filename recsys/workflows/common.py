@@ -41,10 +41,18 @@ def check_output(
     inputs  its inputs, which no output may overwrite
     own     outputs that may lie in an artifact, because recsys stores them there
     """
-    for path in (out, *(others or ())):
+    check_file(out)
+    _check_others(out, others or {}, inputs, own)
+
+
+def _check_others(
+    out: Path, others: Mapping[Path, IsOurs], inputs: Iterable[Path | None] = (), own: Iterable[Path | None] = ()
+) -> None:
+    """`check_output` without what is peculiar to files."""
+    for path in others:
         check_file(path)
-    store.check_outputs(out, *(others or ()), inputs=inputs, own=own)
-    for path, is_ours in (others or {}).items():
+    store.check_outputs(out, *others, inputs=inputs, own=own)
+    for path, is_ours in others.items():
         if path.exists() and path not in own and not is_ours(path):
             raise InputError(f"{path}: would be replaced together with {out}; move it, or choose another --out")
 
@@ -67,7 +75,7 @@ def writing(
     if kind is None:
         check_output(out, others=others, inputs=inputs)
     else:
-        store.check_outputs(out, inputs=inputs)
+        _check_others(out, others or {}, inputs=inputs)
         store.check_replaceable(out, kind)
     with ExitStack() as locks:
         for path in (out, *(others or ())):

@@ -9,8 +9,6 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
 from tests.attack.conftest import Attempts, sample
@@ -39,11 +37,11 @@ def interrupted(scene: Scene) -> Path:
 
 
 def parts_of(folder: Path) -> list[Path]:
-    return sorted(path for path in (folder / PARTS).glob("*.parquet") if not path.name.startswith("."))
+    return sorted(path for path in (folder / PARTS).glob("*.part") if not path.name.startswith("."))
 
 
-def rewritten(change: Callable[[pa.Table], pa.Table]) -> Callable[[Path], None]:
-    return lambda folder: pq.write_table(change(pq.read_table(parts_of(folder)[1])), parts_of(folder)[1])
+def rewritten(change: Callable[[bytes], bytes]) -> Callable[[Path], None]:
+    return lambda folder: parts_of(folder)[1].write_bytes(change(parts_of(folder)[1].read_bytes())) and None
 
 
 def truncated(share: float) -> Callable[[Path], None]:
@@ -99,13 +97,11 @@ DAMAGES: dict[str, Callable[[Path], object]] = {
     **{f"a part truncated to {share:.0%}": truncated(share) for share in (0, 0.1, 0.5, 0.9, 0.999)},
     "a bit flipped": flip,
     "two parts swapped": swap,
-    "a part without its last rows": rewritten(lambda t: t.slice(0, len(t) - 3)),
-    "a part without rows": rewritten(lambda t: t.slice(0, 0)),
-    "a part with rows twice": rewritten(lambda t: pa.concat_tables([t, t])),
-    "a part of other scores": rewritten(lambda t: t.set_column(3, "score", pa.array([0.5] * len(t), t["score"].type))),
-    "a part without a column": rewritten(lambda t: t.drop_columns(["score"])),
-    "a part with other types": rewritten(lambda t: t.set_column(1, "rank", pa.array(["x"] * len(t)))),
-    "a part of another table": rewritten(lambda t: pa.table({"x": [1]})),
+    "a part without its last rows": rewritten(lambda content: content[:-12]),
+    "a part without rows": rewritten(lambda _: b""),
+    "a part with rows twice": rewritten(lambda content: content * 2),
+    "a part of zeros": rewritten(lambda content: bytes(len(content))),
+    "a part that is a table": rewritten(lambda _: b"PAR1 nonsense PAR1"),
     "a part that is a folder": replaced(lambda path: path.mkdir()),
     "a part that is a FIFO": replaced(os.mkfifo),
     "a part that is a link to itself": replaced(lambda path: path.symlink_to(path.name)),
@@ -124,8 +120,8 @@ DAMAGES: dict[str, Callable[[Path], object]] = {
         (f / PARTS / ".plan.json.4194304-00000000.recsys-tmp").write_text("{"),
     ],
     "the lock of a dead process": lambda f: (f / f".{PARTS}.lock").touch(),
-    "temporary files of a dead process": foreign(".000001.parquet.4194304-00000000.recsys-tmp"),
-    "a part beyond the last": foreign(f"999999-{hashlib.sha256(b'mine').hexdigest()}.parquet"),
+    "temporary files of a dead process": foreign(".000001.part.4194304-00000000.recsys-tmp"),
+    "a part beyond the last": foreign(f"999999-{hashlib.sha256(b'mine').hexdigest()}.part"),
     "the parts a file": lambda f: [shutil.rmtree(f / PARTS), (f / PARTS).touch()],
     "an empty folder of parts": lambda f: [p.unlink() for p in (f / PARTS).iterdir()],
 }  # fmt: skip

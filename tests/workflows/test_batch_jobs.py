@@ -18,7 +18,7 @@ import pytest
 from recsys import store
 from recsys.errors import InputError, UnknownId
 from recsys.models import MODELS
-from recsys.workflows import batch_files, batch_jobs
+from recsys.workflows import batch_files, batch_jobs, batch_output
 from recsys.workflows import recommend as recommend_workflow
 from recsys.workflows.batch_jobs import Job, JobQueue, Request, Viewer
 
@@ -45,14 +45,14 @@ class Gate:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.arrived, self.opened = threading.Semaphore(0), threading.Event()
-        behind = recommend_workflow.recommend_to
+        behind = recommend_workflow.best_items
 
-        def held(*arguments: Any, **named: Any) -> pd.DataFrame:
+        def held(*arguments: Any, **named: Any) -> Any:
             self.arrived.release()
             assert self.opened.wait(PATIENCE)
             return behind(*arguments, **named)
 
-        monkeypatch.setattr(recommend_workflow, "recommend_to", held)
+        monkeypatch.setattr(recommend_workflow, "best_items", held)
 
     def wait(self) -> None:
         assert self.arrived.acquire(timeout=PATIENCE)
@@ -206,10 +206,11 @@ def test_finished_parts_are_reused_and_do_not_count_for_the_estimate(
     request_for, queue, gate, tmp_path, monkeypatch
 ) -> None:
     monkeypatch.setattr(recommend_workflow, "PART_ROWS", 3 * 300)
+    monkeypatch.setattr(batch_output, "WAITING_PARTS", 0)  # each part is written before the next one is computed
     folder = batch_jobs.new_batch(tmp_path, request_for(), N_USERS)
 
-    def cancel_after_the_first_part(self: store.Parts, number: int, table: Any) -> None:
-        write(self, number, table)
+    def cancel_after_the_first_part(self: store.Parts, number: int, content: bytes) -> None:
+        write(self, number, content)
         queue.cancel(job)
 
     write = store.Parts.write
@@ -270,11 +271,11 @@ def test_an_abandoned_batch_ends_unless_its_viewer_returns(request_for, queue, g
 def test_an_unexpected_error_fails_the_job_and_frees_the_queue(request_for, tmp_path, monkeypatch) -> None:
     narrow = JobQueue(1)
 
-    def broken(*_: Any, **__: Any) -> pd.DataFrame:
+    def broken(*_: Any, **__: Any) -> None:
         raise ZeroDivisionError
 
     with monkeypatch.context() as patched:
-        patched.setattr(recommend_workflow, "recommend_to", broken)
+        patched.setattr(recommend_workflow, "best_items", broken)
         job = narrow.start(batch_jobs.new_batch(tmp_path, request_for(), N_USERS))
         finish(narrow, job)
     assert (job.state, job.error) == ("failed", "")
@@ -309,7 +310,7 @@ def test_old_batches_are_removed_and_nothing_else_is(request_for, queue, gate, t
         (".request.json.12-0123abcd.recsys-tmp", True),
         (".recommendations.csv.recsys-lock", True),
         (".recommendations.parquet.parts/plan.json", True),
-        (f".recommendations.parquet.12-0123abcd.recsys-tmp/000001-{'a' * 64}.parquet", True),
+        (f".recommendations.parquet.12-0123abcd.recsys-tmp/000001-{'a' * 64}.part", True),
         ("notes.txt", False), ("users/deep/notes.txt", False), (".recommendations.parquet.parts/notes.txt", False),
         ("request.json/notes.txt", False), (None, False),
     ],

@@ -7,7 +7,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from recsys import store, topk
+from recsys import store
 from recsys.workflows import recommend as recommend_workflow
 
 
@@ -20,26 +20,23 @@ def folder(ml100k, ml100k_model, tmp_path_factory) -> Path:
     return made
 
 
-def test_scores_do_not_depend_on_the_size_of_parts(folder: Path, tmp_path: Path, monkeypatch) -> None:
-    def written(part_rows: int, block_users: int) -> pq.ParquetFile:
+def test_lists_do_not_depend_on_the_size_of_parts_and_steps(folder: Path, tmp_path: Path, monkeypatch) -> None:
+    def written(part_rows: int, step_users: int) -> pq.ParquetFile:
         monkeypatch.setattr(recommend_workflow, "PART_ROWS", part_rows)
-        for module in (recommend_workflow, topk):
-            monkeypatch.setattr(module, "BLOCK_BYTES", 4 * 1682 * block_users)
+        monkeypatch.setattr(recommend_workflow, "STEP_USERS", step_users)
         recommend_workflow.recommend_batch(folder / "model", folder / "data", tmp_path / "lists.parquet", n_threads=1)
         return pq.ParquetFile(tmp_path / "lists.parquet")
 
     whole = written(2**19, 2**14)
     assert whole.num_row_groups == 1
-    # 943 = 942 + 1 = 2 · 471 + 1: BLAS multiplies a part or a block of one user by another routine
-    for part_rows, block_users, n_parts in ((9420, 2**14, 1), (4710, 50, 2), (500, 2**14, 19), (2**19, 943, 1)):
-        parted = written(part_rows, block_users)
+    for part_rows, step_users, n_parts in ((4720, 118, 2), (820, 2**14, 12), (2**19, 315, 1)):
+        parted = written(part_rows, step_users)
         assert parted.num_row_groups == n_parts
         assert parted.read().equals(whole.read())
 
 
 def test_progress_is_reported_within_a_part_and_never_decreases(folder: Path, tmp_path: Path, monkeypatch) -> None:
-    for module in (recommend_workflow, topk):
-        monkeypatch.setattr(module, "BLOCK_BYTES", 4 * 1682 * 101)
+    monkeypatch.setattr(recommend_workflow, "STEP_USERS", 100)
     seen: list[tuple[int, int]] = []
     recommend_workflow.recommend_batch(
         folder / "model",

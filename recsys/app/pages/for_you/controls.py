@@ -15,6 +15,7 @@ from recsys.app.notices import show_axes_command
 from recsys.app.pages.for_you.region import in_region
 from recsys.app.pages.for_you.user import Viewer
 from recsys.app.session import Loaded
+from recsys.recommend.candidates import Candidates
 from recsys.recommend.steer import FARTHEST
 from recsys.space.axis import Axis
 
@@ -70,7 +71,8 @@ def _draw_filter(loaded: Loaded) -> np.ndarray:
             if st.session_state.get(key, 0) not in steps:
                 st.session_state[key] = 0
             fewest = st.select_slider(say("Minimum number of ratings"), steps, key=key, persist_state="session")
-    return catalog.where(genres, years) & (counts >= fewest)
+    mask = Candidates(genres, years, min_ratings=fewest or None).mask(loaded.model)
+    return np.ones(len(catalog), dtype=bool) if mask is None else mask
 
 
 def _steps(most: int) -> list[int]:
