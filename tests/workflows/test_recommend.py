@@ -29,7 +29,7 @@ def test_lists_do_not_depend_on_the_size_of_parts_and_steps(folder: Path, tmp_pa
 
     whole = written(2**19, 2**14)
     assert whole.num_row_groups == 1
-    for part_rows, step_users, n_parts in ((4720, 118, 2), (820, 2**14, 12), (2**19, 315, 1)):
+    for part_rows, step_users, n_parts in ((9420, 2**14, 2), (4710, 50, 3), (500, 2**14, 19), (2**19, 471, 1)):
         parted = written(part_rows, step_users)
         assert parted.num_row_groups == n_parts
         assert parted.read().equals(whole.read())
