@@ -244,7 +244,7 @@ class EmbeddingSpace:
             return np.empty((len(rows), 0), dtype=self.item_ids.dtype), np.empty((len(rows), 0), np.float32)
         others = one_each(rows, self.n_items)
         if metric == "cosine":
-            found = self._directions_index.top_k(self.item_directions[rows], k, exclude=others, n_threads=n_threads)
+            found = self.directions_index.top_k(self.item_directions[rows], k, exclude=others, n_threads=n_threads)
         elif metric == "dot":
             found = self.inner_products.top_k(self.item_factors[rows], k, exclude=others, n_threads=n_threads)
         elif metric == "euclidean":
@@ -258,7 +258,8 @@ class EmbeddingSpace:
         return self.item_ids[columns], similarities
 
     @cached_property
-    def _directions_index(self) -> InnerProducts:
+    def directions_index(self) -> InnerProducts:
+        """The item directions, arranged for exact top-k by cosine."""
         return InnerProducts(self.item_directions)
 
     @cached_property
@@ -280,7 +281,7 @@ class EmbeddingSpace:
         allowed = np.ones(self.n_items, dtype=bool)
         allowed[rows] = False
         query = target / length if length > 0 else target
-        columns, found = self._directions_index.top_k(query, max(1, min(k, self.n_items)), allowed=allowed)
+        columns, found = self.directions_index.top_k(query, max(1, min(k, self.n_items)), allowed=allowed)
         is_item = columns[0] != NONE
         return self.item_ids[columns[0][is_item]], found[0][is_item]
 

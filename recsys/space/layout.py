@@ -131,12 +131,14 @@ def land(item_map: ItemMap, space: EmbeddingSpace, vectors: np.ndarray) -> np.nd
     elsewhere. A zero vector has no position (NaN).
     """
     directions, placed = space.directions(vectors), item_map.is_placed
-    known, positions = space.item_directions[placed], item_map.coordinates[placed]
     if item_map.method in ("pca", "axes"):
-        projection = np.linalg.lstsq(_with_ones(known), positions.astype(np.float64), rcond=None)[0]
+        rows = np.flatnonzero(placed)[sample_rows(int(placed.sum()))]
+        positions = item_map.coordinates[rows].astype(np.float64)
+        projection = np.linalg.lstsq(_with_ones(space.item_directions[rows]), positions, rcond=None)[0]
         landed = _with_ones(directions) @ projection
     else:
-        landed = _median_position(directions, known, positions)
+        nearest = space.directions_index.top_k(directions, min(LANDING_NEIGHBOURS, int(placed.sum())), allowed=placed)
+        landed = _median_position(*nearest, item_map.coordinates)
     landed[~directions.any(axis=1)] = np.nan
     found: np.ndarray = landed.astype(np.float32)
     return found
@@ -149,21 +151,16 @@ def _measured(item_map: ItemMap, space: EmbeddingSpace) -> dict[str, float]:
     if item_map.method in ("pca", "axes"):
         landed = land(item_map, space, space.item_factors[placed][rows])
     else:
-        landed = _median_position(directions[rows], directions, positions, own_rows=rows)
+        k, others = min(LANDING_NEIGHBOURS, len(directions) - 1), one_each(rows, len(directions))
+        landed = _median_position(*InnerProducts(directions).top_k(directions[rows], k, exclude=others), positions)
     return fidelity(directions, positions) | landing(directions, positions, rows, landed)
 
 
-def _median_position(
-    queries: np.ndarray, known: np.ndarray, positions: np.ndarray, own_rows: np.ndarray | None = None
-) -> np.ndarray:
-    """Weighted geometric median of the positions of the nearest `known` directions of each query direction, (m, 2)
-    float64, by Weiszfeld's algorithm.
+def _median_position(nearest: np.ndarray, cosines: np.ndarray, positions: np.ndarray) -> np.ndarray:
+    """Weighted geometric median of the positions of the nearest items, (m, 2) float64, by Weiszfeld's algorithm.
 
-    own_rows  (m,) row of `known` that is the query itself and is excluded
+    nearest, cosines  (m, k) rows of `positions`, and the cosines that weight them
     """
-    exclude = None if own_rows is None else one_each(own_rows, len(known))
-    k = min(LANDING_NEIGHBOURS, len(known) - (own_rows is not None))
-    nearest, cosines = InnerProducts(known).top_k(queries, k, exclude=exclude)
     points = positions[nearest].astype(np.float64)
     weight = np.maximum(cosines.astype(np.float64), 0) ** LANDING_POWER
     weight[weight.sum(axis=1) == 0] = 1  # no positive cosine: the unweighted median
@@ -192,7 +189,8 @@ def _start(directions: np.ndarray, known: np.ndarray, known_positions: np.ndarra
     new = np.ones(len(directions), dtype=bool)
     new[known] = False
     positions[known] = known_positions
-    positions[new] = _median_position(directions[new], directions[known], known_positions)
+    nearest = InnerProducts(directions[known]).top_k(directions[new], min(LANDING_NEIGHBOURS, len(known)))
+    positions[new] = _median_position(*nearest, known_positions)
     return positions
 
 
