@@ -26,8 +26,8 @@ LAYOUT: dict[str, tuple[str, ...]] = {
         "genre_affinity", "dataset",
     ),
     "ingest": (
-        "ids", "delimited", "datasets", "download", "validation", "layout", "values", "blocks", "tables", "ratings",
-        "items", "vectors", "users", "exports", "prepare", "sources",
+        "ids", "delimited", "datasets", "download", "validation", "layout", "values", "blocks", "tables", "digits",
+        "ratings", "items", "vectors", "users", "exports", "prepare", "sources",
     ),
     "space": (
         "embedding", "evidence", "axis", "item_map", "item_clusters", "rotation", "auc", "naming", "questions",

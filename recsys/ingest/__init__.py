@@ -1,8 +1,9 @@
 """Reads everything that comes from outside: ratings, item tables, user lists, exports, downloads.
 
 `datasets` lists what `download` fetches. `layout` detects how a file is laid out, `validation` checks its rows,
-`ratings` and `tables` read blocks of them, `items` reads the catalog, `prepare` combines all into a Dataset, and
-`sources` has the functions to call. The names below are imported on first use, so that importing the package is fast.
+`ratings` (with `digits` for plain numbers) and `tables` read blocks of them, `items` reads the catalog, `prepare`
+combines all into a Dataset, and `sources` has the functions to call. The names below are imported on first use, so that
+importing the package is fast.
 """
 
 from __future__ import annotations

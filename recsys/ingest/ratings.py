@@ -22,6 +22,7 @@ import pyarrow.csv as pacsv
 from recsys.errors import InputError
 from recsys.ingest.blocks import SAMPLE_ROWS, Block, checked_block, single_array, typed_block, with_types
 from recsys.ingest.delimited import first_line
+from recsys.ingest.digits import count_lines, parse_plain_rows
 from recsys.ingest.ids import MISSING_WORDS, as_mask
 from recsys.ingest.layout import Columns, FileLayout, detect_layout
 from recsys.ingest.tables import PARQUET_ERRORS, read_parquet_blocks
@@ -29,7 +30,7 @@ from recsys.ingest.validation import BLANK, FIELDS, LONG, MAX_LINE_BYTES, OK, Ro
 from recsys.limits import check_input
 from recsys.threads import n_cores
 
-BLOCK_BYTES = 16 * 2**20
+BLOCK_BYTES = 4 * 2**20
 PIECE_BYTES = 2**20
 """A block that has to be parsed as text is parsed in pieces of about this size, to save memory."""
 ENDLESS_LINE_BYTES = 256 * 2**20
@@ -122,11 +123,11 @@ def _chunks(path: Path, stream: BinaryIO, first: bytes, has_header: bool) -> Ite
             if newline:
                 yield Chunk(read, line, 1, too_long)
                 line, n_cut = line + 1, 0
-        text = rest + block
-        cut_at = text.rfind(b"\n") + 1
-        text, rest = text[:cut_at], text[cut_at:]
+        cut_at = block.rfind(b"\n") + 1
+        text = b"".join((rest, memoryview(block)[:cut_at])) if cut_at else b""
+        rest = block[cut_at:] if cut_at else rest + block
         if text:
-            n_lines = int(np.count_nonzero(np.frombuffer(text, dtype=np.uint8) == ord("\n")))
+            n_lines = count_lines(text)
             if not text.isspace():
                 yield Chunk(read, line, n_lines, text)
             line += n_lines
@@ -152,6 +153,15 @@ def _sample(first: bytes, layout: FileLayout) -> dict[Role, pa.Array]:
 
 def _fast_block(chunk: Chunk, layout: FileLayout, validation: Validation) -> Block | None:
     """Parse straight into types; None when a row does not parse or lines and rows do not match one to one."""
+    columns = parse_plain_rows(chunk.text, chunk.n_lines, layout) or _typed_columns(chunk, layout)
+    block = columns and typed_block(columns, layout, validation)
+    if not block:
+        return None
+    return block._replace(lines=range(chunk.line, chunk.line + chunk.n_lines), bytes_read=chunk.bytes_read)
+
+
+def _typed_columns(chunk: Chunk, layout: FileLayout) -> dict[Role, pa.Array] | None:
+    """The columns of the roles as Arrow's parser reads them, in the types that `typed_block` takes."""
     if b"\r" in chunk.text and chunk.text.count(b"\r") != chunk.text.count(b"\r\n"):
         return None  # Arrow takes a single carriage return for the end of a row
     if _may_have_long_lines(chunk.text):
@@ -174,9 +184,7 @@ def _fast_block(chunk: Chunk, layout: FileLayout, validation: Validation) -> Blo
         return None
     if len(table) != chunk.n_lines:
         return None
-    columns = {role: single_array(table[name]) for role, name in layout.roles.items()}
-    block = typed_block(columns, layout, validation)
-    return block and block._replace(lines=range(chunk.line, chunk.line + len(table)), bytes_read=chunk.bytes_read)
+    return {role: single_array(table[name]) for role, name in layout.roles.items()}
 
 
 def _may_have_long_lines(text: bytes) -> bool:
