@@ -6,6 +6,7 @@ Every row is accounted for: read = kept + rejected + duplicates.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numba
@@ -36,7 +37,7 @@ RATED_AGAIN = "replaced by a later rating of the same item by the same user"
 BYTES_PER_REJECTED = 40
 """Memory for each rejected row, besides its text."""
 BYTES_PER_DISTINCT_ID = 200
-"""Memory for each distinct id of a block, besides its text: hash tables, and strings in Python."""
+"""Memory for each distinct id, besides its text: hash tables, and strings in Python."""
 
 
 def check_minimums(min_user: int, min_item: int) -> None:
@@ -106,16 +107,19 @@ def prepare_blocks(
         users, items, ratings, times = users[core], items[core], ratings[core], times[core]
     interactions = _matrix(users, items, ratings, times, rows.user_ids, rows.item_ids)
     del rows, users, items, order
-    n_described, catalog = 0, Catalog.of(interactions.item_ids)
-    n_unrated, n_untitled = 0, len(catalog)
-    if read_catalog is not None:
-        described = read_catalog()
-        n_described = len(described)
-        if described.item_ids.dtype != interactions.item_ids.dtype:
-            described = with_ids_like(described, interactions.item_ids, any_spelling=validation.ids == "integer")
-        catalog = described.take(interactions.item_ids)
-        n_unrated = int((interactions.item_index.get_indexer(described.index) < 0).sum())
-        n_untitled = int((described.index.get_indexer(interactions.item_index) < 0).sum())
+    n_described, n_unrated, n_untitled = 0, 0, interactions.n_items
+    with ThreadPoolExecutor(1) as pool:  # hashing runs beside the reading of the catalog
+        fingerprint = pool.submit(lambda: interactions.fingerprint)
+        if read_catalog is None:
+            catalog = Catalog.of(interactions.item_ids)
+        else:
+            described = read_catalog()
+            n_described = len(described)
+            if described.item_ids.dtype != interactions.item_ids.dtype:
+                described = with_ids_like(described, interactions.item_ids, any_spelling=validation.ids == "integer")
+            catalog = described.take(interactions.item_ids)
+            n_unrated = int((interactions.item_index.get_indexer(described.index) < 0).sum())
+            n_untitled = int((described.index.get_indexer(interactions.item_index) < 0).sum())
     report = {
         "source": file,
         "read": n_usable + len(rejected) - n_dropped,
@@ -134,7 +138,7 @@ def prepare_blocks(
             "min_user": min_user,
             "min_item": min_item,
         },
-        "data_fingerprint": interactions.fingerprint,
+        "data_fingerprint": fingerprint.result(),
     }
     return Dataset(interactions, catalog, rejected, report, name)
 
@@ -171,57 +175,100 @@ class _Rows:
 
 def _collect(blocks: Iterable[Block], source: str) -> _Rows:
     """All blocks in one. Raises InputError when they need more memory than may be used."""
-    users: list[pa.Array] = []
-    items: list[pa.Array] = []
-    ratings, times = [np.empty(0, dtype=np.float32)], [np.empty(0, dtype=np.int64)]
+    users, items = _Ids(), _Ids()
+    ratings, times = _Column(np.float32), _Column(np.int64)
     lines: list[range | np.ndarray] = []
     rejected = [REJECTED_IN_MEMORY.empty_table()]
     limit, n_bytes, n_rows, text_bytes = memory_limit(), 0, 0, 0
     for block in blocks:
         n_rows += len(block.ratings) + len(block.rejected)
         n_bytes += len(block.ratings) * BYTES_PER_RATING + len(block.rejected) * BYTES_PER_REJECTED
-        n_bytes += sum(
-            ids.dictionary.nbytes + len(ids.dictionary) * BYTES_PER_DISTINCT_ID for ids in (block.users, block.items)
-        )
         if len(block.rejected):
             text_bytes += block.rejected["text"].nbytes
             if text_bytes > MAX_TEXT_BYTES:
                 texts = pa.nulls(len(block.rejected), pa.string())
                 block = block._replace(rejected=block.rejected.set_column(3, "text", texts))
             rejected.append(block.rejected)
-        check_memory(n_bytes + min(text_bytes, MAX_TEXT_BYTES), source, f"preparing {n_rows:,} rows or more", limit)
+        new = sum(
+            ids.dictionary.nbytes + len(ids.dictionary) * BYTES_PER_DISTINCT_ID for ids in (block.users, block.items)
+        )
+        needed = n_bytes + new + users.n_bytes + items.n_bytes + min(text_bytes, MAX_TEXT_BYTES)
+        check_memory(needed, source, f"preparing {n_rows:,} rows or more", limit)
         if len(block.ratings):
             users.append(block.users)
             items.append(block.items)
             ratings.append(block.ratings)
             times.append(block.times)
             lines.append(block.lines)
-    user_ids, user_rows = _encode(users)
-    item_ids, item_rows = _encode(items)
+    user_ids, user_rows = users.encode()
+    item_ids, item_rows = items.encode()
     return _Rows(
-        user_rows,
-        item_rows,
-        np.concatenate(ratings),
-        np.concatenate(times),
-        lines,
-        user_ids,
-        item_ids,
-        pa.concat_tables(rejected),
+        user_rows, item_rows, ratings.values, times.values, lines, user_ids, item_ids, pa.concat_tables(rejected)
     )
 
 
-def _encode(parts: list[pa.DictionaryArray]) -> tuple[np.ndarray, np.ndarray]:
-    """Sorted distinct ids, and the position of each row's id in them (int32). Empties `parts` to free memory."""
-    if not parts:
-        return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int32)
-    coded = pa.chunked_array(parts).unify_dictionaries()
-    parts.clear()
-    dictionary = coded.chunk(0).dictionary
-    order = pc.sort_indices(dictionary).to_numpy()
-    position = np.empty(len(order), dtype=np.int32)
-    position[order] = np.arange(len(order), dtype=np.int32)
-    ids = dictionary.take(pa.array(order)).to_numpy(zero_copy_only=False)
-    return ids, np.concatenate([position[chunk.indices.to_numpy()] for chunk in coded.chunks])
+class _Column:
+    """A column that grows by one block at a time, in place: the system moves its pages, not their content."""
+
+    def __init__(self, kind: type[np.generic]) -> None:
+        self.values = np.empty(0, dtype=kind)
+
+    def append(self, values: np.ndarray) -> None:
+        n = len(self.values)
+        self.values.resize(n + len(values), refcheck=False)  # nothing else refers to it while it grows
+        self.values[n:] = values
+
+
+class _Ids:
+    """The ids of all rows as positions in one dictionary, to which those of the blocks are added from time to time."""
+
+    FEWEST = 2**16
+    """Dictionaries of blocks wait until they have this many ids, and as many as the common one."""
+
+    def __init__(self) -> None:
+        self._rows, self._known = _Column(np.int32), pa.nulls(0)
+        self._waiting: list[pa.Array] = []
+        self._ends = [0]
+        self._n_waiting = 0
+
+    def append(self, ids: pa.DictionaryArray) -> None:
+        self._rows.append(ids.indices.to_numpy())
+        self._waiting.append(ids.dictionary)
+        self._ends.append(self._ends[-1] + len(ids))
+        self._n_waiting += len(ids.dictionary)
+        if self._n_waiting >= max(len(self._known), self.FEWEST):
+            self._merge()
+
+    @property
+    def n_bytes(self) -> int:
+        """Memory for the dictionaries."""
+        n_ids = len(self._known) + self._n_waiting
+        texts = self._known.nbytes + sum(ids.nbytes for ids in self._waiting)
+        return n_ids * BYTES_PER_DISTINCT_ID + int(texts)
+
+    def _merge(self) -> None:
+        known = [self._known] if len(self._known) else []
+        merged = pa.chunked_array(
+            pa.DictionaryArray.from_arrays(pa.array(np.arange(len(ids), dtype=np.int32)), ids)
+            for ids in known + self._waiting
+        ).unify_dictionaries()  # the known ids stay the first ones
+        for start, end, chunk in zip(self._ends, self._ends[1:], merged.chunks[len(known) :], strict=False):
+            _renumber(self._rows.values[start:end], chunk.indices.to_numpy())
+        self._known = merged.chunk(0).dictionary
+        self._waiting, self._ends, self._n_waiting = [], self._ends[-1:], 0
+
+    def encode(self) -> tuple[np.ndarray, np.ndarray]:
+        """Sorted distinct ids, and the position of each row's id in them (int32)."""
+        if self._waiting:
+            self._merge()
+        rows = self._rows.values
+        if not len(self._known):
+            return np.empty(0, dtype=np.int64), rows
+        order = pc.sort_indices(self._known).to_numpy()
+        position = np.empty(len(order), dtype=np.int32)
+        position[order] = np.arange(len(order), dtype=np.int32)
+        _renumber(rows, position)
+        return self._known.take(pa.array(order)).to_numpy(zero_copy_only=False), rows
 
 
 def _by_user_and_item(users: np.ndarray, items: np.ndarray, n_users: int, n_items: int) -> np.ndarray | None:
@@ -296,8 +343,8 @@ def _core(
     """Mask of the k-core: rows whose user and item have at least the minimum number of rows in the core."""
     keep = keep.copy()
     while min_user > 1 or min_item > 1:
-        per_user = np.bincount(users[keep], minlength=n_users)
-        per_item = np.bincount(items[keep], minlength=n_items)
+        per_user = _counts(users[keep], n_users)
+        per_item = _counts(items[keep], n_items)
         stays = keep & (per_user[users] >= min_user) & (per_item[items] >= min_item)
         if stays.sum() == keep.sum():
             break
@@ -316,14 +363,30 @@ def _matrix(
     """The matrix of rows that are already in its order, over the users and items that have any."""
     user_ids, users = _used_only(user_ids, users)
     item_ids, items = _used_only(item_ids, items)
-    starts = np.concatenate([[0], np.cumsum(np.bincount(users, minlength=len(user_ids)))])
+    starts = np.concatenate([[0], np.cumsum(_counts(users, len(user_ids)))])
     matrix = sp.csr_matrix((ratings, items, starts), shape=(len(user_ids), len(item_ids)))
     return Interactions(matrix, user_ids, item_ids, None if (times == NO_TIME).all() else times)
 
 
 def _used_only(ids: np.ndarray, codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The ids that occur in `codes`, and the codes renumbered accordingly."""
-    used = np.bincount(codes, minlength=len(ids)) > 0
+    used = _counts(codes, len(ids)) > 0
     if used.all():
         return ids, codes
     return ids[used], (np.cumsum(used, dtype=np.int32) - 1)[codes]
+
+
+@numba.njit(cache=True, nogil=True)
+def _renumber(codes, number_of):  # type: ignore[no-untyped-def]
+    """Replace each code by its new number, in place."""
+    for row in range(len(codes)):
+        codes[row] = number_of[codes[row]]
+
+
+@numba.njit(cache=True, nogil=True)
+def _counts(codes, n):  # type: ignore[no-untyped-def]
+    """How often each code below n occurs: (n,) int64. NumPy's bincount copies 32-bit codes to 64 bits first."""
+    counts = np.zeros(n, dtype=np.int64)
+    for code in codes:
+        counts[code] += 1
+    return counts
