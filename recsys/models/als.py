@@ -8,7 +8,6 @@ from typing import ClassVar
 
 import numpy as np
 import scipy.sparse as sp
-from implicit.cpu.als import AlternatingLeastSquares
 from threadpoolctl import threadpool_limits
 
 from recsys.dataset.interactions import Interactions
@@ -65,6 +64,8 @@ class ALS(VectorLearner):
 
     def _learn(self, weights: Interactions, progress: Progress | None = None, watch: Watch | None = None) -> Vectors:
         """Ends with an exact solve of the users, so that `fold_in` agrees with it."""
+        from implicit.cpu.als import AlternatingLeastSquares  # slow to import
+
         confidence = self._confidence(weights.matrix).copy()  # implicit rejects read-only arrays
         with threadpool_limits(1, "blas"):  # implicit has its own threads, and its constructor warns about BLAS threads
             model = AlternatingLeastSquares(

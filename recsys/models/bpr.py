@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import numba
 import numpy as np
-import scipy.optimize
+import scipy  # loads scipy.optimize when it is used
 import scipy.sparse as sp
 from scipy.special import expit
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
-import scipy.linalg.lapack
+import scipy  # loads scipy.linalg when it is used
 
 from recsys.dataset.interactions import Interactions
 from recsys.errors import InputError, SettingError

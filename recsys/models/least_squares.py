@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import scipy.linalg
+import scipy  # loads scipy.linalg when it is used
 
 from recsys.space.embedding import EmbeddingSpace
 
