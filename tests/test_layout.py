@@ -44,8 +44,8 @@ LAYOUT: dict[str, tuple[str, ...]] = {
     ),
     "plots": ("escape", "colours", "dimensions", "quality", "overlap", "data", "map", "picture", "report"),
     "store": (
-        "files", "schema", "artifacts", "parts", "catalog", "prepared", "models", "maps", "axes", "clusters",
-        "measurements",
+        "files", "schema", "artifacts", "parts", "catalog", "ratings", "prepared", "models", "maps", "axes",
+        "clusters", "measurements",
     ),
     "workflows": (
         "common", "batch_output", "prepare", "train", "evaluate", "recommend", "similar", "inspect", "import_vectors",

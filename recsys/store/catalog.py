@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pyarrow as pa
 
 from recsys.dataset.catalog import Catalog
@@ -27,19 +28,28 @@ def catalog_table(catalog: Catalog) -> pa.Table:
             "item_id": pa.array(catalog.item_ids),
             "title": pa.array(items["title"].tolist(), pa.string()),
             "year": pa.array(years.fillna(0).astype("int16").to_numpy(), mask=years.isna().to_numpy(dtype=bool)),
-            "genres": pa.array([list(g) for g in items["genres"]], pa.list_(pa.string())),
-            "tags": pa.array([list(t) for t in items["tags"]], pa.list_(pa.string())),
+            "genres": pa.array(items["genres"].tolist(), TEXTS),
+            "tags": pa.array(items["tags"].tolist(), TEXTS),
         }
     )
 
 
 def catalog_of(table: pa.Table) -> Catalog:
     """The catalog in the table of items.parquet."""
-    columns = {name: table[name].to_pylist() for name in ("title", "year", "genres", "tags")}
     return Catalog.of(
         table["item_id"].to_numpy(),
-        columns["title"],
-        columns["year"],
-        columns["genres"],
-        columns["tags"],
+        table["title"].to_pylist(),
+        table["year"].to_pylist(),
+        _tuples(table["genres"]),
+        _tuples(table["tags"]),
     )
+
+
+def _tuples(column: pa.ChunkedArray) -> list[tuple[str, ...]]:
+    """Lists of words as tuples; equal words are one object."""
+    lists = column.combine_chunks()
+    words = lists.flatten().dictionary_encode()
+    known = words.dictionary.to_pylist()
+    flat = [known[at] for at in words.indices.to_pylist()]
+    ends = np.cumsum(lists.value_lengths().to_numpy()).tolist()
+    return [tuple(flat[begin:end]) for begin, end in zip([0, *ends], ends, strict=False)]

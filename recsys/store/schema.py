@@ -7,7 +7,8 @@ where someone else wrote both the file and its checksum.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BufferedReader
 from typing import Annotated, Any, Final, Literal, TypeVar
@@ -90,9 +91,52 @@ def read_columns(file: BufferedReader, name: str, *layouts: Columns) -> pa.Table
     Raises InputError that names the file and the column, also for more data than the memory holds, and pyarrow's
     exceptions for a damaged file.
     """
+    with _opened(file, name, layouts) as (parquet, columns, plain):
+        check_memory(2 * sum(_bytes_to_read(parquet.metadata)), name, f"reading {parquet.metadata.num_rows:,} rows")
+        table = parquet.read()
+    table.validate(full=True)  # UTF-8 and positions in dictionaries, which readers of Parquet do not check
+    check_memory(2 * sum(map(_decoded_bytes, table.columns)), name, f"reading {len(table):,} rows")
+    table = table.cast(plain)
+    for column in columns:
+        _check_values(table[column], columns[column], f"{name}: column {column}")
+    return table
+
+
+@contextmanager
+def open_columns(
+    file: BufferedReader, name: str, layout: Columns, *, bytes_per_row: int
+) -> Iterator[tuple[int, Iterator[pa.Table]]]:
+    """The number of rows of a Parquet file, and its row groups one after the other, checked as by `read_columns`; texts
+    stay dictionaries. `is_unique` holds within a row group only.
+
+    bytes_per_row  what the caller keeps of each row, counted against the limit of memory
+
+    Raises InputError and pyarrow's exceptions as `read_columns` does, also while the row groups are read.
+    """
+    with _opened(file, name, [layout]) as (parquet, columns, _):
+        n_rows = parquet.metadata.num_rows
+        largest = max(_bytes_to_read(parquet.metadata), default=0)
+        check_memory(bytes_per_row * n_rows + 4 * largest, name, f"reading {n_rows:,} rows")
+
+        def groups() -> Iterator[pa.Table]:
+            for at in range(parquet.metadata.num_row_groups):
+                group = parquet.read_row_group(at)
+                group.validate(full=True)
+                for column in columns:
+                    _check_values(group[column], columns[column], f"{name}: column {column}")
+                if len(group):
+                    yield group
+
+        yield n_rows, groups()
+
+
+@contextmanager
+def _opened(
+    file: BufferedReader, name: str, layouts: Sequence[Columns]
+) -> Iterator[tuple[pq.ParquetFile, Columns, pa.Schema]]:
+    """A Parquet file that reads texts as dictionaries, the layout it has, and its schema without dictionaries."""
     with pq.ParquetFile(file) as parquet:
         columns = _layout_of(parquet.schema_arrow, name, layouts)
-        check_memory(2 * _bytes_to_read(parquet.metadata), name, f"reading {parquet.metadata.num_rows:,} rows")
         texts = [
             chunk.path_in_schema
             for chunk in map(parquet.metadata.row_group(0).column, range(parquet.metadata.num_columns))
@@ -102,13 +146,7 @@ def read_columns(file: BufferedReader, name: str, *layouts: Columns) -> pa.Table
     file.seek(0)
     # A text that a file repeats a million times is held once until its size is known.
     with pq.ParquetFile(file, read_dictionary=texts, page_checksum_verification=True) as parquet:
-        table = parquet.read()
-    table.validate(full=True)  # UTF-8 and positions in dictionaries, which readers of Parquet do not check
-    check_memory(2 * sum(map(_decoded_bytes, table.columns)), name, f"reading {len(table):,} rows")
-    table = table.cast(plain)
-    for column in columns:
-        _check_values(table[column], columns[column], f"{name}: column {column}")
-    return table
+        yield parquet, columns, plain
 
 
 def _layout_of(schema: pa.Schema, name: str, layouts: Sequence[Columns]) -> Columns:
@@ -124,12 +162,15 @@ def _layout_of(schema: pa.Schema, name: str, layouts: Sequence[Columns]) -> Colu
     return columns
 
 
-def _bytes_to_read(metadata: pq.FileMetaData) -> int:
-    """Bytes of memory that the columns take, texts in dictionaries, as the file states them."""
+def _bytes_to_read(metadata: pq.FileMetaData) -> list[int]:
+    """Bytes of memory that the columns of each row group take, texts in dictionaries, as the file states them."""
     widths = {"INT64": 8, "DOUBLE": 8}
     groups = (metadata.row_group(at) for at in range(metadata.num_row_groups))
-    chunks = (group.column(at) for group in groups for at in range(group.num_columns))
-    return sum(max(chunk.num_values, 0) * widths.get(chunk.physical_type, 4) + _unpacked(chunk) for chunk in chunks)
+    chunks = ([group.column(at) for at in range(group.num_columns)] for group in groups)
+    return [
+        sum(max(chunk.num_values, 0) * widths.get(chunk.physical_type, 4) + _unpacked(chunk) for chunk in group)
+        for group in chunks
+    ]
 
 
 def _unpacked(chunk: pq.ColumnChunkMetaData) -> int:

@@ -74,6 +74,38 @@ def test_prepared_files_have_the_documented_format(tmp_path: Path) -> None:
     assert pq.read_table(tmp_path / "p" / "users.parquet")["user_id"].to_pylist()[:2] == ["u0", "u1"]
 
 
+@pytest.mark.parametrize("kind", ["near", "far", "text"])
+def test_ratings_of_several_row_groups_survive_a_round_trip(kind: str, tmp_path: Path, monkeypatch) -> None:
+    """Users begin and end within row groups, at their borders, and reach over several of them."""
+    monkeypatch.setattr("recsys.store.ratings.GROUP_ROWS", 7)
+    lengths = [3, 4, 1, 0, 20, 7, 9, 0]
+    columns = np.concatenate([np.sort(RNG.choice(30, n, replace=False)) for n in lengths])
+    matrix = sp.csr_matrix(
+        (RNG.random(len(columns), dtype=np.float32), columns, np.cumsum([0, *lengths])), shape=(len(lengths), 30)
+    )
+    ids = RNG.permutation(30) * (1 if kind == "near" else 2**40) - 5
+    item_ids = [f"m{i}" for i in ids] if kind == "text" else ids
+    data = Interactions(matrix, np.arange(len(lengths))[::-1], item_ids, np.arange(len(columns)) * 1000)
+    store.save_prepared(tmp_path / "p", Dataset(data, Catalog.of(data.item_ids)))
+    assert pq.ParquetFile(tmp_path / "p" / "interactions.parquet").num_row_groups == 7
+    back = store.load_prepared(tmp_path / "p").interactions
+    assert back.fingerprint == data.fingerprint
+    assert back.matrix.indices.dtype == back.matrix.indptr.dtype == np.int32 and back.matrix.data.flags.writeable
+
+
+@pytest.mark.parametrize("rows", [[0, 2, 1, 3], [0, 0, 1, 2], [2, 3, 0, 1]], ids=["items", "twice", "users"])
+def test_ratings_in_another_order_are_refused(rows: list[int], tmp_path: Path, reseal, monkeypatch) -> None:
+    data = Interactions(np.array([[1, 2, 0], [0, 3, 4]]), [1, 2], [10, 20, 30])
+    store.save_prepared(tmp_path / "p", Dataset(data, Catalog.of(data.item_ids)))
+    file = tmp_path / "p" / "interactions.parquet"
+    for size in (4, 1):  # within a row group, and between two of them
+        table = pq.read_table(file)
+        pq.write_table(table.take([*rows]) if size == 4 else table, file, row_group_size=size)
+        reseal(tmp_path / "p")
+        with pytest.raises(InputError, match="not sorted by user and item"):
+            store.load_prepared(tmp_path / "p")
+
+
 def test_model_files_have_the_documented_format(tmp_path: Path) -> None:
     store.save_model(tmp_path / "m", trained())
     items = pq.read_table(tmp_path / "m" / "item_factors.parquet")
