@@ -21,13 +21,22 @@ import numpy as np
 import scipy.sparse as sp
 from threadpoolctl import threadpool_limits
 
-from recsys.models.simd import add_four_rows, add_one_row, aligned_zeros, padded, prefetch_row
+from recsys.models.simd import (
+    add_four_rows,
+    add_one_row,
+    aligned_zeros,
+    halve,
+    padded,
+    prefetch_row,
+    square_four_rows,
+    square_one_row,
+)
 from recsys.threads import n_cores
 
-AHEAD = 16
+AHEAD = 32
 """How many rows ahead a row is prefetched: enough to hide the latency of memory."""
-TILE_BYTES = 2**19
-"""Size of the block of fixed rows that one thread works on at a time: half of a typical second-level cache."""
+BLOCK = 1024
+"""Number of rows that are rotated together."""
 CHUNKS_PER_THREAD = 32
 """Many small pieces of work balance the load between threads."""
 ROW_COST = 40
@@ -55,10 +64,6 @@ class Side:
         counts: np.ndarray = np.diff(self.weights.indptr)
         return counts.astype(np.float32)
 
-    def long_rows(self, tile_rows: int) -> np.ndarray:
-        """Rows with more interactions than a cache holds fixed rows: solving them tile by tile is faster."""
-        return np.flatnonzero(self.counts > 2 * tile_rows)
-
 
 class SingularMatrix(Exception):
     """The normal equations of a row have no unique solution, because there is no regularization."""
@@ -80,31 +85,34 @@ def conjugate_gradient(
     d = fixed.shape[1]
     values, axes = np.linalg.eigh((fixed.T @ fixed).astype(np.float64))
     axes = axes[:, ::-1].astype(np.float32)
-    x, y = _rotated(rows, axes), _rotated(fixed, axes)
-    gram = np.zeros(y.shape[1], np.float32)
+    gram = np.zeros(padded(d), np.float32)
     gram[:d] = np.maximum(values[::-1], 0)
-    spread = (popularity @ (y * y) / max(popularity.sum(), 1)).astype(np.float32)
+    x, y = (aligned_zeros(len(side_rows), len(gram)) for side_rows in (rows, fixed))
+    halves = aligned_zeros(len(y), len(gram) // 2, np.int32)
 
-    matrix, tile_rows = side.weights, max(1, TILE_BYTES // (4 * y.shape[1]))
-    long = side.long_rows(tile_rows)
-    short = np.ones(len(x), dtype=bool)
-    short[long] = False
-    a0 = np.float32(alpha0)
+    def rotate_rows(start: int) -> None:
+        piece = slice(start, start + BLOCK)
+        np.matmul(rows[piece], axes, out=x[piece, :d])
 
-    def solve_short(piece: slice) -> None:
+    def rotate_fixed(start: int) -> np.ndarray:
+        piece = slice(start, start + BLOCK)
+        np.matmul(fixed[piece], axes, out=y[piece, :d])
+        halve(y[piece], halves[piece])
+        squares: np.ndarray = popularity[piece] @ np.square(y[piece])
+        return squares
+
+    def solve(piece: slice) -> None:
         _solve_rows(
-            piece.start, piece.stop, short, matrix.indptr, matrix.indices, matrix.data,
-            x, y, gram, spread, side.ridge, a0, steps,
+            piece.start, piece.stop, matrix.indptr, matrix.indices, matrix.data,
+            x, halves, gram, spread, side.ridge, a0, steps,
         )  # fmt: skip
 
-    def solve_long(piece: slice) -> None:
-        which = long[piece]
-        x[which] = _solve_tiled(matrix, which, x[which], y, gram, spread, side.ridge[which], a0, steps, tile_rows)
-
-    threads = n_cores()
+    matrix, a0, threads = side.weights, np.float32(alpha0), n_cores()
     with threadpool_limits(1, "blas"), ThreadPoolExecutor(threads) as pool:
-        list(pool.map(solve_long, _pieces(side.counts[long], threads)))
-        list(pool.map(solve_short, _pieces(side.counts * short, threads * CHUNKS_PER_THREAD)))
+        list(pool.map(rotate_rows, range(0, len(x), BLOCK)))
+        squares = sum(pool.map(rotate_fixed, range(0, len(y), BLOCK)))
+        spread = (squares / max(popularity.sum(), 1)).astype(np.float32)
+        list(pool.map(solve, _pieces(side.counts, threads * CHUNKS_PER_THREAD)))
     return x[:, :d], y[:, :d]
 
 
@@ -154,13 +162,6 @@ def observed_loss(weights: sp.csr_matrix, rows: np.ndarray, fixed: np.ndarray) -
     return float(_observed_loss(weights.indptr, weights.indices, weights.data, rows, fixed))
 
 
-def _rotated(factors: np.ndarray, axes: np.ndarray) -> np.ndarray:
-    """factors · axes, aligned in memory, with rows padded with zeros."""
-    rotated = aligned_zeros(len(factors), padded(factors.shape[1]))
-    np.matmul(factors, axes, out=rotated[:, : factors.shape[1]])
-    return rotated
-
-
 def _pieces(counts: np.ndarray, n: int) -> list[slice]:
     """Up to n non-empty slices of rows of about equal cost."""
     cost = np.concatenate([[0.0], np.cumsum(counts + ROW_COST, dtype=np.float64)])
@@ -169,91 +170,43 @@ def _pieces(counts: np.ndarray, n: int) -> list[slice]:
     return [slice(a, b) for a, b in pairwise(cuts.tolist()) if b > a]
 
 
-def _solve_tiled(
-    matrix: sp.csr_matrix,
-    which: np.ndarray,
-    x: np.ndarray,
-    y: np.ndarray,
-    gram: np.ndarray,
-    spread: np.ndarray,
-    ridge: np.ndarray,
-    a0: np.float32,
-    steps: int,
-    tile_rows: int,
-) -> np.ndarray:
-    """`_solve_rows` for long rows, all in parallel, so that each pass reads every tile of `y` from memory only once.
-
-    x  (n_which, d) the current vectors; returns the new ones
-    """
-    n_tiles = -(-len(y) // tile_rows)
-    starts = np.empty((n_tiles + 1, len(which)), dtype=np.int64)
-    for at, row in enumerate(which):
-        begin, end = matrix.indptr[row], matrix.indptr[row + 1]
-        edges = np.arange(n_tiles + 1, dtype=matrix.indices.dtype) * tile_rows
-        starts[:, at] = begin + np.searchsorted(matrix.indices[begin:end], edges)
-    totals = np.array([matrix.data[starts[0, at] : starts[-1, at]].sum() for at in range(len(which))], np.float32)
-    shared = a0 * gram + ridge[:, None]
-    x = np.ascontiguousarray(x)
-    residual = -shared * x
-    _sweep_tiles(starts, y, matrix.indices, matrix.data, np.float32(1), np.float32(-1), x, residual)
-    inverse = _inverse(shared + totals[:, None] * spread)
-    direction = residual * inverse
-    slope = np.einsum("nd,nd->n", residual, direction)
-    for step in range(steps):
-        product = shared * direction
-        _sweep_tiles(starts, y, matrix.indices, matrix.data, np.float32(0), np.float32(1), direction, product)
-        curvature = np.einsum("nd,nd->n", direction, product)
-        length = np.divide(slope, curvature, out=np.zeros_like(slope), where=curvature > 0)[:, None]
-        x += length * direction
-        if step + 1 < steps:
-            residual -= length * product
-            before, conditioned = slope, residual * inverse
-            slope = np.einsum("nd,nd->n", residual, conditioned)
-            again = np.divide(slope, before, out=np.zeros_like(slope), where=before > 0)[:, None]
-            direction = conditioned + again * direction
-    return x
-
-
-def _inverse(values: np.ndarray) -> np.ndarray:
-    inverse: np.ndarray = np.divide(np.float32(1), values, out=np.zeros_like(values), where=values > 0)
-    return inverse
-
-
 @numba.njit(nogil=True, cache=True)
-def _sweep(begin, end, last, y, indices, weights, base, sign, x, out):  # type: ignore[no-untyped-def]
+def _sweep(begin, end, last, y, indices, weights, x, base, sign, out):  # type: ignore[no-untyped-def]
     """out += Σ w · (base + sign · y·x) · y over the interactions begin … end; prefetches rows up to `last`."""
     position = begin
     while position + 4 <= end:
         if position + AHEAD + 4 <= last:
             for k in range(4):
                 prefetch_row(y, indices[position + AHEAD + k])  # type: ignore[call-arg]
-        add_four_rows(y, indices, weights, position, base, sign, x, out)
+        add_four_rows(y, indices, weights, position, x, base, sign, out)
         position += 4
     while position < end:
-        add_one_row(y, indices, weights, position, base, sign, x, out)
+        add_one_row(y, indices, weights, position, x, base, sign, out)
         position += 1
 
 
 @numba.njit(nogil=True, cache=True)
-def _sweep_tiles(starts, y, indices, weights, base, sign, x, out):  # type: ignore[no-untyped-def]
-    """`_sweep` for many rows: all of them over the first tile of y, then over the second, …"""
-    for tile in range(starts.shape[0] - 1):
-        for row in range(starts.shape[1]):
-            begin, end = starts[tile, row], starts[tile + 1, row]
-            _sweep(begin, end, end, y, indices, weights, base, sign, x[row], out[row])
+def _squares(begin, end, y, indices, weights, x):  # type: ignore[no-untyped-def]
+    """Σ w · (y·x)² over the interactions begin … end."""
+    found, position = np.float32(0), begin
+    while position + 4 <= end:
+        found += square_four_rows(y, indices, weights, position, x)
+        position += 4
+    while position < end:
+        found += square_one_row(y, indices, weights, position, x)
+        position += 1
+    return found
 
 
 @numba.njit(nogil=True, cache=True, fastmath={"reassoc", "contract"})
-def _solve_rows(start, stop, chosen, indptr, indices, weights, x_all, y, gram, spread, ridge, a0, steps):  # type: ignore[no-untyped-def]
-    """Conjugate gradient for the chosen rows in start … stop, one by one; rows without interactions become 0."""
-    d = y.shape[1]
+def _solve_rows(start, stop, indptr, indices, weights, x_all, y, gram, spread, ridge, a0, steps):  # type: ignore[no-untyped-def]
+    """Conjugate gradient for the rows start … stop, one by one; rows without interactions become 0."""
+    d = x_all.shape[1]
     one, zero = np.float32(1), np.float32(0)
     scratch = np.empty((5, d), np.float32)
     residual, direction, product, inverse, shared = scratch[0], scratch[1], scratch[2], scratch[3], scratch[4]
     last = np.int64(indptr[stop])
     for row in range(start, stop):
-        if not chosen[row]:
-            continue
         begin, end = np.int64(indptr[row]), np.int64(indptr[row + 1])
         x = x_all[row]
         if begin == end:
@@ -265,20 +218,23 @@ def _solve_rows(start, stop, chosen, indptr, indices, weights, x_all, y, gram, s
         for f in range(d):
             shared[f] = a0 * gram[f] + ridge[row]
             residual[f] = -shared[f] * x[f]
-        _sweep(begin, end, last, y, indices, weights, one, -one, x, residual)
+        _sweep(begin, end, last, y, indices, weights, x, one, -one, residual)
         slope = zero
         for f in range(d):
             diagonal = shared[f] + total * spread[f]
             inverse[f] = one / diagonal if diagonal > zero else zero
             direction[f] = residual[f] * inverse[f]
             slope += residual[f] * direction[f]
-        for _ in range(steps):
+        for step in range(steps):
             for f in range(d):
                 product[f] = shared[f] * direction[f]
-            _sweep(begin, end, end, y, indices, weights, zero, one, direction, product)
+            if step + 1 < steps:
+                _sweep(begin, end, end, y, indices, weights, direction, zero, one, product)
             curvature = zero
             for f in range(d):
                 curvature += direction[f] * product[f]
+            if step + 1 == steps:  # no further step needs the product itself
+                curvature += _squares(begin, end, y, indices, weights, direction)
             if not (curvature > zero and slope > zero):  # the row is solved
                 break
             length = slope / curvature
