@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import shlex
@@ -227,7 +228,13 @@ def _read(folder: str, stamp: tuple[tuple[str, int], ...]) -> Loaded:
                 maps[method] = found
         if "pca" not in maps:
             maps["pca"] = make_map(model.space, "pca", measured=False)
+    if model.has_space:  # before the first visitor waits for them
+        _ = model.space.inner_products, model.space.directions_index
     data_folder = Path(model.data["path"]) if "path" in model.data else None
+    # Streamlit collects garbage after every run. What exists by now stays, so looking at it each time is wasted:
+    # half of the time of a run with a large catalogue.
+    gc.collect()
+    gc.freeze()
     return Loaded(path, model, data_folder, maps, clusters, axes, tuple(unreadable))
 
 
