@@ -407,7 +407,7 @@ def _checked(kind: str, factors: np.ndarray, ids: Sequence[Any] | np.ndarray) ->
     factors, ids = np.ascontiguousarray(factors, dtype=np.float32), as_ids(ids)
     if factors.ndim != 2 or len(factors) != len(ids):
         raise InputError(f"{kind} factors of shape {factors.shape} do not match {len(ids)} {kind} ids")
-    if not (np.abs(factors) <= LARGEST).all():
+    if factors.size and not -LARGEST <= factors.min() <= factors.max() <= LARGEST:  # NaN compares false
         raise NotFinite(f"{kind} factors contain values that are not finite, or beyond {LARGEST:g}")
     index = index_of(ids)
     if not index.is_unique:

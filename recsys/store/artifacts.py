@@ -16,7 +16,8 @@ import os
 import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from io import BufferedReader
 from pathlib import Path
@@ -234,6 +235,12 @@ class Artifact:
                 raise WrongFile(f"{name} is not the file that was written: its checksum differs")
             file.seek(0)
             yield file
+
+    @contextmanager
+    def open_ahead(self, name: str) -> Iterator[Callable[[], BufferedReader]]:
+        """A function that returns what `open` does, or raises its errors; a thread compares the checksum meanwhile."""
+        with ExitStack() as files, ThreadPoolExecutor(1) as pool:
+            yield pool.submit(files.enter_context, self.open(name)).result
 
     def table(self, name: str, *layouts: Columns) -> pa.Table:
         """A Parquet file of the artifact, with the columns of one of the layouts. Raises WrongFile as `open` does,

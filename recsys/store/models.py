@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -175,9 +176,12 @@ def load_model(folder: str | Path, *, dataset: Dataset | None = None) -> Model:
 def _read_model(artifact: Artifact) -> Model:
     manifest = _manifest_of(artifact)
     learner, source = manifest.learner, manifest.data
-    table = artifact.table(ITEMS, MODEL_ITEMS)
-    catalog = catalog_of(table)
-    fitted = _read_fitted(artifact, learner, catalog.item_ids, manifest.has_bias)
+    with ThreadPoolExecutor(1) as pool:  # factors are checked and decoded while the catalog is built
+        learned = pool.submit(_learned_tables, artifact)
+        table = artifact.table(ITEMS, MODEL_ITEMS)
+        catalog = catalog_of(table)
+        kind, tables = learned.result()
+    fitted = kind.from_tables(tables, item_ids=catalog.item_ids, has_bias=manifest.has_bias, learner=learner)
     if not np.array_equal(fitted.item_ids, catalog.item_ids):
         raise InputError(f"{ITEMS} lists other items than the model")
     if isinstance(fitted, Vectors) and source.n_users not in (None, fitted.space.n_users):
@@ -197,17 +201,13 @@ def _read_model(artifact: Artifact) -> Model:
     )
 
 
-def _read_fitted(artifact: Artifact, learner: Learner, item_ids: np.ndarray, has_bias: bool) -> Fitted:
-    for name, kind in KINDS.items():
-        if artifact.has(name):
-            files = (f"{part}.parquet" for part in kind.TABLES)
-            tables = {
-                file.removesuffix(".parquet"): artifact.table(file, *LAYOUTS[file])
-                for file in files
-                if artifact.has(file)
-            }
-            return kind.from_tables(tables, item_ids=item_ids, has_bias=has_bias, learner=learner)
-    raise InputError(f"none of {', '.join(KINDS)} is there")
+def _learned_tables(artifact: Artifact) -> tuple[type[Fitted], dict[str, pa.Table]]:
+    """What was learned: the type, and its tables that are there, by name."""
+    kind = next((kind for name, kind in KINDS.items() if artifact.has(name)), None)
+    if kind is None:
+        raise InputError(f"none of {', '.join(KINDS)} is there")
+    files = {name: f"{name}.parquet" for name in kind.TABLES}
+    return kind, {name: artifact.table(file, *LAYOUTS[file]) for name, file in files.items() if artifact.has(file)}
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import BaseModel
 
+from recsys.dataset.catalog import Catalog
 from recsys.dataset.dataset import Dataset
 from recsys.errors import InputError
 from recsys.ingest.validation import REJECTED as REJECTED_SCHEMA
@@ -75,6 +76,11 @@ def load_prepared(folder: Path) -> Dataset:
     return read_artifact(folder, PREPARED, _read_dataset)
 
 
+def load_catalog(folder: Path) -> Catalog:
+    """The items of a prepared folder, without reading the ratings. Raises InputError as `load_prepared` does."""
+    return read_artifact(folder, PREPARED, lambda artifact: catalog_of(artifact.table(ITEMS, CATALOG)))
+
+
 def read_report(folder: Path) -> dict[str, Any]:
     """The counts of the preparation in a prepared folder, checked. Raises InputError as `load_prepared` does."""
     artifact = open_artifact(folder, PREPARED)
@@ -108,8 +114,8 @@ def _report_of(artifact: Artifact) -> dict[str, Any]:
 
 def _read_dataset(artifact: Artifact) -> Dataset:
     report = _report_of(artifact)
-    catalog = catalog_of(artifact.table(ITEMS, CATALOG))
-    user_ids = artifact.table(USERS, USER_COLUMNS)["user_id"].to_numpy()
-    with artifact.open(INTERACTIONS) as file:
-        interactions = read_ratings(file, user_ids, catalog.item_ids)
+    with artifact.open_ahead(INTERACTIONS) as file:
+        catalog = catalog_of(artifact.table(ITEMS, CATALOG))
+        user_ids = artifact.table(USERS, USER_COLUMNS)["user_id"].to_numpy()
+        interactions = read_ratings(file(), user_ids, catalog.item_ids)
     return Dataset(interactions, catalog, report=report, name=artifact.folder.resolve().name)

@@ -88,7 +88,7 @@ def read_ratings(file: BufferedReader, user_ids: np.ndarray, item_ids: np.ndarra
     with open_columns(file, INTERACTIONS, RATING_COLUMNS, bytes_per_row=RESULT_BYTES) as (n_rows, groups):
         columns, ratings = np.empty(n_rows, np.int32), np.empty(n_rows, np.float32)
         times = np.empty(n_rows, np.int64)
-        begin = end = 0
+        begin = end = n_without = 0
         for group in one_ahead(groups):
             begin, end = end, end + len(group)
             columns[begin:end] = items.rows(group["item_id"].combine_chunks())
@@ -99,12 +99,14 @@ def read_ratings(file: BufferedReader, user_ids: np.ndarray, item_ids: np.ndarra
             if not rises.all():
                 raise _unsorted()
             ratings[begin:end] = group["rating"].to_numpy()
-            times[begin:end] = pc.fill_null(group["timestamp"], int(NO_TIME)).to_numpy()
+            given = group["timestamp"]
+            times[begin:end] = (pc.fill_null(given, int(NO_TIME)) if given.null_count else given).to_numpy()
+            n_without += given.null_count
     if end != n_rows:
         raise InputError(f"{INTERACTIONS} has {end} rows instead of {n_rows}")
     starts = np.concatenate([[0], np.cumsum(users.counts)]).astype(np.int32 if n_rows < 2**31 else np.int64)
     matrix = sp.csr_matrix((ratings, columns, starts), shape=(len(user_ids), len(item_ids)))
-    return Interactions(matrix, user_ids, item_ids, None if (times == NO_TIME).all() else times)
+    return Interactions(matrix, user_ids, item_ids, None if n_without == n_rows else times)
 
 
 class _Users:
@@ -147,10 +149,10 @@ class _Items:
         """Row numbers, int32. Raises InputError for an unknown id."""
         if self._table is not None and ids.type == pa.int64():
             values = ids.to_numpy()
-            inside = (values >= self._low) & (values < self._low + len(self._table))
-            if not inside.all():
-                raise _unknown("item", values[~inside][0])
-            rows: np.ndarray = self._table[values - self._low]
+            places = (values - self._low).view(np.uint64)  # below the lowest id: a number beyond the table
+            if places.max() >= len(self._table):
+                raise _unknown("item", values[places >= len(self._table)][0])
+            rows: np.ndarray = self._table[places.view(np.int64)]
             if rows.min() < 0:
                 raise _unknown("item", values[rows < 0][0])
             return rows

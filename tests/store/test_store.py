@@ -58,6 +58,22 @@ def test_prepared_data_survive_a_round_trip(tmp_path: Path) -> None:
     assert back.report == prepared().report
 
 
+def test_the_catalog_is_read_without_the_ratings(tmp_path: Path) -> None:
+    store.save_prepared(tmp_path / "p", prepared())
+    (tmp_path / "p" / "interactions.parquet").unlink()
+    assert store.load_catalog(tmp_path / "p").items.equals(CATALOG.items)
+    with pytest.raises(InputError, match=r"interactions.parquet is missing"):
+        store.load_prepared(tmp_path / "p")
+
+
+def test_loaded_ratings_do_not_depend_on_the_folder(tmp_path: Path) -> None:
+    """Arrays are read, not mapped: a folder may be replaced or cut while they are used."""
+    store.save_prepared(tmp_path / "p", prepared())
+    back = store.load_prepared(tmp_path / "p").interactions
+    (tmp_path / "p" / "interactions.parquet").write_bytes(b"")
+    assert back.fingerprint == prepared().interactions.fingerprint
+
+
 def test_prepared_files_have_the_documented_format(tmp_path: Path) -> None:
     store.save_prepared(tmp_path / "p", prepared())
     assert sorted(f.name for f in (tmp_path / "p").iterdir()) == [

@@ -70,7 +70,7 @@ def _statistics(interactions: Interactions, _loaded: Loaded) -> DatasetStatistic
     """`dataset_statistics`, cached for all sessions and all models of the same data."""
     catalog = _loaded.model.catalog
     if not np.array_equal(catalog.item_ids, interactions.item_ids):  # prepared again since training
-        catalog = store.load_prepared(_loaded.data_folder).catalog  # type: ignore[arg-type]
+        catalog = store.load_catalog(_loaded.data_folder)  # type: ignore[arg-type]
     return dataset_statistics(interactions, catalog)
 
 
