@@ -100,6 +100,9 @@ class Fitted(ABC):
             n_threads=n_threads,
         )
 
+    def prepare_top_k(self) -> None:  # noqa: B027 — most types have nothing to prepare
+        """Compute now what the first call of `top_k` would compute."""
+
     @abstractmethod
     def contributions(
         self, batch: UserBatch, weighting: FittedWeighting, item_rows: np.ndarray
@@ -193,6 +196,10 @@ class Vectors(Fitted):
         assert batch.vectors is not None
         index = self.space.inner_products
         return index.top_k(batch.vectors, k, exclude=exclude, allowed=allowed, n_threads=n_threads)
+
+    def prepare_top_k(self) -> None:
+        """Arrange the item vectors."""
+        _ = self.space.inner_products
 
     def contributions(
         self, batch: UserBatch, weighting: FittedWeighting, item_rows: np.ndarray

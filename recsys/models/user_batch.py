@@ -32,4 +32,19 @@ class UserBatch:
     def __getitem__(self, rows: slice | np.ndarray) -> UserBatch:
         """Some of the users: a slice, or an array of row numbers in any order."""
         vectors = None if self.vectors is None else self.vectors[rows]
-        return UserBatch(self.user_ids[rows], self.ratings[rows], vectors, self.origin[rows])
+        ratings = _rows_of(self.ratings, rows) if isinstance(rows, slice) else self.ratings[rows]
+        return UserBatch(self.user_ids[rows], ratings, vectors, self.origin[rows])
+
+
+def _rows_of(matrix: sp.csr_matrix, rows: slice) -> sp.csr_matrix:
+    """Consecutive rows of a CSR matrix, which share its memory; SciPy's operators and constructor would copy them."""
+    start, stop, step = rows.indices(matrix.shape[0])
+    if step != 1 or stop < start:
+        return matrix[rows]
+    starts = matrix.indptr[start : stop + 1]
+    entries = slice(starts[0], starts[-1])
+    part = sp.csr_matrix((stop - start, matrix.shape[1]), dtype=matrix.dtype)
+    part.data, part.indices, part.indptr = matrix.data[entries], matrix.indices[entries], starts - starts[0]
+    if matrix.has_canonical_format:
+        part.has_canonical_format = True
+    return part

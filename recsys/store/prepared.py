@@ -81,6 +81,12 @@ def load_catalog(folder: Path) -> Catalog:
     return read_artifact(folder, PREPARED, lambda artifact: catalog_of(artifact.table(ITEMS, CATALOG)))
 
 
+def prepared_fingerprint(folder: Path) -> str:
+    """SHA-256 (hex) of the marker of a prepared folder: it changes when any of its files does. Raises InputError as
+    `load_prepared` does."""
+    return open_artifact(folder, PREPARED).fingerprint
+
+
 def read_report(folder: Path) -> dict[str, Any]:
     """The counts of the preparation in a prepared folder, checked. Raises InputError as `load_prepared` does."""
     artifact = open_artifact(folder, PREPARED)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from recsys import __version__, store
+from recsys.dataset.dataset import Dataset
 from recsys.dataset.interactions import index_of
 from recsys.errors import InputError
 from recsys.ingest.ids import in_type_of
@@ -201,7 +203,11 @@ def recommend_batch(
     rejected_file = out.parent / f"{out.stem}.rejected.parquet"
     inputs = [model_folder, data, None if users == STDIN else users, allow, deny]
     folder_kind = None if n_partitions is None else store.LISTS
-    with writing(out, folder_kind, others={rejected_file: _is_rejected}, inputs=inputs):
+    with (
+        writing(out, folder_kind, others={rejected_file: _is_rejected}, inputs=inputs),
+        ThreadPoolExecutor(1) as pool,
+    ):
+        loading = pool.submit(_load_data, data)
         model = store.load_model(model_folder)
         rejected = REJECTED.empty_table()
         if allow is not None:
@@ -212,7 +218,8 @@ def recommend_batch(
             candidates, rejected = dataclasses.replace(candidates, deny=items), pa.concat_tables([rejected, unknown])
         n_rejected_items = len(rejected)
         allowed = _allowed(model, candidates)
-        stored = store.load_prepared(data)
+        model.fitted.prepare_top_k()
+        stored, fingerprint = loading.result()
         wanted = None
         if users is not None:
             wanted, unknown = _listed(users, "user", stored.interactions.user_ids)
@@ -224,7 +231,7 @@ def recommend_batch(
             order, sizes = np.argsort(partitions, kind="stable"), np.bincount(partitions, minlength=n_partitions)
         plan = {
             "model": model.fingerprint,
-            "data": stored.interactions.fingerprint,
+            "data": fingerprint,
             "users": None if wanted is None else _digest(stored.interactions.user_rows(wanted)),
             "n_partitions": n_partitions,
             "exclude_seen": exclude_seen,
@@ -346,6 +353,14 @@ def _allowed(model: Model, candidates: Candidates) -> np.ndarray | None:
 
 def _titles(model: Model) -> pa.Array:
     return pa.array(model.catalog.labels, pa.string())
+
+
+def _load_data(folder: Path) -> tuple[Dataset, str]:
+    """Prepared data, and a SHA-256 that identifies them: that of their marker, which lists the checksums of the files,
+    or of the ratings themselves if the folder was replaced meanwhile."""
+    before = store.prepared_fingerprint(folder)
+    stored = store.load_prepared(folder)
+    return stored, before if store.prepared_fingerprint(folder) == before else stored.interactions.fingerprint
 
 
 @contextmanager
