@@ -22,7 +22,7 @@ from recsys.ingest.items import items_from_frame, with_ids_like
 from recsys.ingest.vectors import vectors_from_frame
 from recsys.inner_products import InnerProducts
 from recsys.limits import LARGEST
-from recsys.topk import NONE, one_each
+from recsys.topk import NONE, one_each, row_blocks
 
 if TYPE_CHECKING:
     from recsys.evaluation.report import EmbeddingReport
@@ -382,8 +382,9 @@ class EmbeddingSpace:
 def _by_distance(vectors: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """`columns` (n, k) of each of `rows`, sorted by distance, then by column, and the negative distances, float32."""
     distances = np.empty(columns.shape, dtype=np.float32)
-    for at, row in enumerate(rows):  # one by one, to save memory
-        distances[at] = np.linalg.norm(vectors[columns[at]].astype(np.float64) - vectors[row], axis=1)
+    for part in row_blocks(len(rows), 1024):  # in parts, to save memory
+        steps = vectors[columns[part]].astype(np.float64) - vectors[rows[part], None]
+        distances[part] = np.linalg.norm(steps, axis=2)
     order = np.lexsort((columns, distances))
     return np.take_along_axis(columns, order, axis=1), -np.take_along_axis(distances, order, axis=1)
 

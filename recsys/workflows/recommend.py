@@ -293,7 +293,7 @@ def recommend_neighbours(
             raise InputError(f"{model_folder}: has no two items with vectors, so no item has neighbours")
 
         def lists_of(some: slice) -> Arrays:
-            ids, similarities = space.neighbours(model.item_ids[rows[some]], length, metric)
+            ids, similarities = space.neighbours(model.item_ids[rows[some]], length, metric, n_threads=n_cores())
             found = space.item_index.get_indexer(index_of(ids.ravel())).reshape(ids.shape)
             return found.astype(np.int32), similarities
 
