@@ -21,8 +21,9 @@ import numba
 import numpy as np
 import scipy.sparse as sp
 
+from recsys.heap import offer, sort_heap
 from recsys.tiles import LANES, QUERIES, STAGE_FLOATS, dot, first_stage, lowest_bit, next_stage
-from recsys.topk import NONE, in_threads, offer, row_blocks, sort_heap
+from recsys.topk import NONE, in_threads, row_blocks
 
 ROWS = 1024
 """Queries of one piece of work for a thread."""

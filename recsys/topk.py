@@ -1,6 +1,6 @@
 """Exact top-k selection over blocks of scores, for scores that are no inner products: those have a faster way.
 
-`recsys.inner_products` keeps the best with the same heap.
+`recsys.inner_products` keeps the best with the same heap. Importing this module does not load numba.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 
-import numba
 import numpy as np
 import scipy.sparse as sp
 from threadpoolctl import ThreadpoolController
@@ -22,84 +21,6 @@ BLOCK_BYTES = 32 * 2**20
 
 ScoreBlock = Callable[[slice], np.ndarray]
 """A slice of rows → their scores for all columns, float32 (n rows in the slice, n_columns)."""
-
-
-@numba.njit(nogil=True, cache=True)
-def _sift_down(scores, columns, position, size):  # type: ignore[no-untyped-def]
-    """Restore the heap whose root is the worst kept candidate: lowest score, then highest column."""
-    while True:
-        child = 2 * position + 1
-        if child >= size:
-            return
-        other = child + 1
-        if other < size and (
-            scores[other] < scores[child] or (scores[other] == scores[child] and columns[other] > columns[child])
-        ):
-            child = other
-        if scores[child] < scores[position] or (
-            scores[child] == scores[position] and columns[child] > columns[position]
-        ):
-            scores[child], scores[position] = scores[position], scores[child]
-            columns[child], columns[position] = columns[position], columns[child]
-            position = child
-        else:
-            return
-
-
-@numba.njit(nogil=True, cache=True)
-def offer(scores, columns, size, score, column) -> int:  # type: ignore[no-untyped-def]
-    """Add a candidate to the heap of the best ones if it is among them; returns the new size. NaN never is."""
-    if size == len(scores):
-        if score > scores[0] or (score == scores[0] and column < columns[0]):
-            scores[0] = score
-            columns[0] = column
-            _sift_down(scores, columns, 0, size)
-        return size
-    if np.isnan(score):
-        return size
-    child = size
-    scores[child] = score
-    columns[child] = column
-    while child > 0:
-        parent = (child - 1) // 2
-        if scores[parent] < score or (scores[parent] == score and columns[parent] > column):
-            break
-        scores[child], columns[child] = scores[parent], columns[parent]
-        scores[parent], columns[parent] = score, column
-        child = parent
-    return size + 1
-
-
-@numba.njit(nogil=True, cache=True)
-def sort_heap(scores, columns, size) -> None:  # type: ignore[no-untyped-def]
-    """Turn the heap into a list, best first: move the worst to the end."""
-    for last in range(size - 1, 0, -1):
-        scores[0], scores[last] = scores[last], scores[0]
-        columns[0], columns[last] = columns[last], columns[0]
-        _sift_down(scores, columns, 0, last)
-
-
-@numba.njit(nogil=True, cache=True)
-def _select(scores, excluded_start, excluded, allowed, top_columns, top_scores):  # type: ignore[no-untyped-def]
-    """Keep the k best columns of each row in a heap, stepping through the sorted excluded columns in parallel."""
-    n_rows, n_columns = scores.shape
-    k = top_scores.shape[1]
-    for row in range(n_rows):
-        best = top_scores[row]
-        where = top_columns[row]
-        size = 0
-        skip = excluded_start[row]
-        end = excluded_start[row + 1]
-        for column in range(n_columns):
-            if skip < end and excluded[skip] == column:
-                skip += 1
-                continue
-            score = scores[row, column]
-            if size == k and not score > best[0]:  # columns are visited in ascending order, so an equal score loses
-                continue
-            if allowed[column]:
-                size = offer(best, where, size, score, column)
-        sort_heap(best, where, size)
 
 
 @cache
@@ -133,6 +54,8 @@ def top_k(
     >>> top_k(lambda rows: scores[rows], n_rows=1, n_columns=3, k=2)[0]
     array([[1, 2]], dtype=int32)
     """
+    from recsys.heap import select as select_best  # loads numba
+
     if k < 1:
         raise ValueError(f"k must be at least 1, not {k}")
     columns = np.full((n_rows, k), NONE, dtype=np.int32)
@@ -150,7 +73,7 @@ def top_k(
 
     def select(rows: slice) -> None:
         block = np.ascontiguousarray(score_block(rows), dtype=np.float32)
-        _select(block, starts[rows.start : rows.stop + 1], excluded, kept, columns[rows], scores[rows])
+        select_best(block, starts[rows.start : rows.stop + 1], excluded, kept, columns[rows], scores[rows])
 
     in_threads(select, row_blocks(n_rows, max(1, BLOCK_BYTES // (4 * max(1, n_columns)))), n_threads)
     return columns, scores

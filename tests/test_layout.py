@@ -18,9 +18,11 @@ LAYOUT: dict[str, tuple[str, ...]] = {
     "threads": (),
     "progress": (),
     "atomic": (),
+    "heap": (),
     "topk": (),
     "tiles": (),
     "inner_products": (),
+    "products": (),
     "dataset": (
         "interactions", "titles", "title_search", "catalog", "split", "weighting", "attributes", "statistics",
         "genre_affinity", "dataset",
@@ -35,7 +37,7 @@ LAYOUT: dict[str, tuple[str, ...]] = {
     ),
     "models": (
         "user_batch", "fitted", "settings", "learner", "model", "least_squares", "simd", "ials_solver", "ials", "als",
-        "bpr", "ease", "itemknn", "popular", "imported",
+        "bpr_epoch", "bpr", "ease", "itemknn", "popular", "imported",
     ),
     "recommend": ("candidates", "topn", "reasons", "steer", "queries", "rerank", "compare"),
     "evaluation": (

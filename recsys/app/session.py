@@ -229,7 +229,7 @@ def _read(folder: str, stamp: tuple[tuple[str, int], ...]) -> Loaded:
         if "pca" not in maps:
             maps["pca"] = make_map(model.space, "pca", measured=False)
     if model.has_space:  # before the first visitor waits for them
-        _ = model.space.inner_products, model.space.directions_index
+        _ = model.space.inner_products.arranged, model.space.directions_index.arranged
     data_folder = Path(model.data["path"]) if "path" in model.data else None
     # Streamlit collects garbage after every run. What exists by now stays, so looking at it each time is wasted:
     # half of the time of a run with a large catalogue.

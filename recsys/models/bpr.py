@@ -5,11 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-import numba
 import numpy as np
-import scipy  # loads scipy.optimize when it is used
+import scipy  # loads scipy.optimize and scipy.special when they are used
 import scipy.sparse as sp
-from scipy.special import expit
 
 from recsys.dataset.interactions import Interactions
 from recsys.limits import MOST_EPOCHS, MOST_FACTORS, MOST_SEED
@@ -76,6 +74,8 @@ class BPR(VectorLearner):
 
     def _learn(self, weights: Interactions, progress: Progress | None = None, watch: Watch | None = None) -> Vectors:
         """Stochastic gradient ascent over the interactions in a seeded random order, on one thread."""
+        from recsys.models.bpr_epoch import epoch as run_epoch  # loads numba
+
         likes = _likes(weights.matrix)
         rng = np.random.default_rng(self.seed)
         d = self.n_factors
@@ -91,7 +91,7 @@ class BPR(VectorLearner):
         users = np.repeat(np.arange(likes.shape[0], dtype=np.int32), np.diff(likes.indptr))
         for epoch in range(self.epochs):
             rate = self.learning_rate * (1 - epoch / self.epochs)
-            _epoch(
+            run_epoch(
                 rng.permutation(likes.nnz), users, likes.indptr, likes.indices, x, y,
                 rate, self.regularization, self.candidates, rng,
             )  # fmt: skip
@@ -146,14 +146,14 @@ class BPR(VectorLearner):
 
         def loss(x: np.ndarray) -> tuple[float, np.ndarray]:
             gap = (liked_y @ x)[:, None] - (other_y @ x)[None, :] + bias_gap
-            miss = expit(-gap)
+            miss = scipy.special.expit(-gap)
             value = np.logaddexp(0, -gap).mean() + penalty / 2 * x @ x
             slope = (miss.sum(0) @ other_y - miss.sum(1) @ liked_y) / n_pairs + penalty * x
             return value, slope
 
         x = scipy.optimize.minimize(loss, np.zeros(items.shape[1] - 1), jac=True, method="L-BFGS-B").x
         gap = (liked_y @ x)[:, None] - (other_y @ x)[None, :] + bias_gap
-        return x, expit(-gap).sum(1) / n_pairs / penalty
+        return x, scipy.special.expit(-gap).sum(1) / n_pairs / penalty
 
 
 def _likes(weights: sp.csr_matrix) -> sp.csr_matrix:
@@ -162,41 +162,3 @@ def _likes(weights: sp.csr_matrix) -> sp.csr_matrix:
     likes.data = (likes.data > 0).astype(np.float32)
     likes.eliminate_zeros()
     return likes
-
-
-@numba.njit(nogil=True, cache=True, fastmath={"reassoc", "contract"})
-def _epoch(order, users, indptr, items, x, y, rate, penalty, candidates, rng):  # type: ignore[no-untyped-def]
-    """One pass over the interactions, each with one unrated item; updates x and y in place; the bias is last."""
-    d = x.shape[1] - 1
-    n_items = len(y)
-    rate, penalty = np.float32(rate), np.float32(penalty)
-    for at in order:
-        u, i = users[at], items[at]
-        rated = items[indptr[u] : indptr[u + 1]]
-        if len(rated) == n_items:
-            continue
-        j, best = -1, np.float32(0)
-        for _ in range(candidates):
-            other = rng.integers(0, n_items)
-            at_rated = np.searchsorted(rated, other)
-            while at_rated < len(rated) and rated[at_rated] == other:
-                other = rng.integers(0, n_items)
-                at_rated = np.searchsorted(rated, other)
-            score = y[other, d]
-            if candidates > 1:
-                for f in range(d):
-                    score += x[u, f] * y[other, f]
-            if j < 0 or score > best:
-                j, best = other, score
-        gap = y[i, d] - y[j, d]
-        for f in range(d):
-            gap += x[u, f] * (y[i, f] - y[j, f])
-        pull = rate / (np.float32(1) + np.exp(gap))
-        shrink = np.float32(1) - rate * penalty
-        for f in range(d):
-            xf, yi, yj = x[u, f], y[i, f], y[j, f]
-            x[u, f] = shrink * xf + pull * (yi - yj)
-            y[i, f] = shrink * yi + pull * xf
-            y[j, f] = shrink * yj - pull * xf
-        y[i, d] = shrink * y[i, d] + pull
-        y[j, d] = shrink * y[j, d] - pull

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
 import scipy.sparse as sp
@@ -12,12 +12,14 @@ from recsys.dataset.interactions import Interactions
 from recsys.errors import SettingError
 from recsys.limits import MOST_EPOCHS, MOST_FACTORS, MOST_SEED
 from recsys.models.fitted import Vectors
-from recsys.models.ials_solver import Side, SingularMatrix, conjugate_gradient, newton, observed_loss
 from recsys.models.learner import VectorLearner, Watch
 from recsys.models.least_squares import NormalEquations
 from recsys.models.settings import setting
 from recsys.progress import Progress
 from recsys.space.embedding import EmbeddingSpace
+
+if TYPE_CHECKING:
+    from recsys.models.ials_solver import Side  # methods import the solver when they are called: it loads numba
 
 Solver = Literal["cg", "cholesky", "blocks"]
 
@@ -100,6 +102,8 @@ class IALS(VectorLearner):
 
     def sides(self, by_user: sp.csr_matrix, by_item: sp.csr_matrix) -> tuple[Side, Side]:
         """Both orientations of the same positive weights, CSR float32, with the regularization of each row."""
+        from recsys.models.ials_solver import Side
+
         return Side(by_user, self._ridge(by_user)), Side(by_item, self._ridge(by_item))
 
     def first_vectors(self, n_users: int, n_items: int) -> tuple[np.ndarray, np.ndarray]:
@@ -111,6 +115,8 @@ class IALS(VectorLearner):
 
     def objective(self, space: EmbeddingSpace, weights: sp.csr_matrix) -> float:
         """The value of the objective that training minimizes, for these vectors and weights (users × items)."""
+        from recsys.models.ials_solver import observed_loss
+
         x, y = space.user_factors, space.item_factors
         by_user = _positive(weights)
         unobserved = ((x.T @ x).astype(np.float64) * (y.T @ y)).sum()
@@ -122,6 +128,8 @@ class IALS(VectorLearner):
 
     def fold_in(self, space: EmbeddingSpace, weights: sp.csr_matrix) -> np.ndarray:
         """The exact minimum for each user with the item factors fixed; for a known user, the stored vector."""
+        from recsys.models.ials_solver import Side
+
         weights = _positive(weights)
         start = np.zeros((weights.shape[0], space.item_factors.shape[1]), dtype=np.float32)
         side = Side(weights, self._ridge(weights))
@@ -137,6 +145,8 @@ class IALS(VectorLearner):
 
     def epoch(self, users: Side, items: Side, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """One sweep over users and items; returns new vectors and leaves its arguments unchanged."""
+        from recsys.models.ials_solver import conjugate_gradient
+
         if self.solver == "cg":
             x, y = conjugate_gradient(users, x, y, items.counts, self.alpha0, self.cg_steps)
             y, x = conjugate_gradient(items, y, x, users.counts, self.alpha0, self.cg_steps)
@@ -148,6 +158,8 @@ class IALS(VectorLearner):
     def _newton(
         self, side: Side, rows: np.ndarray, fixed: np.ndarray, block: int, gram: np.ndarray | None = None
     ) -> np.ndarray:
+        from recsys.models.ials_solver import SingularMatrix, newton
+
         try:
             return newton(side, rows, fixed, self.alpha0, block, gram)
         except SingularMatrix:

@@ -20,7 +20,6 @@ from recsys.recommend.topn import recommend
 from recsys.space.axis import BETWEEN, Axes, Axis
 from recsys.space.embedding import EmbeddingSpace
 from recsys.space.evidence import ProbeEvidence
-from recsys.space.probes import ask
 from recsys.space.questions import question_of
 
 FARTHEST = 3.0
@@ -149,6 +148,8 @@ def axis_called(name: str, space: EmbeddingSpace, attributes: Attributes, axes: 
         ends = [end for axis in (axes.asked if axes is not None else ()) for end in (axis.low, axis.high)]
         known = f" (ends: {', '.join(ends)})" if ends else ""
         raise UnknownId(f"{quoted(name)} is not an axis or an end of one{known}: {error}") from None
+    from recsys.space.probes import ask  # loads scikit-learn
+
     return ask(space, attributes, question)
 
 

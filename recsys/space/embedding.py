@@ -20,8 +20,8 @@ from recsys.dataset.interactions import as_ids, index_of, rows_of
 from recsys.errors import InputError, NotFinite, SettingError, Unsupported, quoted
 from recsys.ingest.items import items_from_frame, with_ids_like
 from recsys.ingest.vectors import vectors_from_frame
-from recsys.inner_products import InnerProducts
 from recsys.limits import LARGEST
+from recsys.products import Products
 from recsys.topk import NONE, one_each, row_blocks
 
 if TYPE_CHECKING:
@@ -187,9 +187,9 @@ class EmbeddingSpace:
         return result
 
     @cached_property
-    def inner_products(self) -> InnerProducts:
+    def inner_products(self) -> Products:
         """The item vectors, arranged for exact top-k by score."""
-        return InnerProducts(self.item_factors)
+        return Products(self.item_factors)
 
     @cached_property
     def item_directions(self) -> np.ndarray:
@@ -258,16 +258,16 @@ class EmbeddingSpace:
         return self.item_ids[columns], similarities
 
     @cached_property
-    def directions_index(self) -> InnerProducts:
+    def directions_index(self) -> Products:
         """The item directions, arranged for exact top-k by cosine."""
-        return InnerProducts(self.item_directions)
+        return Products(self.item_directions)
 
     @cached_property
-    def _distance_index(self) -> InnerProducts:
+    def _distance_index(self) -> Products:
         """(v, −|v|²/2): its products with (q, 1) grow as the distance |q − v|, √(|q|² − 2 (q·v − |v|²/2)), falls."""
         vectors = self.item_factors[:, : self.n_factors]
         halves = -(vectors.astype(np.float64) ** 2).sum(axis=1, keepdims=True) / 2
-        return InnerProducts(np.hstack([vectors, halves.astype(np.float32)]))
+        return Products(np.hstack([vectors, halves.astype(np.float32)]))
 
     def analogy(self, a: Any, b: Any, c: Any, k: int = 10) -> tuple[np.ndarray, np.ndarray]:
         """`a` is to `b` as `c` is to ?: the k items closest in direction to b − a + c, excluding these three.

@@ -456,14 +456,12 @@ def _recommended(
     from recsys.recommend.reasons import reasons
     from recsys.recommend.steer import parse_shift
     from recsys.recommend.steer import steer as steer_list
-    from recsys.space.axis import Axes
-    from recsys.space.probes import built_in_axes
 
     allowed = _allowed(model, candidates)
     stored_axes = store.load_axes(folder, model.fingerprint) if model.has_space and (steer or why) else None
     effect = None
     if steer:
-        known_axes = stored_axes or Axes("", (), built_in_axes(model.space, model.attributes), 0)
+        known_axes = stored_axes or model.built_in_axes
         shifts = [parse_shift(text, model.space, model.attributes, known_axes) for text in steer]
         steered = steer_list(model, batch, shifts, k, exclude_seen=exclude_seen, allowed=allowed)
         table = steered.table

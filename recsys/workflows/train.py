@@ -12,7 +12,6 @@ from recsys.dataset.dataset import Dataset
 from recsys.dataset.split import Protocol, hold_out
 from recsys.dataset.weighting import Weighting
 from recsys.errors import InputError
-from recsys.evaluation.ranking import rank_quality
 from recsys.models import DEFAULT_MODEL, IALS, Model, with_settings
 from recsys.progress import StartProgress, no_progress
 from recsys.threads import n_cores
@@ -119,6 +118,8 @@ def _quality_by_epoch(
     start_progress: StartProgress,
 ) -> list[EpochQuality]:
     """Train on the training part, measuring after each epoch, until quality has not improved for `patience` epochs."""
+    from recsys.evaluation.ranking import rank_quality  # compiles its kernels for validation only
+
     if not hasattr(learner, "epochs"):
         raise InputError(f"{learner.name!r} is trained in closed form: it has no epochs to choose from")
     split = hold_out(stored.interactions, protocol, part="validation", seed=learner.seed)

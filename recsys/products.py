@@ -1,0 +1,82 @@
+"""Exact top-k by inner product: a few queries by NumPy, many by `InnerProducts`, with the same result.
+
+Arranging the vectors and loading numba take longer than a few products.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+import scipy.sparse as sp
+
+from recsys.topk import NONE
+
+if TYPE_CHECKING:
+    from recsys.inner_products import InnerProducts
+
+FEW_PRODUCTS = 2**18
+"""Up to this many products are computed by NumPy, unless the vectors are arranged already."""
+LANES = 16
+"""Sums that a product is made of; see `recsys.tiles.dot`."""
+
+
+class Products:
+    """Vectors whose largest inner products with queries are asked for.
+
+    vectors  (n, d) float32, which must not change
+    """
+
+    def __init__(self, vectors: np.ndarray) -> None:
+        self._vectors = np.asarray(vectors, dtype=np.float32)
+
+    @cached_property
+    def arranged(self) -> InnerProducts:
+        """The vectors arranged for many queries; computed on first access."""
+        from recsys.inner_products import InnerProducts  # loads numba
+
+        return InnerProducts(self._vectors)
+
+    def top_k(
+        self,
+        queries: np.ndarray,
+        k: int,
+        *,
+        exclude: sp.csr_matrix | None = None,
+        allowed: np.ndarray | None = None,
+        n_threads: int = 1,
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """As `InnerProducts.top_k`."""
+        is_few = len(queries) * len(self._vectors) <= FEW_PRODUCTS
+        if "arranged" in self.__dict__ or not is_few or k < 1:
+            return self.arranged.top_k(queries, k, exclude=exclude, allowed=allowed, n_threads=n_threads)
+        columns = np.full((len(queries), k), NONE, dtype=np.int32)
+        scores = np.full((len(queries), k), -np.inf, dtype=np.float32)
+        for row, query in enumerate(np.asarray(queries, dtype=np.float32)):
+            found = _products(self._vectors, query)
+            is_candidate = ~np.isnan(found)
+            if allowed is not None:
+                is_candidate &= allowed
+            if exclude is not None:
+                is_candidate[exclude.indices[exclude.indptr[row] : exclude.indptr[row + 1]]] = False
+            candidates = np.flatnonzero(is_candidate)
+            best = candidates[np.argsort(-found[candidates], kind="stable")[:k]]
+            columns[row, : len(best)], scores[row, : len(best)] = best, found[best]
+        return columns, scores
+
+
+def _products(vectors: np.ndarray, query: np.ndarray) -> np.ndarray:
+    """The products of n vectors with a query, (n,) float32, by the operations of `recsys.tiles.dot`: 16 sums by fused
+    multiply-add, then a tree. In float64 a product of two float32 is exact; adding and rounding it once more to float32
+    gives what the processor's instruction gives."""
+    sums = np.zeros((LANES, len(vectors)), dtype=np.float32)
+    with np.errstate(all="ignore"):
+        for dimension, weight in enumerate(query.astype(np.float64)):
+            lane = dimension % LANES
+            sums[lane] = vectors[:, dimension] * weight + sums[lane]
+        size = LANES
+        while size > 1:
+            size //= 2
+            sums = sums[:size] + sums[size:]
+    return sums[0]

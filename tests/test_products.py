@@ -1,0 +1,62 @@
+"""A few products by NumPy are those of the compiled search, bit by bit; their number decides which is used."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+
+from recsys import products
+from recsys.inner_products import InnerProducts
+from recsys.products import Products
+from recsys.topk import one_each
+
+RNG = np.random.default_rng(9)
+
+
+@pytest.mark.parametrize(("n", "d"), [(1, 1), (300, 16), (500, 7), (2000, 65)])
+@pytest.mark.parametrize("kind", ["any", "repeated", "hostile"])
+def test_few_products_are_those_of_the_compiled_search(n: int, d: int, kind: str) -> None:
+    vectors = RNG.standard_normal((n, d)).astype(np.float32)
+    if kind == "repeated":
+        vectors = vectors[RNG.integers(0, n // 3 + 1, n)]
+    elif kind == "hostile":
+        vectors *= RNG.choice([0, 1e-30, 1, 1e18, np.inf, np.nan], (n, 1), p=[0.2, 0.1, 0.4, 0.2, 0.05, 0.05])
+    queries = np.vstack([vectors[:2], np.zeros((1, d), np.float32)])
+    kept = RNG.random(n) < 0.9
+    seen = sp.csr_matrix(one_each(np.zeros(len(queries), np.int64), n))
+    for options in ({}, {"allowed": kept}, {"exclude": seen}):
+        index = Products(vectors)
+        columns, scores = index.top_k(queries, 12, **options)
+        assert "arranged" not in vars(index)
+        expected_columns, expected_scores = InnerProducts(vectors).top_k(queries, 12, **options)
+        np.testing.assert_array_equal(columns, expected_columns)
+        np.testing.assert_array_equal(scores.view(np.int32), expected_scores.view(np.int32))
+
+
+def test_many_products_arrange_the_vectors_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(products, "FEW_PRODUCTS", 40)
+    index = Products(RNG.standard_normal((20, 3)))
+    index.top_k(np.ones((2, 3), np.float32), 2)
+    assert "arranged" not in vars(index)
+    index.top_k(np.ones((3, 3), np.float32), 2)
+    arranged = index.arranged
+    index.top_k(np.ones((1, 3), np.float32), 2)
+    assert index.arranged is arranged
+
+
+def test_one_query_of_a_space_loads_no_compiler() -> None:
+    script = (
+        "import sys, numpy as np\n"
+        "from recsys.space.embedding import EmbeddingSpace\n"
+        "import recsys.models\n"
+        "space = EmbeddingSpace(np.eye(3), [1, 2, 3])\n"
+        "for metric in ('cosine', 'dot', 'euclidean'): space.neighbours([2], 2, metric)\n"
+        "space.analogy(1, 2, 3)\n"
+        "print([name for name in ('numba', 'scipy.special', 'sklearn', 'implicit') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
