@@ -86,6 +86,8 @@ def _kind(folder: Path) -> str | None:
         return "model"
     if store.INTERACTIONS in names:
         return "prepared data"
+    if store.LISTS.marker in names:
+        return "recommendations"
     if SOURCE_FILE in names:
         return "dataset"
     if BATCH_NAME.fullmatch(folder.name) and REQUEST in names:
@@ -99,6 +101,8 @@ def _content(folder: Path) -> Iterator[Finding]:
         yield from _model(folder)
     elif kind == "prepared data":
         yield from _artifact(folder, store.PREPARED)
+    elif kind == "recommendations":
+        yield from _artifact(folder, store.LISTS)
     elif kind == "dataset":
         yield _dataset(folder)
     elif kind == "batch":

@@ -16,7 +16,9 @@ import pyarrow.dataset
 import pyarrow.parquet as pq
 import pytest
 
+from recsys import store
 from recsys.workflows import recommend as recommend_workflow
+from recsys.workflows.examine_data import examine_data
 from tests.cli.run import complaint, recsys
 from tests.cli.samples import COLUMNS, RATINGS
 
@@ -113,6 +115,10 @@ def test_partitions_replace_partitions_and_nothing_else(work: Path) -> None:
     for out, line in (("lists", "lists: contains 'part=0', which recsys did not write"), ("data", "is in the input")):
         assert line in complaint(recsys(*BATCH, "--out", out, "--partitions", 2, cwd=work)) or out == "data"
     assert len(list((work / "lists").glob("part=*/recommendations.parquet"))) == 4
+    assert store.damaged_files(work / "lists", store.LISTS) == []
+    (work / "lists" / "part=3" / "recommendations.parquet").write_bytes(b"")
+    [damage] = [found for found in examine_data(work / "lists") if found.status == "problem"]
+    assert "part=3/recommendations.parquet is not the file that was written" in damage.found
     assert recsys("train", "--data", "data", "--out", "lists", cwd=work).returncode == 2
     assert "is in" in complaint(recsys(*BATCH, "--out", "lists/part=1/x.parquet", cwd=work))
 
@@ -237,7 +243,9 @@ STOPPED = """
 import os, signal
 from recsys import atomic
 from recsys.cli.main import main
+from recsys import store
 from recsys.workflows import recommend as recommend_workflow
+from recsys.workflows.examine_data import examine_data
 recommend_workflow.PART_ROWS = 12
 left, replace = int(os.environ["STOP_AFTER"]), atomic.Path.replace
 def counted(self, target):
