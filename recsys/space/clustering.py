@@ -207,9 +207,8 @@ def silhouettes(directions: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """
     sizes = np.bincount(labels).astype(np.float64)
     sums = _sums(directions, labels)
-    distance = (
-        sizes - directions.astype(np.float64) @ sums.T
-    )  # to all members of each cluster, the item itself (0) included
+    # To all members of each cluster, the item itself (0) included. Rounding can make it negative for equal vectors.
+    distance = np.maximum(sizes - directions.astype(np.float64) @ sums.T, 0)
     rows = np.arange(len(labels))
     inside = distance[rows, labels] / np.maximum(sizes[labels] - 1, 1)
     distance = distance / sizes

@@ -152,6 +152,14 @@ def test_silhouette_equals_scikit_learn(found: ItemClusters, ml100k_model: Model
     )
 
 
+def test_silhouettes_of_equal_vectors_are_1_at_most() -> None:
+    vectors = np.random.default_rng(3).normal(size=(2, 16)).astype(np.float32)
+    directions = np.repeat(vectors / np.linalg.norm(vectors, axis=1, keepdims=True), 9, axis=0)
+    longer = directions * np.float32(1 + 1e-6)  # what rounding in single precision can do
+    values = silhouettes(longer, np.repeat([0, 1], 9))
+    assert values == pytest.approx(1) and values.max() <= 1
+
+
 def test_jaccard_indices_computed_by_hand() -> None:
     labels = np.array([0, 0, 0, 0, 1, 1, 1, NO_CLUSTER])
     others = np.array([1, 1, 1, 0, 0, 0, NO_CLUSTER, 1])
