@@ -147,13 +147,7 @@ def _cases() -> Iterator[Case]:
     yield Case("recommend over another", BATCH, batch, lists, before=((*BATCH, "-k", 5),), settings=parts)
     yield Case("recommend in parts", BATCH, batch, lists, settings=parts)
     yield Case("recommend in parts, resumed", BATCH, batch, lists, again=(*BATCH, "--resume"), settings=parts)
-    folder = (
-        *BATCH[: BATCH.index("lists.parquet")],
-        "lists",
-        *BATCH[BATCH.index("lists.parquet") + 1 :],
-        "--partitions",
-        3,
-    )
+    folder = (*("lists" if word == "lists.parquet" else word for word in BATCH), "--partitions", 3)
     yield Case("recommend partitions over another", folder, batch, (("lists",), ("lists.rejected.parquet",)),
                before=((*folder, "-k", 5),), again=(*folder, "--resume"), settings=parts)  # fmt: skip
     study = "best.json.study.sqlite"
