@@ -49,7 +49,7 @@ APPLIES_TO = {
     "--steer": (ONE_USER, NEW_USER),
     "--why": (ONE_USER, NEW_USER),
     "--resume": LISTS,
-    "--threads": (BATCH,),
+    "--threads": LISTS,
 }
 """The modes of `recommend` that an option applies to; options that are not listed apply to all."""
 
@@ -162,7 +162,7 @@ def recommend(
     if mode == NEIGHBOURS:
         assert out is not None
         check_choice("--metric", metric or "cosine", METRICS)
-        return _neighbours(model, out, k, metric or "cosine", kind, titles, resume, as_json)
+        return _neighbours(model, out, k, metric or "cosine", kind, titles, resume, threads, as_json)
     from recsys.recommend.candidates import Candidates
 
     candidates = Candidates(genre or (), parse_years(years), min_ratings, max_ratings)
@@ -212,7 +212,15 @@ def _mode(out: Path | None, user: str | None, rate: list[str] | None, neighbours
 
 
 def _neighbours(
-    model: Path, out: Path, k: int, metric: str, kind: str | None, titles: bool, resume: bool, as_json: bool
+    model: Path,
+    out: Path,
+    k: int,
+    metric: str,
+    kind: str | None,
+    titles: bool,
+    resume: bool,
+    threads: int | None,
+    as_json: bool,
 ) -> None:
     from recsys.cli import tables
     from recsys.cli.console import Screen, show
@@ -227,6 +235,7 @@ def _neighbours(
             kind=kind,  # type: ignore[arg-type]
             with_titles=titles,
             resume=resume,
+            n_threads=threads,
             start_progress=screen.start_progress,
         )
         if done.has_formulas:

@@ -276,6 +276,7 @@ def recommend_neighbours(
     kind: Format | None = None,
     with_titles: bool = False,
     resume: bool = False,
+    n_threads: int | None = None,
     start_progress: StartProgress = no_progress,
 ) -> RecommendedNeighbours:
     """Write the `k` items most similar to each item, itself excluded, to a file. Items with a zero vector, to which
@@ -288,12 +289,12 @@ def recommend_neighbours(
         model = store.load_model(model_folder)
         space = model.space
         rows = np.flatnonzero(space.item_directions.any(axis=1))
-        length = min(k, len(model.item_ids) - 1)
+        length, threads = min(k, len(model.item_ids) - 1), n_threads or n_cores()
         if not len(rows) or length < 1:
             raise InputError(f"{model_folder}: has no two items with vectors, so no item has neighbours")
 
         def lists_of(some: slice) -> Arrays:
-            ids, similarities = space.neighbours(model.item_ids[rows[some]], length, metric, n_threads=n_cores())
+            ids, similarities = space.neighbours(model.item_ids[rows[some]], length, metric, n_threads=threads)
             found = space.item_index.get_indexer(index_of(ids.ravel())).reshape(ids.shape)
             return found.astype(np.int32), similarities
 
