@@ -14,8 +14,6 @@ from recsys.evaluation.report import DIMENSIONS, N_SEEDS, EmbeddingReport, embed
 from recsys.evaluation.stability import N_REFITS, discover_axes
 from recsys.ingest.values import read_values
 from recsys.models import Model
-from recsys.plots.picture import picture, picture_page
-from recsys.plots.report import AxisEnds, report_page
 from recsys.progress import StartProgress, no_progress
 from recsys.recommend.steer import axis_called
 from recsys.space.axis import UNNAMED, Axes, Axis
@@ -250,6 +248,8 @@ def map_items(
     progress(1, 1)
     path = store.save_map(model_folder, item_map, model.fingerprint)
     if out is not None and out.suffix == ".html":
+        from recsys.plots.picture import picture, picture_page  # loads Plotly
+
         figure = picture(item_map, model.catalog, model.n_ratings, store.load_clusters(model_folder, model.fingerprint))
         store.write_text(
             out, picture_page(figure, _map_title(item_map, model), [*_map_notes(item_map), _origin(item_map, model)])
@@ -292,6 +292,9 @@ def report_embedding(
     Without `out` both are stored with the model, as report.html and report.json. Imported vectors take no `data`: what
     needs retraining is left out of their report.
     """
+    from recsys.plots.picture import picture
+    from recsys.plots.report import AxisEnds, report_page
+
     page = model_folder / store.REPORT_PAGE if out is None else out
     if page.suffix != ".html":
         raise InputError(f"{page}: the page is HTML; name a file that ends in .html")
