@@ -199,7 +199,7 @@ class Vectors(Fitted):
 
     def prepare_top_k(self) -> None:
         """Arrange the item vectors."""
-        _ = self.space.inner_products
+        _ = self.space.inner_products.arranged
 
     def contributions(
         self, batch: UserBatch, weighting: FittedWeighting, item_rows: np.ndarray
