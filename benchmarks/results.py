@@ -8,7 +8,7 @@ import re
 import sys
 from pathlib import Path
 
-from recsys import store
+from recsys import ingest, store
 from recsys.dataset.dataset import Dataset
 from recsys.ingest import datasets
 from recsys.workflows import prepare as prepare_workflow
@@ -21,8 +21,13 @@ HEAD = (
 )
 
 
-def prepared(name: str) -> Dataset:
-    """A dataset from data/prepared; prepared (and downloaded) first if it is missing. Raises RecsysError."""
+def prepared(name: str, source: Path | None = None) -> Dataset:
+    """A dataset from data/prepared; prepared (and downloaded) first if it is missing. Raises RecsysError.
+
+    source  a file or folder of ratings to read instead, without downloading
+    """
+    if source is not None:
+        return ingest.prepare_ratings(ingest.find_source(source))
     folder = datasets.data_root() / "prepared" / name
     if not (folder / store.INTERACTIONS).is_file():
         prepare_workflow.prepare(name, folder, notify=lambda line: print(line, file=sys.stderr))

@@ -2,6 +2,7 @@
 
     python benchmarks/speed.py parts              CSV → matrix, exact top-k
     python benchmarks/speed.py epochs             one epoch of iALS on an input with the shape of MovieLens 25M
+    python benchmarks/speed.py ablation           the same epoch without parts of its kernel
     python benchmarks/speed.py time-to-quality    training time until implicit's final quality is reached
     python benchmarks/speed.py evaluation         all metrics for all users
 
@@ -30,6 +31,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.csv as pacsv
 import scipy.sparse as sp
+from ablation import ablation_section
 from expand import expand
 from implicit.cpu.als import AlternatingLeastSquares
 from results import prepared, write_section
@@ -318,13 +320,20 @@ def _peak() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
-def large_input() -> sp.csr_matrix:
-    """`expand` of MovieLens 1M, which is downloaded if it is not prepared yet."""
-    return expand(prepared("ml-1m").interactions.matrix)
+def large_input(ml_1m: Path | None = None) -> sp.csr_matrix:
+    """`expand` of MovieLens 1M, which is downloaded if it is not prepared yet, or read from a file or folder."""
+    return expand(prepared("ml-1m", ml_1m).interactions.matrix)
 
 
 def main() -> None:
     """Run one benchmark and replace its section of RESULTS.md."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("part", choices=("parts", "epochs", "ablation", "time-to-quality", "evaluation"))
+    parser.add_argument(
+        "--ml-1m", type=Path, help="file or folder with the ratings of MovieLens 1M; not downloaded then"
+    )
+    chosen = parser.parse_args()
+    large = partial(large_input, chosen.ml_1m)
     parts: dict[str, Callable[[], list[str]]] = {
         "parts": lambda: [
             "## Reading and ranking",
@@ -336,14 +345,13 @@ def main() -> None:
             *prepare_rows(),
             *top_k_rows(),
         ],
-        "epochs": lambda: ials_section(large_input()),
-        "time-to-quality": lambda: time_to_quality_section(large_input()),
-        "evaluation": lambda: evaluation_section(large_input()),
+        "epochs": lambda: ials_section(large()),
+        "ablation": lambda: ablation_section(large()),
+        "time-to-quality": lambda: time_to_quality_section(large()),
+        "evaluation": lambda: evaluation_section(large()),
     }
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("part", choices=tuple(parts))
     try:
-        write_section(parts[parser.parse_args().part]())
+        write_section(parts[chosen.part]())
     except RecsysError as error:
         sys.exit(f"speed.py: {error}")
 
