@@ -25,7 +25,7 @@ LAYOUT: dict[str, tuple[str, ...]] = {
     "products": (),
     "dataset": (
         "interactions", "titles", "title_search", "catalog", "split", "weighting", "attributes", "statistics",
-        "genre_affinity", "dataset",
+        "genre_affinity", "origins", "dataset",
     ),
     "ingest": (
         "ids", "delimited", "datasets", "download", "validation", "layout", "values", "blocks", "tables", "digits",
@@ -46,8 +46,8 @@ LAYOUT: dict[str, tuple[str, ...]] = {
     ),
     "plots": ("escape", "colours", "dimensions", "quality", "overlap", "data", "map", "picture", "report"),
     "store": (
-        "files", "schema", "artifacts", "parts", "catalog", "ratings", "prepared", "models", "maps", "axes",
-        "clusters", "measurements",
+        "files", "schema", "artifacts", "parts", "catalog", "origins", "ratings", "prepared", "models", "maps",
+        "axes", "clusters", "measurements",
     ),
     "workflows": (
         "common", "batch_output", "prepare", "train", "evaluate", "recommend", "similar", "inspect", "import_vectors",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -31,10 +31,16 @@ def fetch(
 
 
 def prepare(
-    source: Annotated[
-        str, typer.Argument(help="Name of a dataset, a MovieLens folder, or a CSV, TSV or Parquet file of ratings.")
+    sources: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="SOURCE...", help="Names of datasets, MovieLens folders, or CSV, TSV or Parquet files of ratings."
+        ),
     ],
     out: OutFolder,
+    append: Annotated[
+        bool, typer.Option("--append", help="Add the ratings to the folder --out, with the settings it was made with.")
+    ] = False,
     items: Annotated[Path | None, path_option(help="Table of items: item_id, title, year, genres, tags.")] = None,
     user_col: Annotated[str | None, typer.Option(help="Column of user ids; a number if there is no header.")] = None,
     item_col: Annotated[str | None, typer.Option(help="Column of item ids.")] = None,
@@ -43,38 +49,41 @@ def prepare(
     ] = None,
     time_col: Annotated[str | None, typer.Option(help="Column of times: seconds since 1970 or ISO dates.")] = None,
     scale: Annotated[str | None, typer.Option(help="Lowest and highest valid rating, as MIN:MAX.")] = None,
-    ids: Annotated[str, typer.Option(help=f"Type of the ids: {', '.join(ID_TYPES)}.")] = "auto",
+    ids: Annotated[
+        str | None, typer.Option(help=f"Type of the ids: {', '.join(ID_TYPES)}.", show_default="auto")
+    ] = None,
     min_user: Annotated[
-        int, typer.Option(min=1, max=MOST_LISTED, help="Fewest ratings per user (iterated k-core).")
-    ] = 1,
+        int | None,
+        typer.Option(min=1, max=MOST_LISTED, help="Fewest ratings per user (iterated k-core).", show_default="1"),
+    ] = None,
     min_item: Annotated[
-        int, typer.Option(min=1, max=MOST_LISTED, help="Fewest ratings per item (iterated k-core).")
-    ] = 1,
+        int | None,
+        typer.Option(min=1, max=MOST_LISTED, help="Fewest ratings per item (iterated k-core).", show_default="1"),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Clean ratings and store them in a folder.
 
     Every rejected row is stored with its file, line and reason.
     """
-    check_choice("--ids", ids, ID_TYPES)
+    if ids is not None:
+        check_choice("--ids", ids, ID_TYPES)
     from recsys.cli import tables
     from recsys.cli.console import Screen, show
     from recsys.ingest import Columns
-    from recsys.workflows.prepare import prepare
+    from recsys.workflows import prepare as workflow
 
+    columns = Columns(user_col, item_col, rating_col, time_col)
+    given = {"scale": parse_scale(scale), "ids": ids, "min_user": min_user, "min_item": min_item}
+    settings: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     with Screen() as screen:
-        done = prepare(
-            source,
-            out,
-            items=items,
-            columns=Columns(user_col, item_col, rating_col, time_col),
-            scale=parse_scale(scale),
-            ids=ids,
-            min_user=min_user,
-            min_item=min_item,
-            start_progress=screen.start_progress,
-            notify=screen.notify,
-        )
+        progress: dict[str, Any] = {"start_progress": screen.start_progress, "notify": screen.notify}
+        if append:
+            done = workflow.append(sources, out, items=items, columns=columns, settings=settings, **progress)
+        else:
+            done = workflow.prepare(
+                sources[0], out, more=sources[1:], items=items, columns=columns, **settings, **progress
+            )
     show(done, as_json, tables.show_prepared)
 
 

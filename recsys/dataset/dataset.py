@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from recsys.dataset.catalog import Catalog
 from recsys.dataset.interactions import Interactions
+from recsys.dataset.origins import Origins
 from recsys.errors import InputError
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ class Dataset:
     report        counts of the preparation: read, kept, rejected, duplicates, reasons, users, items, settings; empty
                   for data that were not prepared from rows
     name          for display, such as "ml-100k"
+    origins       where the ratings were read, as `recsys prepare --append` needs it; None when it was not kept
 
     Raises InputError unless the catalog lists exactly the items of the matrix, in its order.
     """
@@ -36,6 +38,7 @@ class Dataset:
     rejected: pa.Table | None = None
     report: Mapping[str, Any] = field(default_factory=dict)
     name: str = ""
+    origins: Origins | None = None
 
     def __post_init__(self) -> None:
         if not self.interactions.item_index.equals(self.catalog.index):

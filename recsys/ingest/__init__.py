@@ -14,13 +14,16 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from recsys.ingest.download import fetch
     from recsys.ingest.layout import Columns
-    from recsys.ingest.sources import Source, find_source, load_dataset, prepare_ratings, read_ratings
+    from recsys.ingest.prepare import Earlier
+    from recsys.ingest.sources import Source, append_ratings, find_source, load_dataset, prepare_ratings, read_ratings
     from recsys.ingest.validation import Validation
 
 __all__ = [
     "Columns",
+    "Earlier",
     "Source",
     "Validation",
+    "append_ratings",
     "fetch",
     "find_source",
     "load_dataset",
@@ -28,7 +31,7 @@ __all__ = [
     "read_ratings",
 ]
 
-_MODULE_OF = {"fetch": "download", "Columns": "layout", "Validation": "validation"}
+_MODULE_OF = {"fetch": "download", "Columns": "layout", "Earlier": "prepare", "Validation": "validation"}
 
 
 def __getattr__(name: str) -> Any:

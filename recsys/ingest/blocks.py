@@ -11,7 +11,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from recsys.dataset.interactions import NO_TIME
-from recsys.ingest.ids import GOOD, Spelling, usual_spelling
+from recsys.dataset.origins import Spelling
+from recsys.ingest.ids import GOOD, usual_spelling
 from recsys.ingest.layout import FileLayout
 from recsys.ingest.validation import (
     ID_ROLES,
@@ -44,6 +45,7 @@ class Block(NamedTuple):
     lines         (n,) line numbers in a text file, row numbers in a table, from 1
     rejected      table with the schema `REJECTED_IN_MEMORY`
     bytes_read    bytes of the file read so far; 0 where unknown
+    spelling      how its ids are written
     """
 
     users: pa.DictionaryArray
@@ -53,6 +55,7 @@ class Block(NamedTuple):
     lines: range | np.ndarray
     rejected: pa.Table
     bytes_read: int
+    spelling: Mapping[Role, Spelling]
 
 
 def typed_block(columns: Mapping[Role, pa.Array], layout: FileLayout, validation: Validation) -> Block | None:
@@ -100,7 +103,16 @@ def typed_block(columns: Mapping[Role, pa.Array], layout: FileLayout, validation
         or invalid_timestamps(times).any()
     ):
         return None
-    return Block(coded[0], coded[1], ratings, times, range(len(ratings)), REJECTED_IN_MEMORY.empty_table(), 0)
+    return Block(
+        coded[0],
+        coded[1],
+        ratings,
+        times,
+        range(len(ratings)),
+        REJECTED_IN_MEMORY.empty_table(),
+        0,
+        layout.spelling,
+    )
 
 
 def checked_block(
@@ -118,18 +130,26 @@ def checked_block(
         np.flatnonzero(good),
         REJECTED_IN_MEMORY.empty_table(),
         0,
+        layout.spelling,
     )
     return block, rows.reasons
 
 
-def with_types(layout: FileLayout, sample: Mapping[Role, pa.Array], validation: Validation) -> FileLayout:
+def with_types(
+    layout: FileLayout,
+    sample: Mapping[Role, pa.Array],
+    validation: Validation,
+    known: Mapping[Role, Spelling] | None = None,
+) -> FileLayout:
     """The layout with the spelling of ids and times, decided by text columns of the first `SAMPLE_ROWS` rows.
 
     Only rows that are usable whatever the type of ids is decide, so that a bad row changes nothing.
+
+    known  the spelling of ids where other files have decided it
     """
     fixed: dict[str, Spelling] = {"integer": "any", "string": "text"}
-    spelling: dict[Role, Spelling] = dict.fromkeys(ID_ROLES, fixed.get(validation.ids, "text"))
-    if validation.ids == "auto":
+    spelling: dict[Role, Spelling] = dict(known or dict.fromkeys(ID_ROLES, fixed.get(validation.ids, "text")))
+    if validation.ids == "auto" and known is None:
         as_text = replace(layout, spelling=spelling)
         block, _ = checked_block(sample, as_text, validation)
         if not len(block.ratings):  # none is usable: let the ids decide that are not missing

@@ -13,16 +13,13 @@ Every reader uses it: ratings on the fast and on the thorough path, tables of it
 
 from __future__ import annotations
 
-from typing import Literal
-
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-MISSING_WORDS = ("", "nan", "null", "none", "na", "n/a", "<na>", "\\n")
+from recsys.dataset.origins import Spelling
 
-Spelling = Literal["text", "canonical", "any"]
-"""How ids are written: text, integers in their usual spelling ("7", "7.0"), or integers in any spelling ("007")."""
+MISSING_WORDS = ("", "nan", "null", "none", "na", "n/a", "<na>", "\\n")
 
 GOOD, DAMAGED, MISSING, NOT_INTEGER, UNUSUAL_INTEGER = range(5)
 """What `check_ids` says of an id."""

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from recsys.dataset.origins import Spelling
 from recsys.errors import MOST_LETTERS, InputError
-from recsys.ingest.ids import Spelling
 from recsys.ingest.validation import MAX_LINE_BYTES, ROLES, Role
 
 KNOWN_NAMES = {

@@ -5,7 +5,7 @@ Every row is accounted for: read = kept + rejected + duplicates.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -18,16 +18,18 @@ import scipy.sparse as sp
 from recsys.dataset.catalog import Catalog
 from recsys.dataset.dataset import Dataset
 from recsys.dataset.interactions import NO_TIME, Interactions
+from recsys.dataset.origins import Origins, Spelling, located
 from recsys.errors import InputError
-from recsys.ingest.blocks import Block
+from recsys.ingest.blocks import Block, single_array
 from recsys.ingest.items import with_ids_like
 from recsys.ingest.tables import BYTES_PER_RATING
 from recsys.ingest.validation import (
+    ID_ROLES,
     MAX_TEXT_BYTES,
     REJECTED_IN_MEMORY,
+    Role,
     Validation,
     reason_counts,
-    rejected_table,
 )
 from recsys.limits import check_memory, memory_limit
 
@@ -51,11 +53,12 @@ def prepare_blocks(
     read_catalog: Callable[[], Catalog] | None,
     *,
     source: str,
-    file: str,
+    files: SourceFiles,
     validation: Validation,
     min_user: int,
     min_item: int,
     name: str,
+    earlier: Earlier | None = None,
 ) -> Dataset:
     """Combine blocks of validated rows into a Dataset, users and items ordered by id.
 
@@ -66,11 +69,12 @@ def prepare_blocks(
 
     read_catalog  returns the catalog; called after the ratings are read, when memory is free again. None: no catalog
     source        names the ratings in errors
-    file          names the ratings in the report and in the table of rejected rows
+    files         the files that the blocks come from; they name the ratings in the report and in the rejected rows
+    earlier       what was prepared before, whose rows come first in `blocks`
 
     Raises InputError when no row is usable or none is left.
     """
-    rows = _collect(blocks, source)
+    rows = _collect(blocks, source, earlier)
     rejected, n_usable = rows.rejected, len(rows.ratings)
     if n_usable == 0:
         if not len(rejected):
@@ -88,40 +92,41 @@ def prepare_blocks(
     unique = np.ones(n_usable, dtype=bool)
     unique[duplicate] = unique[again] = False
     core = _core(users, items, unique, min_user, min_item, len(rows.user_ids), len(rows.item_ids))
-    too_few = f"fewer than {min_user} ratings by the user or {min_item} of the item"
+    too_few = _too_few(min_user, min_item)
     if not core.any():
         raise InputError(f"{source}: no rows are left, all have {too_few}; use lower minimums")
-    dropped = [(duplicate, EXACT_DUPLICATE), (again, RATED_AGAIN), (np.flatnonzero(unique & ~core), too_few)]
-    rejected = pa.concat_tables(
-        [
-            rejected,
-            *(
-                _dropped_rows(file, rows.lines_of(at if order is None else np.sort(order[at])), reason)
-                for at, reason in dropped
-                if len(at)
-            ),
-        ]
-    )
+    few = np.flatnonzero(unique & ~core)
+    repeated, replaced, sparse = (rows.in_source_order(at, order) for at in (duplicate, again, few))
+    tables = [rejected, *([] if earlier is None else [earlier.duplicates])]
+    for (_, positions), reason in ((repeated, EXACT_DUPLICATE), (replaced, RATED_AGAIN), (sparse, too_few)):
+        if len(positions):
+            tables.append(_dropped_rows(files, positions, reason))
+    rejected = pa.concat_tables(tables)
     n_dropped, n_duplicates = n_usable - int(core.sum()), len(duplicate) + len(again)
+    n_duplicates += 0 if earlier is None else len(earlier.duplicates)
+    unused = _unused(rows, users, items, ratings, times, replaced, sparse)
+    positions_of_ratings = rows.lines if order is None and not n_dropped else rows.positions(order, core)
     if n_dropped:
         users, items, ratings, times = users[core], items[core], ratings[core], times[core]
     interactions = _matrix(users, items, ratings, times, rows.user_ids, rows.item_ids)
+    text_bytes = rows.text_bytes
     del rows, users, items, order
+    described: Catalog | None = None
     n_described, n_unrated, n_untitled = 0, 0, interactions.n_items
     with ThreadPoolExecutor(1) as pool:  # hashing runs beside the reading of the catalog
         fingerprint = pool.submit(lambda: interactions.fingerprint)
         if read_catalog is None:
             catalog = Catalog.of(interactions.item_ids)
         else:
-            described = read_catalog()
+            described = fitting = read_catalog()
             n_described = len(described)
             if described.item_ids.dtype != interactions.item_ids.dtype:
-                described = with_ids_like(described, interactions.item_ids, any_spelling=validation.ids == "integer")
-            catalog = described.take(interactions.item_ids)
-            n_unrated = int((interactions.item_index.get_indexer(described.index) < 0).sum())
-            n_untitled = int((described.index.get_indexer(interactions.item_index) < 0).sum())
+                fitting = with_ids_like(described, interactions.item_ids, any_spelling=validation.ids == "integer")
+            catalog = fitting.take(interactions.item_ids)
+            n_unrated = int((interactions.item_index.get_indexer(fitting.index) < 0).sum())
+            n_untitled = int((fitting.index.get_indexer(interactions.item_index) < 0).sum())
     report = {
-        "source": file,
+        "source": ", ".join(files.names),
         "read": n_usable + len(rejected) - n_dropped,
         "kept": interactions.n_ratings,
         "rejected": len(rejected) - n_duplicates,
@@ -140,7 +145,137 @@ def prepare_blocks(
         },
         "data_fingerprint": fingerprint.result(),
     }
-    return Dataset(interactions, catalog, rejected, report, name)
+    origins = Origins(
+        tuple(files.names),
+        tuple(files.first_rows),
+        positions_of_ratings,
+        unused,
+        (files.spelling["user"], files.spelling["item"]),
+        validation.ids,
+        text_bytes,
+        described,
+    )
+    return Dataset(interactions, catalog, rejected, report, name, origins)
+
+
+class SourceFiles:
+    """The files that rows come from. The lines of all files are numbered on; such a number is a row's position.
+
+    names       of the files, in order
+    first_rows  a row's position is that of its file plus its line
+    spelling    how ids are written, as the first file with rows decides; None before
+    """
+
+    def __init__(self, origins: Origins | None = None) -> None:
+        self.names: list[str] = [] if origins is None else list(origins.files)
+        self.first_rows: list[int] = [] if origins is None else list(origins.first_rows)
+        self.spelling: Mapping[Role, Spelling] = {}
+        self._last = 0
+        if origins is not None:
+            self.spelling = dict(zip(ID_ROLES, origins.spellings, strict=True))
+            longest = (int(part[-1]) if isinstance(part, range) else int(part.max()) for part in origins.positions)
+            self._last = max([0, *longest, *origins.unused["position"].to_pylist()])
+
+    def read(self, name: str, blocks: Iterable[Block]) -> Iterator[Block]:
+        """The blocks of the next file, with positions as lines."""
+        first = self._last
+        self.names.append(name)
+        self.first_rows.append(first)
+        for block in blocks:
+            self.spelling = self.spelling or block.spelling
+            lines = block.lines
+            if len(lines):
+                self._last = first + int(lines[-1])
+            if first:
+                moved = range(lines.start + first, lines.stop + first) if isinstance(lines, range) else lines + first
+                block = block._replace(lines=moved)
+            yield block
+
+
+class Earlier:
+    """Prepared data to which further files are added.
+
+    data        the data; their arrays are released when `blocks` is through
+    origins     where the data were read
+    rejected    all rows that were rejected
+
+    Rows that were replaced or too few are judged again: they are in `origins`. The others stay as they are: attributes
+    `rejected` and `duplicates` (exact duplicates), tables with the schema `REJECTED_IN_MEMORY`.
+    """
+
+    def __init__(self, data: Dataset, origins: Origins, rejected: pa.Table) -> None:
+        self.report, self.files = data.report, SourceFiles(origins)
+        self.ids, self.text_bytes, self.described = origins.ids, origins.text_bytes, origins.described
+        self._ratings = [(data.interactions, origins)]
+        reasons, settings = rejected["reason"], data.report["settings"]
+        too_few = _too_few(settings["min_user"], settings["min_item"])
+        again = pa.array([EXACT_DUPLICATE, RATED_AGAIN, too_few])
+        self.rejected = rejected.filter(pc.invert(pc.is_in(reasons, value_set=again))).cast(REJECTED_IN_MEMORY)
+        self.duplicates = rejected.filter(pc.equal(reasons, EXACT_DUPLICATE)).cast(REJECTED_IN_MEMORY)
+
+    def blocks(self) -> Iterator[Block]:
+        """The usable rows, once. Of one pair, rows that were replaced come before the one that replaced them."""
+        ratings, origins = self._ratings.pop()
+        spelling: dict[Role, Spelling] = dict(zip(ID_ROLES, origins.spellings, strict=True))
+        none = REJECTED_IN_MEMORY.empty_table()
+        for was_replaced in (True, False):
+            rows = origins.unused.filter(pc.equal(origins.unused["replaced"], was_replaced))
+            if len(rows):
+                yield Block(
+                    single_array(rows["user_id"]).dictionary_encode(),
+                    single_array(rows["item_id"]).dictionary_encode(),
+                    rows["rating"].to_numpy(),
+                    rows["timestamp"].to_numpy(),
+                    rows["position"].to_numpy(),
+                    none,
+                    0,
+                    spelling,
+                )
+        matrix, times = ratings.matrix, ratings.timestamps
+        of_users = np.repeat(np.arange(ratings.n_users, dtype=np.int32), np.diff(matrix.indptr))
+        of_items = matrix.indices.astype(np.int32, copy=False)
+        yield Block(
+            pa.DictionaryArray.from_arrays(pa.array(of_users), pa.array(ratings.user_ids)),
+            pa.DictionaryArray.from_arrays(pa.array(of_items), pa.array(ratings.item_ids)),
+            matrix.data,
+            np.full(ratings.n_ratings, NO_TIME) if times is None else times,
+            origins.positions[0] if len(origins.positions) == 1 else np.concatenate(origins.positions),
+            none,
+            0,
+            spelling,
+        )
+
+
+def _too_few(min_user: int, min_item: int) -> str:
+    return f"fewer than {min_user} ratings by the user or {min_item} of the item"
+
+
+def _unused(
+    rows: _Rows,
+    users: np.ndarray,
+    items: np.ndarray,
+    ratings: np.ndarray,
+    times: np.ndarray,
+    replaced: tuple[np.ndarray, np.ndarray],
+    sparse: tuple[np.ndarray, np.ndarray],
+) -> pa.Table:
+    """The table `Origins.unused` of the rows that were replaced and of those that are too few."""
+    at, positions = (np.concatenate(pair) for pair in zip(replaced, sparse, strict=True))
+    return pa.table(
+        {
+            "user_id": _id_column(rows.user_ids[users[at]]),
+            "item_id": _id_column(rows.item_ids[items[at]]),
+            "rating": pa.array(ratings[at]),
+            "timestamp": pa.array(times[at]),
+            "position": pa.array(positions),
+            "replaced": pa.array(np.arange(len(at)) < len(replaced[0])),
+        }
+    )
+
+
+def _id_column(ids: np.ndarray) -> pa.Array:
+    """Ids, perhaps none, as a column of their type."""
+    return pa.array(ids, pa.int64() if ids.dtype == np.int64 else pa.string())
 
 
 @dataclass(eq=False)
@@ -155,14 +290,35 @@ class _Rows:
     user_ids: np.ndarray
     item_ids: np.ndarray
     rejected: pa.Table
+    text_bytes: int
 
     def take(self, column: str, order: np.ndarray | None) -> np.ndarray:
         """A column in another order (None: as it is). Removes the column here, to save the memory of a second one."""
         values: np.ndarray = self.__dict__.pop(column)
         return values if order is None else values[order]
 
-    def lines_of(self, rows: np.ndarray) -> np.ndarray:
-        """Line numbers of some rows (ascending positions), int64."""
+    def in_source_order(self, at: np.ndarray, order: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
+        """Some rows in matrix order, `at`, rearranged by their position in the source, and these positions, int64."""
+        rows = at if order is None else order[at]
+        by_row = np.argsort(rows, kind="stable")
+        positions = self._lines_of(rows[by_row])
+        by_position = np.argsort(positions, kind="stable")
+        return at[by_row][by_position], positions[by_position]
+
+    def positions(self, order: np.ndarray | None, keep: np.ndarray) -> list[range | np.ndarray]:
+        """The positions in the source of the rows where `keep` holds, in matrix order."""
+        last = max((int(lines[-1]) for lines in self.lines), default=0)
+        found = np.empty(sum(map(len, self.lines)), dtype=np.int32 if last < 2**31 else np.int64)
+        end = 0
+        for lines in self.lines:
+            found[end : end + len(lines)] = np.asarray(lines)
+            end += len(lines)
+        return [found[keep] if order is None else found[order[keep]]]
+
+    def _lines_of(self, rows: np.ndarray) -> np.ndarray:
+        """Positions of some rows (ascending), int64."""
+        if not len(rows):
+            return np.empty(0, dtype=np.int64)
         ends = np.cumsum([len(lines) for lines in self.lines])
         block = np.searchsorted(ends, rows, side="right")
         return np.concatenate(
@@ -173,13 +329,14 @@ class _Rows:
         )
 
 
-def _collect(blocks: Iterable[Block], source: str) -> _Rows:
+def _collect(blocks: Iterable[Block], source: str, earlier: Earlier | None) -> _Rows:
     """All blocks in one. Raises InputError when they need more memory than may be used."""
     users, items = _Ids(), _Ids()
     ratings, times = _Column(np.float32), _Column(np.int64)
     lines: list[range | np.ndarray] = []
-    rejected = [REJECTED_IN_MEMORY.empty_table()]
-    limit, n_bytes, n_rows, text_bytes = memory_limit(), 0, 0, 0
+    rejected = [REJECTED_IN_MEMORY.empty_table() if earlier is None else earlier.rejected]
+    limit, n_bytes, n_rows = memory_limit(), 0, 0
+    text_bytes = 0 if earlier is None else earlier.text_bytes
     for block in blocks:
         n_rows += len(block.ratings) + len(block.rejected)
         n_bytes += len(block.ratings) * BYTES_PER_RATING + len(block.rejected) * BYTES_PER_REJECTED
@@ -203,7 +360,15 @@ def _collect(blocks: Iterable[Block], source: str) -> _Rows:
     user_ids, user_rows = users.encode()
     item_ids, item_rows = items.encode()
     return _Rows(
-        user_rows, item_rows, ratings.values, times.values, lines, user_ids, item_ids, pa.concat_tables(rejected)
+        user_rows,
+        item_rows,
+        ratings.values,
+        times.values,
+        lines,
+        user_ids,
+        item_ids,
+        pa.concat_tables(rejected),
+        text_bytes,
     )
 
 
@@ -331,10 +496,19 @@ def _duplicates(
     return np.sort(several[exact]), np.sort(several[again])
 
 
-def _dropped_rows(file: str, lines: np.ndarray, reason: str) -> pa.Table:
+def _dropped_rows(files: SourceFiles, positions: np.ndarray, reason: str) -> pa.Table:
     """The table of rejected rows for valid rows that were dropped."""
+    of_rows, lines = located(positions, files.first_rows)
     n = len(lines)
-    return rejected_table(file, lines, pa.array(np.zeros(n, dtype=np.int32)), [reason], pa.nulls(n, pa.string()))
+    return pa.table(
+        [
+            pa.DictionaryArray.from_arrays(pa.array(of_rows), pa.array(files.names)),
+            pa.array(lines),
+            pa.DictionaryArray.from_arrays(pa.array(np.zeros(n, dtype=np.int32)), pa.array([reason])),
+            pa.nulls(n, pa.string()),
+        ],
+        schema=REJECTED_IN_MEMORY,
+    )
 
 
 def _core(

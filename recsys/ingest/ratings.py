@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, BinaryIO, Literal, NamedTuple
@@ -19,6 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 
+from recsys.dataset.origins import Spelling
 from recsys.errors import InputError
 from recsys.ingest.blocks import SAMPLE_ROWS, Block, checked_block, single_array, typed_block, with_types
 from recsys.ingest.delimited import first_line
@@ -40,8 +41,12 @@ _CODED_TEXT = pa.dictionary(pa.int32(), pa.string())
 _NULL_VALUES = sorted({word for name in MISSING_WORDS for word in (name, name.upper(), name.title())} | {"NaN"})
 
 
-def read_blocks(path: Path, columns: Columns, validation: Validation) -> Iterator[Block]:
+def read_blocks(
+    path: Path, columns: Columns, validation: Validation, spelling: Mapping[Role, Spelling] | None = None
+) -> Iterator[Block]:
     """Blocks of a CSV, TSV, `::`-separated or Parquet file; text may be compressed with gzip.
+
+    spelling  how ids are written; None: the beginning of the file decides
 
     Raises InputError for a file that is missing, empty, damaged, no regular file or not of the type its name says, or
     that has no column for the user or the item.
@@ -49,19 +54,21 @@ def read_blocks(path: Path, columns: Columns, validation: Validation) -> Iterato
     check_input(path, "file of ratings")
     read = read_parquet_blocks if path.suffix.lower() in (".parquet", ".pq") else _read_text
     try:
-        yield from read(path, columns, validation)
+        yield from read(path, columns, validation, spelling)
     except PARQUET_ERRORS as error:
         raise InputError(f"{path}: cannot be read to its end: {first_line(error)}") from None
 
 
-def _read_text(path: Path, columns: Columns, validation: Validation) -> Iterator[Block]:
+def _read_text(
+    path: Path, columns: Columns, validation: Validation, spelling: Mapping[Role, Spelling] | None
+) -> Iterator[Block]:
     with pa.input_stream(str(path), compression="detect") as stream:
         first = stream.read(BLOCK_BYTES)
         if first[:2] in (b"\xff\xfe", b"\xfe\xff"):
             raise InputError(f"{path}: is UTF-16 text; save it as UTF-8")
         first = first.removeprefix(b"\xef\xbb\xbf")
         layout = detect_layout(first, path, columns)
-        layout = with_types(layout, _sample(first, layout), validation)
+        layout = with_types(layout, _sample(first, layout), validation, spelling)
 
         def parse(chunk: Chunk) -> list[Block]:
             block = _fast_block(chunk, layout, validation)

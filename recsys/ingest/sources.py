@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
 
+from recsys.dataset.catalog import Catalog
 from recsys.dataset.dataset import Dataset
 from recsys.errors import InputError
 from recsys.ingest.blocks import Block
@@ -15,7 +17,7 @@ from recsys.ingest.datasets import published_dataset
 from recsys.ingest.download import fetch
 from recsys.ingest.items import items_from_frame, read_items
 from recsys.ingest.layout import Columns
-from recsys.ingest.prepare import check_minimums, prepare_blocks
+from recsys.ingest.prepare import Earlier, SourceFiles, check_minimums, prepare_blocks
 from recsys.ingest.ratings import read_blocks
 from recsys.ingest.tables import FRAME, frame_blocks
 from recsys.ingest.validation import IdType, Validation
@@ -28,11 +30,15 @@ ITEM_FILES = ("movies.csv", "movies.dat", "u.item", "movies.parquet", "items.par
 
 @dataclass(frozen=True)
 class Source:
-    """The files of a dataset: ratings, and optionally a table of items and MovieLens tags."""
+    """The files of a dataset: ratings, and optionally a table of items and MovieLens tags.
+
+    is_chosen  whether the user named the table of items, not found it in the folder
+    """
 
     ratings: Path
     items: Path | None = None
     tags: Path | None = None
+    is_chosen: bool = False
 
 
 def read_ratings(
@@ -132,11 +138,12 @@ def prepare_frame(
     """A Dataset from DataFrames; see `Dataset.from_frame`."""
     validation = Validation(scale, ids)
     check_minimums(min_user, min_item)
+    files = SourceFiles()
     return prepare_blocks(
-        frame_blocks(ratings, _columns(columns), validation),
+        files.read(FRAME, frame_blocks(ratings, _columns(columns), validation)),
         None if items is None else lambda: items_from_frame(items),
         source="ratings",
-        file=FRAME,
+        files=files,
         validation=validation,
         min_user=min_user,
         min_item=min_item,
@@ -154,49 +161,102 @@ def find_source(path: Path, items: Path | None = None) -> Source:
         is_folder = False
     if not is_folder:
         check_input(path, "file or folder, and no dataset has that name")
-        return Source(path, items)
+        return Source(path, items, is_chosen=items is not None)
     ratings = _first_file(path, RATING_FILES, "*.inter")
     if ratings is None:
         raise InputError(
             f"{path}: contains none of {', '.join(RATING_FILES)} and no RecBole .inter file; name a file of ratings"
         )
     tags = path / "tags.csv"
-    return Source(ratings, items or _first_file(path, ITEM_FILES, "*.item"), tags if tags.is_file() else None)
+    return Source(
+        ratings, items or _first_file(path, ITEM_FILES, "*.item"), tags if tags.is_file() else None, items is not None
+    )
 
 
 def prepare_ratings(
-    source: Source,
-    *,
+    *sources: Source,
     columns: Columns | None = None,
     validation: Validation | None = None,
     min_user: int = 1,
     min_item: int = 1,
     on_progress: Progress | None = None,
 ) -> Dataset:
-    """Read and prepare the files of a source; see `read_ratings` for the rules, arguments and errors."""
-    validation = validation or Validation()
+    """Read and prepare the files of sources, their rows in this order; see `read_ratings` for the rules and errors.
+
+    The first source with rows decides the type of ids, the first one with a table of items describes the items.
+    """
     check_minimums(min_user, min_item)
-    blocks = read_blocks(source.ratings, columns or Columns(), validation)
-    items, tags = source.items, source.tags
-    return prepare_blocks(
-        blocks if on_progress is None else _reporting(blocks, source.ratings, on_progress),
-        None if items is None else lambda: read_items(items, tags),
-        source=str(source.ratings),
-        file=source.ratings.name,
-        validation=validation,
-        min_user=min_user,
-        min_item=min_item,
-        name=source.ratings.stem,
+    files = SourceFiles()
+    return _prepare(sources, files, None, columns, validation or Validation(), min_user, min_item, on_progress)
+
+
+def append_ratings(
+    earlier: Earlier,
+    *sources: Source,
+    columns: Columns | None = None,
+    on_progress: Progress | None = None,
+) -> Dataset:
+    """Prepared data with the ratings of further sources: what `prepare_ratings` makes of all sources at once, without
+    reading the first ones again. A table of items that the user chose replaces the stored one."""
+    settings = earlier.report["settings"]
+    scale = settings["scale"]
+    return _prepare(
+        sources,
+        earlier.files,
+        earlier,
+        columns,
+        Validation(None if scale is None else (scale[0], scale[1]), earlier.ids),
+        settings["min_user"],
+        settings["min_item"],
+        on_progress,
     )
 
 
-def _reporting(blocks: Iterator[Block], path: Path, on_progress: Progress) -> Iterator[Block]:
-    """The same blocks; reports the bytes read as they are consumed."""
-    n_bytes = path.stat().st_size if path.exists() else 0
-    for block in blocks:
-        yield block
-        if block.bytes_read:
-            on_progress(min(block.bytes_read, n_bytes), n_bytes)
+def _prepare(
+    sources: Sequence[Source],
+    files: SourceFiles,
+    earlier: Earlier | None,
+    columns: Columns | None,
+    validation: Validation,
+    min_user: int,
+    min_item: int,
+    on_progress: Progress | None,
+) -> Dataset:
+    described = next((source for source in sources if source.items is not None), None)
+    read_catalog: Callable[[], Catalog] | None = None
+    if described is not None and described.items is not None:
+        read_catalog = partial(read_items, described.items, described.tags)
+    if earlier is not None and earlier.described is not None and not (described and described.is_chosen):
+        read_catalog = partial(Catalog, earlier.described.items)
+
+    def blocks() -> Iterator[Block]:
+        if earlier is not None:
+            yield from earlier.blocks()
+        done, total = 0, sum(_size(source.ratings) for source in sources)
+        for source in sources:
+            found = read_blocks(source.ratings, columns or Columns(), validation, files.spelling or None)
+            for block in files.read(source.ratings.name, found):
+                yield block
+                if on_progress is not None and block.bytes_read:
+                    on_progress(min(done + block.bytes_read, total), total)
+            done += _size(source.ratings)
+
+    return prepare_blocks(
+        blocks(),
+        read_catalog,
+        source=", ".join(str(source.ratings) for source in sources),
+        files=files,
+        validation=validation,
+        min_user=min_user,
+        min_item=min_item,
+        name=sources[0].ratings.stem,
+        earlier=earlier,
+    )
+
+
+def _size(path: Path) -> int:
+    """Bytes of a file; 0 if it is missing, which its reader reports."""
+    return path.stat().st_size if path.exists() else 0
 
 
 def _columns(columns: Mapping[str, str] | None) -> Columns:

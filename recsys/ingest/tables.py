@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from recsys.dataset.origins import Spelling
 from recsys.errors import InputError
 from recsys.ingest.blocks import SAMPLE_ROWS, Block, checked_block, typed_block, with_types
 from recsys.ingest.delimited import BYTES_PER_CHARACTER, first_line
@@ -27,7 +28,9 @@ BYTES_PER_RATING = 160
 and 157 with many repeated rows."""
 
 
-def read_parquet_blocks(path: Path, columns: Columns, validation: Validation) -> Iterator[Block]:
+def read_parquet_blocks(
+    path: Path, columns: Columns, validation: Validation, spelling: Mapping[Role, Spelling] | None = None
+) -> Iterator[Block]:
     """Blocks of a Parquet file, rows counted from 1. Raises InputError for a file or a column that is not usable, and
     for more rows than the memory holds."""
     with open_parquet(path) as file:
@@ -40,7 +43,7 @@ def read_parquet_blocks(path: Path, columns: Columns, validation: Validation) ->
         check_memory(n_rows * BYTES_PER_RATING + largest_group(file), path, f"preparing {n_rows:,} rows")
     with open_parquet(path, roles.values()) as file:
         batches = file.iter_batches(batch_size=ROWS_PER_BLOCK, columns=list(roles.values()))
-        yield from _blocks(batches, roles, validation, str(path), path.name)
+        yield from _blocks(batches, roles, validation, path.name, spelling)
 
 
 PARQUET_ERRORS = (OSError, MemoryError, UnicodeDecodeError, pa.ArrowException)
@@ -98,7 +101,7 @@ def frame_blocks(frame: pd.DataFrame, columns: Columns, validation: Validation) 
     table = arrow_table(frame, list(roles.values()), "ratings")
     for role, name in roles.items():
         check_type(table.field(name).type, role, "ratings", name)
-    yield from _blocks(table.to_batches(max_chunksize=ROWS_PER_BLOCK), roles, validation, "ratings", FRAME)
+    yield from _blocks(table.to_batches(max_chunksize=ROWS_PER_BLOCK), roles, validation, FRAME)
 
 
 def column_names(frame: pd.DataFrame, source: str) -> list[str]:
@@ -164,16 +167,20 @@ def is_text(kind: pa.DataType) -> bool:
 
 
 def _blocks(
-    batches: Iterable[pa.RecordBatch], roles: Mapping[Role, str], validation: Validation, source: str, file: str
+    batches: Iterable[pa.RecordBatch],
+    roles: Mapping[Role, str],
+    validation: Validation,
+    file: str,
+    spelling: Mapping[Role, Spelling] | None = None,
 ) -> Iterator[Block]:
-    """Blocks of batches with a column for each role; `source` names the table in errors, `file` in rejected rows."""
+    """Blocks of batches with a column for each role; `file` names the table in rejected rows."""
     layout: FileLayout | None = None
     row = 1
     for batch in batches:
         columns = {role: plain_column(batch.column(name)) for role, name in roles.items()}
         if layout is None:
             sample = {role: as_text(column.slice(0, SAMPLE_ROWS)) for role, column in columns.items()}
-            layout = with_types(FileLayout("", tuple(roles.values()), True, roles), sample, validation)
+            layout = with_types(FileLayout("", tuple(roles.values()), True, roles), sample, validation, spelling)
         typed = _typed_columns(columns, layout)
         block = typed_block(typed, layout, validation) if typed else None
         if block is None:

@@ -15,9 +15,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from recsys.dataset.interactions import NO_TIME
+from recsys.dataset.origins import Spelling
 from recsys.errors import SettingError
 from recsys.ingest import ids
-from recsys.ingest.ids import Spelling, as_mask, is_missing
+from recsys.ingest.ids import as_mask, is_missing
 
 MAX_LINE_BYTES = 2**20
 LATEST_TIME = 4_102_444_800

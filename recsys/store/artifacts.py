@@ -79,7 +79,7 @@ MODEL = Kind(
 PREPARED = Kind(
     "prepared data",
     "report.json",
-    re.compile(r"(interactions|items|users|rejected)\.parquet"),
+    re.compile(r"(interactions|items|users|rejected|origins|unused|described)\.parquet"),
     re.compile(r"(?!)"),
     ("interactions.parquet", "users.parquet"),
     "recsys prepare",

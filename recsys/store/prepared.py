@@ -11,11 +11,13 @@ from pydantic import BaseModel
 
 from recsys.dataset.catalog import Catalog
 from recsys.dataset.dataset import Dataset
+from recsys.dataset.origins import Origins
 from recsys.errors import InputError
 from recsys.ingest.validation import REJECTED as REJECTED_SCHEMA
 from recsys.store.artifacts import PREPARED, Artifact, new_artifact, open_artifact, read_artifact
 from recsys.store.catalog import CATALOG, ITEMS, catalog_of, catalog_table
 from recsys.store.files import reading
+from recsys.store.origins import read_origins, write_origins
 from recsys.store.ratings import INTERACTIONS, read_ratings, write_ratings
 from recsys.store.schema import ID, Column, Count, checked
 
@@ -24,6 +26,13 @@ REJECTED = "rejected.parquet"
 REPORT = PREPARED.marker
 
 USER_COLUMNS = {"user_id": Column(ID, is_unique=True)}
+REJECTED_COLUMNS = {
+    "file": Column(pa.string()),
+    "line": Column(pa.int64()),
+    "reason": Column(pa.string()),
+    "text": Column(pa.string(), is_nullable=True),
+}
+_ROWS_PER_GROUP = 2**20
 
 
 class _Settings(BaseModel):
@@ -61,11 +70,14 @@ def save_prepared(folder: Path, dataset: Dataset) -> None:
         write_ratings(temporary / INTERACTIONS, dataset.interactions)
         pq.write_table(catalog_table(dataset.catalog), temporary / ITEMS)
         pq.write_table(pa.table({"user_id": pa.array(dataset.interactions.user_ids)}), temporary / USERS)
-        pq.write_table(
-            REJECTED_SCHEMA.empty_table() if dataset.rejected is None else dataset.rejected,
-            temporary / REJECTED,
-            store_schema=False,  # plain strings for readers, not the dictionaries that save memory here
-        )
+        with pq.ParquetWriter(temporary / REJECTED, REJECTED_SCHEMA, store_schema=False) as writer:
+            rejected = REJECTED_SCHEMA.empty_table() if dataset.rejected is None else dataset.rejected
+            for start in range(0, max(len(rejected), 1), _ROWS_PER_GROUP):
+                # Whatever parts the table has, equal rows make equal files; plain text only for one group at a time.
+                rows = rejected.slice(start, _ROWS_PER_GROUP).cast(REJECTED_SCHEMA).combine_chunks()
+                writer.write_table(rows, _ROWS_PER_GROUP)
+        if dataset.origins is not None:
+            write_origins(temporary, dataset.origins)
 
 
 def load_prepared(folder: Path) -> Dataset:
@@ -85,6 +97,19 @@ def prepared_fingerprint(folder: Path) -> str:
     """SHA-256 (hex) of the marker of a prepared folder: it changes when any of its files does. Raises InputError as
     `load_prepared` does."""
     return open_artifact(folder, PREPARED).fingerprint
+
+
+def load_with_origins(folder: Path) -> tuple[Dataset, Origins, pa.Table]:
+    """A prepared folder with what adding further files needs: the origins of its rows, and the rejected rows.
+
+    Raises InputError as `load_prepared` does, and for a folder of an older version, which has no origins.
+    """
+
+    def read(artifact: Artifact) -> tuple[Dataset, Origins, pa.Table]:
+        data = _read_dataset(artifact)
+        return data, read_origins(artifact, data), artifact.table(REJECTED, REJECTED_COLUMNS)
+
+    return read_artifact(folder, PREPARED, read)
 
 
 def read_report(folder: Path) -> dict[str, Any]:

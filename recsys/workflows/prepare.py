@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from recsys import ingest, store
+from recsys.errors import InputError
 from recsys.ingest import datasets
 from recsys.progress import Notify, Progress, StartProgress, no_notice, no_progress
 from recsys.workflows.common import writing
@@ -50,6 +51,7 @@ def prepare(
     source: str,
     out: Path,
     *,
+    more: Sequence[str] = (),
     items: Path | None = None,
     columns: ingest.Columns | None = None,
     scale: tuple[float, float] | None = None,
@@ -62,29 +64,93 @@ def prepare(
     """Clean ratings and store them in the folder `out`.
 
     source    name of a dataset, a MovieLens folder, or a file of ratings
+    more      further sources, whose rows follow
     items     table of items; default: the one found next to the ratings
     scale     lowest and highest valid rating; default: that of a named dataset, else no limits
     ids       "auto", "integer" or "string"
     min_user, min_item  the fewest ratings of a user and of an item (iterated until both hold)
     """
-    is_dataset = source in datasets.DATASETS and not Path(source).exists()
-    with writing(out, store.PREPARED, inputs=[None if is_dataset else Path(source), items]):
-        if is_dataset:
-            scale = scale or datasets.DATASETS[source].rating_scale
-            folder = ingest.fetch(source, on_progress=_bytes(start_progress(f"fetching {source}")), on_notice=notify)
-            found = ingest.find_source(folder, items)
-        else:
-            found = ingest.find_source(Path(source), items)
+    sources = [source, *more]
+    with writing(out, store.PREPARED, inputs=[*_paths(sources), items]):
+        scale = scale or next((datasets.DATASETS[name].rating_scale for name in sources if _is_dataset(name)), None)
         prepared = ingest.prepare_ratings(
-            found,
+            *_find(sources, items, start_progress, notify),
             columns=columns,
             validation=ingest.Validation(scale, ids),  # type: ignore[arg-type]
             min_user=min_user,
             min_item=min_item,
-            on_progress=start_progress(f"reading {found.ratings.name}"),
+            on_progress=start_progress(f"reading {_name_of(sources)}"),
         )
         store.save_prepared(out, prepared)
     return Prepared(prepared.report, out)
+
+
+def append(
+    sources: Sequence[str],
+    out: Path,
+    *,
+    items: Path | None = None,
+    columns: ingest.Columns | None = None,
+    settings: Mapping[str, Any] | None = None,
+    start_progress: StartProgress = no_progress,
+    notify: Notify = no_notice,
+) -> Prepared:
+    """Add ratings to the prepared folder `out`, without reading again what it was made of. The result is what `prepare`
+    makes of all sources at once.
+
+    sources   as for `prepare`
+    items     table of items, which replaces the stored one; default: the stored one
+    settings  settings of `prepare` that the user named: "scale", "ids", "min_user", "min_item"
+
+    Raises InputError for a folder that is missing, damaged or of an older version, and for other settings than the
+    folder was made with; the folder stays as it is.
+    """
+    store.read_report(out)  # a missing folder is refused before a lock is made next to it
+    with writing(out, store.PREPARED, inputs=[*_paths(sources), items]):
+        earlier = ingest.Earlier(*store.load_with_origins(out))
+        stored = {**earlier.report["settings"], "ids": earlier.ids}
+        for name, value in (settings or {}).items():
+            asked = list(value) if isinstance(value, tuple) else value
+            if asked != stored[name]:
+                option = "--" + name.replace("_", "-")
+                raise InputError(f"{out}: was prepared with {option} {_shown(stored[name])}; leave {option} out")
+        prepared = ingest.append_ratings(
+            earlier,
+            *_find(sources, items, start_progress, notify),
+            columns=columns,
+            on_progress=start_progress(f"reading {_name_of(sources)}"),
+        )
+        store.save_prepared(out, prepared)
+    return Prepared(prepared.report, out)
+
+
+def _is_dataset(source: str) -> bool:
+    return source in datasets.DATASETS and not Path(source).exists()
+
+
+def _paths(sources: Sequence[str]) -> list[Path]:
+    return [Path(source) for source in sources if not _is_dataset(source)]
+
+
+def _name_of(sources: Sequence[str]) -> str:
+    return Path(sources[0]).name if len(sources) == 1 else f"{len(sources)} sources"
+
+
+def _shown(value: Any) -> str:
+    return ":".join(f"{bound:g}" for bound in value) if isinstance(value, list) else str(value or "unset")
+
+
+def _find(
+    sources: Sequence[str], items: Path | None, start_progress: StartProgress, notify: Notify
+) -> list[ingest.Source]:
+    """The files of sources; datasets are downloaded."""
+    found = []
+    for source in sources:
+        folder = Path(source)
+        if _is_dataset(source):
+            folder = ingest.fetch(source, on_progress=_bytes(start_progress(f"fetching {source}")), on_notice=notify)
+        found.append(ingest.find_source(folder, items))
+    return found
 
 
 def rejected_rows(data: Path, n: int = 100) -> pd.DataFrame:
