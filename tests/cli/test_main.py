@@ -64,7 +64,7 @@ WRONG = [
     ("recommend --model model --data data --out data", "data: is a folder"),
     ("recommend --model model --data data --user ghost", "unknown user id: 'ghost'"),
     ("recommend --model model --data data --out x.parquet --users no.txt", "no.txt"),
-    ("recommend --model model --data data --out x.p --users items.csv", "not in"),
+    ("recommend --model model --data data --out x.parquet --users items.csv", "not in"),
     ('recommend --model model --rate "Film 3"', 'is not "Title=stars"'),
     ('recommend --model model --rate "Flim 3=5"', "did you mean"),
     ('similar "Flim 33" --model model', "no movie is called 'Flim 33'; did you mean"),
