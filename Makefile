@@ -47,7 +47,7 @@ docs: .venv/installed-docs       ## build the documentation site into site/; a b
 
 bench: .venv-bench/installed .venv/installed-dev ## compare with other libraries; writes benchmarks/RESULTS.md (over an hour; needs MovieLens 1M)
 	.venv-bench/bin/python benchmarks/scale.py
-	for part in parts epochs ablation time-to-quality evaluation; do .venv-bench/bin/python benchmarks/speed.py $$part || exit 1; done
+	for part in epochs ablation time-to-quality evaluation; do .venv-bench/bin/python benchmarks/speed.py $$part || exit 1; done
 	for protocol in ml-100k ml-1m dimensions; do .venv-bench/bin/python benchmarks/quality.py $$protocol || exit 1; done
 	for part in axes steering maps analogies; do .venv-bench/bin/python benchmarks/space.py $$part || exit 1; done
 	for part in prepare scatter view rating drag sessions; do $(BIN)/python benchmarks/app.py $$part || exit 1; done

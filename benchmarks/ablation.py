@@ -1,6 +1,6 @@
 """What each part of the iALS kernel brings: the kernel of `ials_solver` is rebuilt with parts replaced.
 
-The replacements are the obvious code: loops that numba vectorizes by itself, float32 rows, no prefetching.
+Each part is replaced by plain code: loops that numba vectorizes, float32 rows, no prefetching.
 """
 
 from __future__ import annotations

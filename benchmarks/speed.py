@@ -1,6 +1,5 @@
-"""Speed of our components and of the usual alternatives; `make bench` writes the tables into RESULTS.md.
+"""Speed of training and evaluation, and of the usual alternatives; `make bench` writes the tables into RESULTS.md.
 
-    python benchmarks/speed.py parts              CSV → matrix, exact top-k
     python benchmarks/speed.py epochs             one epoch of iALS on an input with the shape of MovieLens 25M
     python benchmarks/speed.py ablation           the same epoch without parts of its kernel
     python benchmarks/speed.py time-to-quality    training time until implicit's final quality is reached
@@ -17,7 +16,6 @@ import os
 import resource
 import statistics
 import sys
-import tempfile
 import threading
 import time
 import warnings
@@ -27,9 +25,6 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
-import pyarrow as pa
-import pyarrow.csv as pacsv
 import scipy.sparse as sp
 from ablation import ablation_section
 from expand import expand
@@ -44,106 +39,13 @@ from recsys.dataset.split import HoldOut, hold_out
 from recsys.dataset.weighting import Weighting
 from recsys.errors import RecsysError
 from recsys.evaluation.ranking import rank_quality
-from recsys.ingest import find_source, prepare_ratings
 from recsys.models import ALS, IALS, Model, VectorLearner, Vectors
 from recsys.space.embedding import EmbeddingSpace
-from recsys.topk import top_k
 
 THREADS = os.cpu_count() or 1
 EPOCHS = 5
 EVALUATED = 5000
 """Users that time to quality is evaluated on; all users are trained on."""
-RUNS = 3
-
-
-def long_tailed(n_users: int, n_items: int, n_ratings: int, seed: int = 0) -> pd.DataFrame:
-    """Distinct (user, item) pairs, items drawn from a Zipf distribution, with half-star ratings and timestamps."""
-    rng = np.random.default_rng(seed)
-    weight = 1 / np.arange(1, n_items + 1) ** 0.8
-    pairs = np.unique(
-        rng.integers(n_users, size=n_ratings) * n_items + rng.choice(n_items, n_ratings, p=weight / weight.sum())
-    )
-    rng.shuffle(pairs)
-    return pd.DataFrame(
-        {
-            "userId": pairs // n_items + 1,
-            "movieId": pairs % n_items + 1,
-            "rating": rng.integers(1, 11, size=len(pairs)) / 2,
-            "timestamp": rng.integers(800_000_000, 1_500_000_000, size=len(pairs)),
-        }
-    )
-
-
-def in_turn(*contenders: Callable[[], object]) -> list[float]:
-    """Median seconds of each; they alternate RUNS times, so that a slow phase of the machine affects all."""
-    seconds: list[list[float]] = [[] for _ in contenders]
-    for _ in range(RUNS):
-        for at, run in enumerate(contenders):
-            start = time.perf_counter()
-            run()
-            seconds[at].append(time.perf_counter() - start)
-    return [statistics.median(taken) for taken in seconds]
-
-
-def prepare_rows() -> list[str]:
-    """CSV → validated, sorted matrix, compared with the minimum in pandas."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "ratings.csv"
-        ratings = long_tailed(40_000, 20_000, 6_000_000)
-        pacsv.write_csv(pa.Table.from_pandas(ratings, preserve_index=False), path)
-
-        def by_pandas() -> sp.csr_matrix:
-            table = pd.read_csv(path).drop_duplicates(["userId", "movieId"], keep="last")
-            users, items = pd.factorize(table["userId"], sort=True)[0], pd.factorize(table["movieId"], sort=True)[0]
-            return sp.csr_matrix((table["rating"].astype("f4"), (users, items)))
-
-        ours, pandas = in_turn(lambda: prepare_ratings(find_source(path)), by_pandas)
-        n = len(ratings)
-        return [
-            f"| {path.stat().st_size / 1e6:,.0f} MB CSV, {n:,} ratings → matrix | recsys prepare (every row checked) "
-            f"| {n / ours / 1e6:.1f} M rows/s | {pandas / ours:.1f} × |",
-            f"| | pandas (no checks) | {n / pandas / 1e6:.1f} M rows/s | 1 × |",
-        ]
-
-
-def top_k_rows() -> list[str]:
-    """Exact top-10 of 59k movies without seen ones, compared with implicit and plain NumPy."""
-    rng = np.random.default_rng(0)
-    n_users, n_items, d, k = 16_384, 59_000, 64, 10
-    users = rng.normal(size=(n_users, d)).astype(np.float32)
-    items = rng.normal(size=(n_items, d)).astype(np.float32)
-    seen = sp.random(n_users, n_items, 150 / n_items, format="csr", dtype=np.float32, random_state=0)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)
-        peer = AlternatingLeastSquares(d, num_threads=THREADS)
-    peer.user_factors, peer.item_factors = users, items
-
-    def by_implicit() -> np.ndarray:
-        with threadpool_limits(1, "blas"):
-            return peer.recommend(np.arange(n_users), seen, N=k)[0]
-
-    def by_numpy() -> np.ndarray:
-        found = np.empty((n_users, k), dtype=np.int64)
-        for start in range(0, n_users, 512):
-            scores = users[start : start + 512] @ items.T
-            block = seen[start : start + 512].tocoo()
-            scores[block.row, block.col] = -np.inf
-            best = np.argpartition(-scores, k, axis=1)[:, :k]
-            order = np.argsort(-np.take_along_axis(scores, best, 1), axis=1)
-            found[start : start + 512] = np.take_along_axis(best, order, 1)
-        return found
-
-    def ours() -> np.ndarray:
-        return top_k(lambda rows: users[rows] @ items.T, n_users, n_items, k, exclude=seen, n_threads=THREADS)[0]
-
-    assert (ours() == by_implicit()).mean() > 0.999  # the same lists, except for ties in the last bit
-    taken = in_turn(ours, by_implicit, by_numpy)
-    names = ("recsys top_k", "implicit recommend", "NumPy, 512 users at a time")
-    return [
-        f"| {'exact top-10 of 59,000 items, 64 factors' if at == 0 else ''} | {name} "
-        f"| {n_users / seconds:,.0f} users/s | {taken[2] / seconds:.1f} × |"
-        for at, (name, seconds) in enumerate(zip(names, taken, strict=True))
-    ]
 
 
 def ials_section(matrix: sp.csr_matrix) -> list[str]:
@@ -328,23 +230,13 @@ def large_input(ml_1m: Path | None = None) -> sp.csr_matrix:
 def main() -> None:
     """Run one benchmark and replace its section of RESULTS.md."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("part", choices=("parts", "epochs", "ablation", "time-to-quality", "evaluation"))
+    parser.add_argument("part", choices=("epochs", "ablation", "time-to-quality", "evaluation"))
     parser.add_argument(
         "--ml-1m", type=Path, help="file or folder with the ratings of MovieLens 1M; not downloaded then"
     )
     chosen = parser.parse_args()
     large = partial(large_input, chosen.ml_1m)
     parts: dict[str, Callable[[], list[str]]] = {
-        "parts": lambda: [
-            "## Reading and ranking",
-            "",
-            f"Median of {RUNS} alternating runs.",
-            "",
-            "| job | implementation | speed | relative to the slowest |",
-            "|---|---|---|---|",
-            *prepare_rows(),
-            *top_k_rows(),
-        ],
         "epochs": lambda: ials_section(large()),
         "ablation": lambda: ablation_section(large()),
         "time-to-quality": lambda: time_to_quality_section(large()),
