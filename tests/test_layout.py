@@ -17,6 +17,7 @@ LAYOUT: dict[str, tuple[str, ...]] = {
     "limits": (),
     "threads": (),
     "progress": (),
+    "addresses": (),
     "atomic": (),
     "heap": (),
     "topk": (),
@@ -53,9 +54,12 @@ LAYOUT: dict[str, tuple[str, ...]] = {
         "common", "batch_output", "prepare", "train", "evaluate", "recommend", "similar", "inspect", "import_vectors",
         "demo", "batch_files", "batch_jobs", "finding", "examine_installation", "examine_data", "doctor",
     ),
+    "service": (
+        "settings", "schema", "served", "answers", "metrics", "workers", "guard", "connections", "api", "server"
+    ),
     "cli": (
-        "facts", "options", "terminal", "console", "tables", "app", "data", "train", "evaluate", "recommend", "inspect",
-        "doctor", "main",
+        "facts", "options", "terminal", "console", "tables", "app", "serve", "data", "train", "evaluate", "recommend",
+        "inspect", "doctor", "main",
     ),
     "app": (
         "guard", "escape", "i18n", "blobs", "owner", "work", "session", "axis_text", "chart", "notices", "components",
@@ -170,6 +174,7 @@ def test_heavy_libraries_stay_where_they_belong(path: Path) -> None:
     package = ([*name_of(path).split("."), ""])[1]
     assert "streamlit" not in libraries or package == "app"
     assert "plotly" not in libraries or package in ("app", "plots")
+    assert not libraries & {"fastapi", "uvicorn", "prometheus_client"} or package == "service"
     assert not libraries & {"pickle", "joblib", "shelve", "marshal"}
 
 

@@ -1,7 +1,7 @@
 """List the licences of everything that recsys installs, in docs/licences.md: `make licences`.
 
-Covers the dependencies of the package and of the extras `tune` and `maps`, direct and indirect, as the installed
-packages state their licences.
+Covers the dependencies of the package and of the extras `tune`, `maps` and `serve`, direct and indirect, as the
+installed packages state their licences.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from packaging.requirements import Requirement
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "licences.md"
-EXTRAS = ("tune", "maps")
+EXTRAS = ("tune", "maps", "serve")
 
 COMPATIBLE = {
     "0BSD", "Apache-2.0", "Apache-2.0 WITH LLVM-exception", "BSD-2-Clause", "BSD-3-Clause", "CC0-1.0", "ISC", "MIT",

@@ -8,7 +8,6 @@ import re
 from collections import Counter
 from collections.abc import Awaitable
 from functools import cache
-from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import cast
 
@@ -18,6 +17,8 @@ from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from streamlit import runtime
 from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
+
+from recsys.addresses import visitor_at
 
 UPLOADS = "/_stcore/upload_file/"
 HIDDEN = ("/_stcore/metrics", "/_stcore/agent")
@@ -90,7 +91,7 @@ class Guard:
             await self._app(scope, receive, send)
 
     async def _connect(self, scope: Scope, receive: Receive, send: Send) -> None:
-        peer = _peer(scope)
+        peer = visitor_at((scope.get("client") or ("",))[0])
         if self._visitors.total() >= MAX_VISITORS or (peer and self._visitors[peer] >= MAX_PER_ADDRESS):
             await send({"type": "websocket.close", "code": 1013})  # "try again later"
             return
@@ -128,19 +129,6 @@ async def _counted(counter: Counter[str], name: str, amount: int, answer: Awaita
         counter[name] -= amount
         if not counter[name]:
             del counter[name]
-
-
-def _peer(scope: Scope) -> str:
-    """The address, or IPv6 network, of the other side; empty for this machine."""
-    host = (scope.get("client") or ("",))[0]
-    try:
-        address = ip_address(host)
-    except ValueError:  # a socket without addresses
-        return host
-    address = getattr(address, "ipv4_mapped", None) or address
-    if address.is_loopback:
-        return ""
-    return str(address) if address.version == 4 else str(ip_network((int(address) >> 64 << 64, 64)))
 
 
 def _size(headers: Headers) -> int:

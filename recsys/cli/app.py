@@ -17,7 +17,7 @@ from recsys.limits import check_input
 
 LOCAL, ALL = "127.0.0.1", "0.0.0.0"
 LEAST_TOKEN = 20
-"""Characters of the owner's token: too many to guess."""
+"""Characters of a token or key: too many to guess."""
 
 
 def demo(
@@ -61,7 +61,7 @@ def app(
     if not public and (address is not None or admin_token is not None):
         raise SettingError("--address and --admin-token are used with --public")
     if public:
-        token = _read_token(admin_token)
+        token = read_secret(admin_token, "RECSYS_ADMIN_TOKEN", "token")
         if token is not None:
             os.environ["RECSYS_ADMIN_TOKEN"] = token
     serve(port, models, is_public=public, address=address)
@@ -89,10 +89,11 @@ def serve(port: int, models: Path | None, *, is_public: bool = False, address: s
     os.execv(sys.executable, command)
 
 
-def check_free(address: str, port: int, otherwise: str = "") -> None:
+def check_free(address: str, port: int, otherwise: str = "", what: str = "the app") -> None:
     """Raise SettingError unless a server can listen on an address and port.
 
     otherwise  what else the user can do about a port in use
+    what       the server as the error names it
     """
     try:
         found = socket.getaddrinfo(address, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
@@ -103,7 +104,7 @@ def check_free(address: str, port: int, otherwise: str = "") -> None:
         why = (error.strerror or str(error)).lower()
         other = "--port" if error.errno in (errno.EADDRINUSE, errno.EACCES) else "--address"
         remedy = "; ".join(filter(None, (f"choose another {other}", otherwise)))
-        raise SettingError(f"the app cannot listen on {address}, port {port}: {why}; {remedy}") from None
+        raise SettingError(f"{what} cannot listen on {address}, port {port}: {why}; {remedy}") from None
 
 
 def _where(address: str, port: int, is_public: bool) -> str:
@@ -115,18 +116,23 @@ def _where(address: str, port: int, is_public: bool) -> str:
     return f"the app is public: it listens {at}, port {port}, and serves anyone who reaches it{owner}"
 
 
-def _read_token(path: Path | None) -> str | None:
-    """The owner's token, from a file or the environment: not from an option, which other users see in `ps`."""
-    token, where = os.environ.get("RECSYS_ADMIN_TOKEN") or None, "RECSYS_ADMIN_TOKEN"
+def read_secret(path: Path | None, variable: str, what: str) -> str | None:
+    """A token or key, from a file or an environment variable: not from an option, which other users see in `ps`.
+
+    what  it is, as errors name it
+
+    Raises SettingError for one that is too short to be secret, InputError for a file that cannot be read.
+    """
+    token, where = os.environ.get(variable) or None, variable
     if path is not None:
-        check_input(path, "file of the token")
+        check_input(path, f"file of the {what}")
         with path.open("rb") as file:
             token, where = file.read(1000).decode("utf-8", "replace").strip(), str(path)
     if token is None:
         return None
     if not LEAST_TOKEN <= len(token) < 1000:
         raise SettingError(
-            f"{where}: the token has {len(token)} characters, but {LEAST_TOKEN} to 999 are required; "
+            f"{where}: the {what} has {len(token)} characters, but {LEAST_TOKEN} to 999 are required; "
             'python3 -c "import secrets; print(secrets.token_urlsafe())" makes one'
         )
     return token

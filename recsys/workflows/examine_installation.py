@@ -26,6 +26,7 @@ DISTRIBUTION = "recsys-atlas"
 EXTRAS = {
     "tune": "recsys tune",
     "maps": "recsys map --method umap or pacmap",
+    "serve": "recsys serve",
     "dev": "the tests",
     "docs": "make docs",
 }

@@ -1,0 +1,1 @@
+"""The JSON service of `recsys serve`: FastAPI on uvicorn, in one process."""
