@@ -341,7 +341,8 @@ def _collect(blocks: Iterable[Block], source: str, earlier: Earlier | None) -> _
         n_rows += len(block.ratings) + len(block.rejected)
         n_bytes += len(block.ratings) * BYTES_PER_RATING + len(block.rejected) * BYTES_PER_REJECTED
         if len(block.rejected):
-            text_bytes += block.rejected["text"].nbytes
+            lengths = pc.sum(pc.binary_length(block.rejected["text"])).as_py() or 0
+            text_bytes += lengths + 4 * len(block.rejected)  # and an offset for each
             if text_bytes > MAX_TEXT_BYTES:
                 texts = pa.nulls(len(block.rejected), pa.string())
                 block = block._replace(rejected=block.rejected.set_column(3, "text", texts))

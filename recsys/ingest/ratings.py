@@ -11,8 +11,10 @@ import re
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
+from itertools import pairwise
 from pathlib import Path
-from typing import Any, BinaryIO, Literal, NamedTuple
+from typing import Any, BinaryIO, Literal, NamedTuple, Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -26,7 +28,13 @@ from recsys.ingest.delimited import first_line
 from recsys.ingest.digits import count_lines, parse_plain_rows
 from recsys.ingest.ids import MISSING_WORDS, as_mask
 from recsys.ingest.layout import Columns, FileLayout, detect_layout
-from recsys.ingest.tables import PARQUET_ERRORS, read_parquet_blocks
+from recsys.ingest.tables import (
+    PARQUET_ERRORS,
+    groups_of_rows,
+    parquet_layout,
+    read_parquet_blocks,
+    read_row_groups,
+)
 from recsys.ingest.validation import BLANK, FIELDS, LONG, MAX_LINE_BYTES, OK, Role, Validation, rejected_rows
 from recsys.limits import check_input
 from recsys.threads import n_cores
@@ -34,6 +42,11 @@ from recsys.threads import n_cores
 BLOCK_BYTES = 4 * 2**20
 PIECE_BYTES = 2**20
 """A block that has to be parsed as text is parsed in pieces of about this size, to save memory."""
+BLOCKS_PER_SECTION = 8
+"""Blocks of a text file that are read by one process, where several read a file."""
+ROWS_PER_SECTION = 2**20
+"""The same for the rows of a Parquet file, at least."""
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 ENDLESS_LINE_BYTES = 256 * 2**20
 """A line as long as this is no damaged row; the file is refused."""
 
@@ -52,7 +65,7 @@ def read_blocks(
     that has no column for the user or the item.
     """
     check_input(path, "file of ratings")
-    read = read_parquet_blocks if path.suffix.lower() in (".parquet", ".pq") else _read_text
+    read = read_parquet_blocks if _is_parquet(path) else _read_text
     try:
         yield from read(path, columns, validation, spelling)
     except PARQUET_ERRORS as error:
@@ -64,19 +77,110 @@ def _read_text(
 ) -> Iterator[Block]:
     with pa.input_stream(str(path), compression="detect") as stream:
         first = stream.read(BLOCK_BYTES)
-        if first[:2] in (b"\xff\xfe", b"\xfe\xff"):
-            raise InputError(f"{path}: is UTF-16 text; save it as UTF-8")
-        first = first.removeprefix(b"\xef\xbb\xbf")
-        layout = detect_layout(first, path, columns)
-        layout = with_types(layout, _sample(first, layout), validation, spelling)
-
-        def parse(chunk: Chunk) -> list[Block]:
-            block = _fast_block(chunk, layout, validation)
-            if block is not None:
-                return [block]
-            return [_slow_block(path, piece, layout, validation) for piece in _pieces(chunk)]
-
+        layout = _layout_of_text(first, path, columns, validation, spelling)
+        parse = partial(_parse_chunk, path=path, layout=layout, validation=validation)
         yield from _parse_in_parallel(parse, _chunks(path, stream, first, layout.has_header))
+
+
+def _layout_of_text(
+    first: bytes, path: Path, columns: Columns, validation: Validation, spelling: Mapping[Role, Spelling] | None
+) -> FileLayout:
+    """The layout of a text file and its types, by its first block."""
+    if first[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        raise InputError(f"{path}: is UTF-16 text; save it as UTF-8")
+    first = first.removeprefix(BYTE_ORDER_MARK)
+    layout = detect_layout(first, path, columns)
+    return with_types(layout, _sample(first, layout), validation, spelling)
+
+
+def _is_parquet(path: Path) -> bool:
+    return path.suffix.lower() in (".parquet", ".pq")
+
+
+class Section(NamedTuple):
+    """Consecutive rows of a file that can be read apart from the others.
+
+    start, stop  bytes of a text file, both at the beginning of a line; row groups of a Parquet file
+    """
+
+    start: int
+    stop: int
+
+
+def sections_of(
+    path: Path, columns: Columns, validation: Validation, spelling: Mapping[Role, Spelling] | None = None
+) -> tuple[FileLayout, list[Section]] | None:
+    """A file in sections, for `read_section`, and its layout; None for compressed text, which is read as a whole.
+
+    Raises InputError as `read_blocks` does for what the beginning of the file shows.
+    """
+    check_input(path, "file of ratings")
+    try:
+        if _is_parquet(path):
+            layout = parquet_layout(path, columns, validation, spelling)
+            return layout, [Section(*groups) for groups in groups_of_rows(path, ROWS_PER_SECTION)]
+        if _is_compressed(path):
+            return None
+        with path.open("rb") as file:
+            layout = _layout_of_text(file.read(BLOCK_BYTES), path, columns, validation, spelling)
+            cuts, size = [0], path.stat().st_size
+            for at in range(BLOCKS_PER_SECTION * BLOCK_BYTES, size, BLOCKS_PER_SECTION * BLOCK_BYTES):
+                file.seek(at - BLOCK_BYTES)  # where `_chunks` of the whole file cuts, so that the blocks are the same
+                behind_line = file.read(BLOCK_BYTES).rfind(b"\n") + 1
+                if behind_line:
+                    cuts.append(at - BLOCK_BYTES + behind_line)
+            return layout, [Section(*pair) for pair in pairwise([*cuts, size])]
+    except PARQUET_ERRORS as error:
+        raise InputError(f"{path}: cannot be read to its end: {first_line(error)}") from None
+
+
+def read_section(
+    path: Path, section: Section, layout: FileLayout, validation: Validation, first_line_number: int = 1
+) -> tuple[list[Block], int]:
+    """The blocks of a section, and the number of its lines; lines are counted from `first_line_number`.
+
+    The sections of a file give, one after the other, the blocks of `read_blocks`. Raises InputError.
+    """
+    try:
+        if _is_parquet(path):
+            n_rows, blocks = read_row_groups(path, layout, validation, section.start, section.stop, first_line_number)
+            return list(blocks), n_rows
+        with path.open("rb") as file:
+            stream = _SectionOfFile(file, section)
+            first = stream.read(BLOCK_BYTES)
+            has_header = layout.has_header and section.start == 0
+            chunks = _chunks(path, stream, first, has_header, first_line_number, section.start)
+            found = [block for chunk in chunks for block in _parse_chunk(chunk, path, layout, validation)]
+            return found, stream.n_lines
+    except PARQUET_ERRORS as error:
+        raise InputError(f"{path}: cannot be read to its end: {first_line(error)}") from None
+
+
+class _SectionOfFile:
+    """A section as a stream. It ends what it reads where reading the whole file in blocks would.
+
+    n_lines  number of line breaks read so far
+    """
+
+    def __init__(self, file: BinaryIO, section: Section) -> None:
+        file.seek(section.start)
+        self._file, self._at, self._stop, self.n_lines = file, section.start, section.stop, 0
+
+    def read(self, size: int) -> bytes:
+        """Bytes up to the next multiple of `size`."""
+        text = self._file.read(min(self._stop, (self._at // size + 1) * size) - self._at)
+        self._at += len(text)
+        self.n_lines += count_lines(text)
+        return text
+
+
+def _is_compressed(path: Path) -> bool:
+    with pa.input_stream(str(path), compression="detect") as stream:
+        return isinstance(stream, pa.CompressedInputStream)
+
+
+class _Stream(Protocol):
+    def read(self, size: int, /) -> bytes: ...
 
 
 class Chunk(NamedTuple):
@@ -92,6 +196,13 @@ class Chunk(NamedTuple):
     line: int
     n_lines: int
     text: bytes
+
+
+def _parse_chunk(chunk: Chunk, path: Path, layout: FileLayout, validation: Validation) -> list[Block]:
+    block = _fast_block(chunk, layout, validation)
+    if block is not None:
+        return [block]
+    return [_slow_block(path, piece, layout, validation) for piece in _pieces(chunk)]
 
 
 def _parse_in_parallel(parse: Callable[[Chunk], list[Block]], chunks: Iterator[Chunk]) -> Iterator[Block]:
@@ -111,15 +222,23 @@ def _parse_in_parallel(parse: Callable[[Chunk], list[Block]], chunks: Iterator[C
                 future.cancel()
 
 
-def _chunks(path: Path, stream: BinaryIO, first: bytes, has_header: bool) -> Iterator[Chunk]:
+def _chunks(
+    path: Path, stream: _Stream, first: bytes, has_header: bool, line: int = 1, bytes_before: int = 0
+) -> Iterator[Chunk]:
     """The file in chunks of whole lines, without its header and without chunks of blank lines only.
+
+    first         what was read of the stream
+    line          number of its first line
+    bytes_before  bytes of the file before the stream
 
     A line longer than a block is cut to one byte more than is allowed, so that the next stage rejects it. Raises
     InputError for a line that does not seem to end.
     """
-    read, line, rest, block = len(first), 1, b"", first
+    read, rest, block = bytes_before + len(first), b"", first
+    if bytes_before == 0:
+        block = first.removeprefix(BYTE_ORDER_MARK)
     if has_header:
-        block, line = first.partition(b"\n")[2], 2
+        block, line = block.partition(b"\n")[2], line + 1
     too_long, n_cut = b"#" * (MAX_LINE_BYTES + 1) + b"\n", 0
     while True:
         if n_cut:

@@ -11,6 +11,7 @@ import pandas as pd
 
 from recsys.dataset.catalog import Catalog
 from recsys.dataset.dataset import Dataset
+from recsys.dataset.origins import Spelling
 from recsys.errors import InputError
 from recsys.ingest.blocks import Block
 from recsys.ingest.datasets import published_dataset
@@ -20,9 +21,12 @@ from recsys.ingest.layout import Columns
 from recsys.ingest.prepare import Earlier, SourceFiles, check_minimums, prepare_blocks
 from recsys.ingest.ratings import read_blocks
 from recsys.ingest.tables import FRAME, frame_blocks
-from recsys.ingest.validation import IdType, Validation
+from recsys.ingest.validation import IdType, Role, Validation
 from recsys.limits import check_input
 from recsys.progress import Notify, Progress
+
+ReadBlocks = Callable[[Path, Columns, Validation, "Mapping[Role, Spelling] | None"], Iterator[Block]]
+"""Reads a file of ratings as `recsys.ingest.ratings.read_blocks` does."""
 
 RATING_FILES = ("ratings.csv", "ratings.dat", "u.data", "ratings.parquet", "interactions.parquet", "ratings.tsv")
 ITEM_FILES = ("movies.csv", "movies.dat", "u.item", "movies.parquet", "items.parquet", "items.csv")
@@ -180,14 +184,16 @@ def prepare_ratings(
     min_user: int = 1,
     min_item: int = 1,
     on_progress: Progress | None = None,
+    read: ReadBlocks = read_blocks,
 ) -> Dataset:
     """Read and prepare the files of sources, their rows in this order; see `read_ratings` for the rules and errors.
 
-    The first source with rows decides the type of ids, the first one with a table of items describes the items.
+    The first source with rows decides the type of ids, the first one with a table of items describes the items. `read`
+    reads the files of ratings.
     """
     check_minimums(min_user, min_item)
-    files = SourceFiles()
-    return _prepare(sources, files, None, columns, validation or Validation(), min_user, min_item, on_progress)
+    files, rules = SourceFiles(), validation or Validation()
+    return _prepare(sources, files, None, columns, rules, min_user, min_item, on_progress, read)
 
 
 def append_ratings(
@@ -221,6 +227,7 @@ def _prepare(
     min_user: int,
     min_item: int,
     on_progress: Progress | None,
+    read: ReadBlocks = read_blocks,
 ) -> Dataset:
     described = next((source for source in sources if source.items is not None), None)
     read_catalog: Callable[[], Catalog] | None = None
@@ -234,7 +241,7 @@ def _prepare(
             yield from earlier.blocks()
         done, total = 0, sum(_size(source.ratings) for source in sources)
         for source in sources:
-            found = read_blocks(source.ratings, columns or Columns(), validation, files.spelling or None)
+            found = read(source.ratings, columns or Columns(), validation, files.spelling or None)
             for block in files.read(source.ratings.name, found):
                 yield block
                 if on_progress is not None and block.bytes_read:

@@ -33,6 +33,17 @@ def read_parquet_blocks(
 ) -> Iterator[Block]:
     """Blocks of a Parquet file, rows counted from 1. Raises InputError for a file or a column that is not usable, and
     for more rows than the memory holds."""
+    layout = parquet_layout(path, columns, validation, spelling)
+    with open_parquet(path, layout.roles.values()) as file:
+        batches = file.iter_batches(batch_size=ROWS_PER_BLOCK, columns=list(layout.roles.values()))
+        yield from _blocks(batches, layout, validation, path.name)
+
+
+def parquet_layout(
+    path: Path, columns: Columns, validation: Validation, spelling: Mapping[Role, Spelling] | None = None
+) -> FileLayout:
+    """The roles of the columns of a Parquet file, and its types by its first rows. Raises InputError as
+    `read_parquet_blocks` does."""
     with open_parquet(path) as file:
         names = file.schema_arrow.names
         check_unique(names, str(path))
@@ -42,8 +53,34 @@ def read_parquet_blocks(
         n_rows = file.metadata.num_rows
         check_memory(n_rows * BYTES_PER_RATING + largest_group(file), path, f"preparing {n_rows:,} rows")
     with open_parquet(path, roles.values()) as file:
-        batches = file.iter_batches(batch_size=ROWS_PER_BLOCK, columns=list(roles.values()))
-        yield from _blocks(batches, roles, validation, path.name, spelling)
+        first = next(file.iter_batches(batch_size=SAMPLE_ROWS, columns=list(roles.values())), None)
+    return _layout(first, roles, validation, spelling)
+
+
+def groups_of_rows(path: Path, n_rows: int) -> list[tuple[int, int]]:
+    """Ranges of consecutive row groups of a Parquet file with at least `n_rows` rows each, except the last one."""
+    ranges, start, n = [], 0, 0
+    with open_parquet(path) as file:
+        for group in range(file.metadata.num_row_groups):
+            n += file.metadata.row_group(group).num_rows
+            if n >= n_rows or group == file.metadata.num_row_groups - 1:
+                ranges.append((start, group + 1))
+                start, n = group + 1, 0
+    return ranges
+
+
+def read_row_groups(
+    path: Path, layout: FileLayout, validation: Validation, start: int, stop: int, first_row: int = 1
+) -> tuple[int, Iterator[Block]]:
+    """The number of rows of the row groups `start` … `stop`, and their blocks with rows counted from `first_row`."""
+
+    def blocks() -> Iterator[Block]:
+        with open_parquet(path, layout.roles.values()) as file:
+            batches = file.iter_batches(ROWS_PER_BLOCK, list(range(start, stop)), list(layout.roles.values()))
+            yield from _blocks(batches, layout, validation, path.name, first_row)
+
+    with open_parquet(path) as file:
+        return sum(file.metadata.row_group(group).num_rows for group in range(start, stop)), blocks()
 
 
 PARQUET_ERRORS = (OSError, MemoryError, UnicodeDecodeError, pa.ArrowException)
@@ -101,7 +138,8 @@ def frame_blocks(frame: pd.DataFrame, columns: Columns, validation: Validation) 
     table = arrow_table(frame, list(roles.values()), "ratings")
     for role, name in roles.items():
         check_type(table.field(name).type, role, "ratings", name)
-    yield from _blocks(table.to_batches(max_chunksize=ROWS_PER_BLOCK), roles, validation, FRAME)
+    batches = table.to_batches(max_chunksize=ROWS_PER_BLOCK)
+    yield from _blocks(batches, _layout(next(iter(batches), None), roles, validation, None), validation, FRAME)
 
 
 def column_names(frame: pd.DataFrame, source: str) -> list[str]:
@@ -166,21 +204,29 @@ def is_text(kind: pa.DataType) -> bool:
     )
 
 
-def _blocks(
-    batches: Iterable[pa.RecordBatch],
+def _layout(
+    first: pa.RecordBatch | None,
     roles: Mapping[Role, str],
     validation: Validation,
-    file: str,
-    spelling: Mapping[Role, Spelling] | None = None,
+    spelling: Mapping[Role, Spelling] | None,
+) -> FileLayout:
+    """The layout of a table with a column for each role, and its types by its first rows."""
+    layout = FileLayout("", tuple(roles.values()), True, roles)
+    if first is None:
+        return layout
+    sample = {role: as_text(plain_column(first.column(name)).slice(0, SAMPLE_ROWS)) for role, name in roles.items()}
+    return with_types(layout, sample, validation, spelling)
+
+
+def _blocks(
+    batches: Iterable[pa.RecordBatch], layout: FileLayout, validation: Validation, file: str, row: int = 1
 ) -> Iterator[Block]:
-    """Blocks of batches with a column for each role; `file` names the table in rejected rows."""
-    layout: FileLayout | None = None
-    row = 1
+    """Blocks of batches with a column for each role; `file` names the table in rejected rows.
+
+    row  number of the first row
+    """
     for batch in batches:
-        columns = {role: plain_column(batch.column(name)) for role, name in roles.items()}
-        if layout is None:
-            sample = {role: as_text(column.slice(0, SAMPLE_ROWS)) for role, column in columns.items()}
-            layout = with_types(FileLayout("", tuple(roles.values()), True, roles), sample, validation, spelling)
+        columns = {role: plain_column(batch.column(name)) for role, name in layout.roles.items()}
         typed = _typed_columns(columns, layout)
         block = typed_block(typed, layout, validation) if typed else None
         if block is None:

@@ -275,6 +275,41 @@ def test_blocks_of_any_size_agree_with_the_reference(tmp_path, monkeypatch, rows
     assert rejected == sorted(expected_reasons.items())
 
 
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    rows=st.lists(ROW, min_size=1, max_size=40),
+    block=st.sampled_from([40, 64, 200]),
+    blocks=st.sampled_from([1, 3]),
+    start=st.sampled_from([HEAD, b"\xef\xbb\xbf" + HEAD, b""]),
+)
+def test_sections_of_a_file_give_its_blocks(tmp_path, monkeypatch, rows, block, blocks, start) -> None:
+    monkeypatch.setattr(ratings, "BLOCK_BYTES", block)
+    monkeypatch.setattr(ratings, "BLOCKS_PER_SECTION", blocks)
+    lines = ["6,60,3,1000"] * (len(rows) + 1) + rows
+    path = write(tmp_path / "r.csv", start + "\n".join(lines).encode())
+    columns, validation = Columns(), Validation(scale=(0.5, 5.0))
+    layout, sections = ratings.sections_of(path, columns, validation)
+    assert sections[-1].stop == path.stat().st_size
+    found, line = [], 1
+    for section in sections:
+        of_section, n_lines = ratings.read_section(path, section, layout, validation, line)
+        found += of_section
+        line += n_lines
+
+    def content(blocks) -> list:
+        return [
+            (
+                *(part.to_pylist() for part in (b.users, b.items, b.rejected)),
+                b.ratings.tolist(),
+                list(b.lines),
+                b.spelling,
+            )
+            for b in blocks
+        ]
+
+    assert content(found) == content(read_blocks(path, columns, validation))
+
+
 def test_parquet_of_all_common_types(tmp_path: Path) -> None:
     frame = pd.DataFrame(
         {"user": [1.0, 2.0, np.nan, 4.0], "item": [10, 20, 30, 40], "rating": [4.0, np.nan, 3.0, 9.0],
