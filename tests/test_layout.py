@@ -38,7 +38,7 @@ LAYOUT: dict[str, tuple[str, ...]] = {
     ),
     "models": (
         "user_batch", "fitted", "settings", "learner", "model", "least_squares", "simd", "ials_solver", "ials", "als",
-        "bpr_epoch", "bpr", "ease", "itemknn", "popular", "imported",
+        "bpr_epoch", "bpr", "ease", "itemknn", "popular", "mllib", "imported",
     ),
     "recommend": ("candidates", "topn", "reasons", "steer", "queries", "rerank", "compare"),
     "evaluation": (
@@ -50,6 +50,7 @@ LAYOUT: dict[str, tuple[str, ...]] = {
         "files", "schema", "artifacts", "parts", "catalog", "origins", "ratings", "prepared", "models", "maps",
         "axes", "clusters", "measurements",
     ),
+    "engines": ("remote", "session", "tasks", "ratings", "als", "lists"),
     "workflows": (
         "common", "batch_output", "prepare", "train", "evaluate", "recommend", "similar", "inspect", "import_vectors",
         "demo", "batch_files", "batch_jobs", "finding", "examine_installation", "examine_data", "doctor",
@@ -175,6 +176,7 @@ def test_heavy_libraries_stay_where_they_belong(path: Path) -> None:
     assert "streamlit" not in libraries or package == "app"
     assert "plotly" not in libraries or package in ("app", "plots")
     assert not libraries & {"fastapi", "uvicorn", "prometheus_client"} or package == "service"
+    assert "pyspark" not in libraries or package == "engines"
     assert not libraries & {"pickle", "joblib", "shelve", "marshal"}
 
 

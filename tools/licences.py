@@ -1,7 +1,7 @@
 """List the licences of everything that recsys installs, in docs/licences.md: `make licences`.
 
-Covers the dependencies of the package and of the extras `tune`, `maps` and `serve`, direct and indirect, as the
-installed packages state their licences.
+Covers the dependencies of the package and of the extras in `EXTRAS`, direct and indirect, as the installed
+packages state their licences.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from packaging.requirements import Requirement
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "licences.md"
-EXTRAS = ("tune", "maps", "serve")
+EXTRAS = ("tune", "maps", "serve", "spark")
 
 COMPATIBLE = {
     "0BSD", "Apache-2.0", "Apache-2.0 WITH LLVM-exception", "BSD-2-Clause", "BSD-3-Clause", "CC0-1.0", "ISC", "MIT",
@@ -103,9 +103,11 @@ def _normal(name: str) -> str:
 def page(found: Iterable[Licence]) -> str:
     """The page of the documentation."""
     rows = "\n".join(f"| {one.package} | {one.expression} | {'yes' if one.is_direct else ''} |" for one in found)
+    names = [f"`{extra}`" for extra in EXTRAS]
+    extras = f"{', '.join(names[:-1])} and {names[-1]}"
     return f"""# Licences
 
-recsys-atlas is under the MIT licence. These packages are installed with it, or with its extras `tune` and `maps`.
+recsys-atlas is under the MIT licence. These packages are installed with it, or with its extras {extras}.
 `make licences` writes this page from what the installed packages state; a test checks that it is complete, and that
 each licence lets a program under the MIT licence use the package.
 

@@ -8,7 +8,19 @@ from typing import Annotated, Any
 import typer
 
 from recsys.cli import facts
-from recsys.cli.options import AsJson, OutFolder, check_choice, parse_scale, path_argument, path_option
+from recsys.cli.options import (
+    AsJson,
+    EngineName,
+    Master,
+    OutFolder,
+    SparkConf,
+    check_choice,
+    parse_scale,
+    path_argument,
+    path_option,
+    read_engine,
+)
+from recsys.errors import InputError
 from recsys.limits import MOST_LISTED
 
 ID_TYPES = ("auto", "integer", "string")
@@ -60,6 +72,9 @@ def prepare(
         int | None,
         typer.Option(min=1, max=MOST_LISTED, help="Fewest ratings per item (iterated k-core).", show_default="1"),
     ] = None,
+    engine: EngineName = None,
+    master: Master = None,
+    spark_conf: SparkConf = None,
     as_json: AsJson = False,
 ) -> None:
     """Clean ratings and store them in a folder.
@@ -68,6 +83,9 @@ def prepare(
     """
     if ids is not None:
         check_choice("--ids", ids, ID_TYPES)
+    spark = read_engine(engine, master, spark_conf)
+    if append and spark is not None:
+        raise InputError("--append reads the new files on this machine; leave --engine spark out")
     from recsys.cli import tables
     from recsys.cli.console import Screen, show
     from recsys.ingest import Columns
@@ -82,7 +100,7 @@ def prepare(
             done = workflow.append(sources, out, items=items, columns=columns, settings=settings, **progress)
         else:
             done = workflow.prepare(
-                sources[0], out, more=sources[1:], items=items, columns=columns, **settings, **progress
+                sources[0], out, more=sources[1:], items=items, columns=columns, spark=spark, **settings, **progress
             )
     show(done, as_json, tables.show_prepared)
 

@@ -17,6 +17,7 @@ from recsys.limits import MOST_FACTORS, MOST_LISTED, MOST_MINUTES, MOST_SEED, MO
 
 if TYPE_CHECKING:
     from recsys.dataset.weighting import Weighting
+    from recsys.engines.session import Spark
 
 MODEL_SETTINGS = facts.models()
 MODEL_NAMES = ", ".join(MODEL_SETTINGS)
@@ -86,6 +87,19 @@ Threads = Annotated[
 ]
 
 ModelName = Annotated[str, typer.Option("--model", help=f"Kind of model: {MODEL_NAMES}.")]
+ENGINES = ("local", "spark")
+EngineName = Annotated[
+    str | None, typer.Option("--engine", help=f"Where the work is done: {', '.join(ENGINES)}.", show_default="local")
+]
+Master = Annotated[
+    str | None,
+    typer.Option(help="With --engine spark: local[N], spark://HOST:PORT, … Default: all cores of this machine."),
+]
+SparkConf = Annotated[
+    list[str] | None,
+    typer.Option(metavar="NAME=VALUE", help="With --engine spark: a setting of Spark; may be repeated."),
+]
+
 Params = Annotated[Path | None, path_option(help="JSON file of settings, as `recsys tune` writes it.")]
 MinRating = Annotated[float | None, typer.Option(callback=finite, help="Ratings below this do not count as interest.")]
 WeightingName = Annotated[
@@ -100,6 +114,25 @@ def check_choice(option: str, value: str, allowed: Sequence[str]) -> None:
     """Raise SettingError, listing the choices, if an option has another value."""
     if value not in allowed:
         raise SettingError(f"{option} {quoted(value)} is not one of {', '.join(allowed)}")
+
+
+def read_engine(engine: str | None, master: str | None, pairs: Sequence[str] | None) -> Spark | None:
+    """The values of --engine, --master and --spark-conf; None: without Spark."""
+    check_choice("--engine", engine or "local", ENGINES)
+    if engine != "spark":
+        for option, given in (("--master", master), ("--spark-conf", pairs)):
+            if given:
+                raise SettingError(f"{option} applies to --engine spark only")
+        return None
+    from recsys.engines.session import Spark
+
+    settings = {}
+    for pair in pairs or ():
+        name, equals, value = pair.partition("=")
+        if not equals:
+            raise SettingError(f"--spark-conf {quoted(pair)} is not NAME=VALUE")
+        settings[name.strip()] = value.strip()
+    return Spark(master or "", settings)
 
 
 def read_settings(

@@ -11,12 +11,16 @@ from recsys.cli import facts
 from recsys.cli.options import (
     AsJson,
     Count,
+    EngineName,
+    Master,
     ModelFolder,
+    SparkConf,
     Threads,
     check_choice,
     parse_ratings,
     parse_years,
     path_option,
+    read_engine,
 )
 from recsys.errors import InputError
 from recsys.limits import MOST_RATINGS
@@ -50,6 +54,9 @@ APPLIES_TO = {
     "--why": (ONE_USER, NEW_USER),
     "--resume": LISTS,
     "--threads": LISTS,
+    "--engine": (BATCH,),
+    "--master": (BATCH,),
+    "--spark-conf": (BATCH,),
 }
 """The modes of `recommend` that an option applies to; options that are not listed apply to all."""
 
@@ -126,6 +133,9 @@ def recommend(
     ] = False,
     resume: Annotated[bool, typer.Option("--resume", help="With --out: continue an interrupted run.")] = False,
     threads: Threads = None,
+    engine: EngineName = None,
+    master: Master = None,
+    spark_conf: SparkConf = None,
     as_json: AsJson = False,
 ) -> None:
     """Recommend movies to many users, one user or a new user.
@@ -152,11 +162,15 @@ def recommend(
         "--why": why,
         "--resume": resume,
         "--threads": threads is not None,
+        "--engine": engine is not None,
+        "--master": master is not None,
+        "--spark-conf": bool(spark_conf),
     }
     mode = _mode(out, user, rate, neighbours)
     for option, is_given in given.items():
         if is_given and mode not in APPLIES_TO[option]:
             raise InputError(f"{option} does not apply to {mode}, only to {' and '.join(APPLIES_TO[option])}")
+    spark = read_engine(engine, master, spark_conf)
     if kind is not None:
         check_choice("--format", kind, FORMATS)
     if mode == NEIGHBOURS:
@@ -194,6 +208,7 @@ def recommend(
             n_partitions=partitions,
             resume=resume,
             n_threads=threads,
+            spark=spark,
             start_progress=screen.start_progress,
         )
         if done.has_formulas:

@@ -8,16 +8,20 @@ import typer
 
 from recsys.cli.options import (
     DEFAULT_MODEL,
+    MODEL_NAMES,
     MODEL_SETTINGS,
     PROTOCOLS,
     AsJson,
     DataFolder,
+    EngineName,
+    Master,
     MinRating,
-    ModelName,
     OutFolder,
     Params,
+    SparkConf,
     WeightingName,
     check_choice,
+    read_engine,
     read_settings,
     seed_option,
 )
@@ -32,7 +36,10 @@ SETTINGS_HELP = "; ".join(
 def train(
     data: DataFolder,
     out: OutFolder,
-    model: ModelName = DEFAULT_MODEL,
+    model: Annotated[
+        str | None,
+        typer.Option(help=f"Kind of model: {MODEL_NAMES}; with --engine spark: mllib.", show_default=DEFAULT_MODEL),
+    ] = None,
     factors: Annotated[
         int | None, typer.Option(min=1, max=MOST_FACTORS, help="Number of dimensions of the vectors.")
     ] = None,
@@ -51,11 +58,15 @@ def train(
     patience: Annotated[
         int, typer.Option(min=1, max=MOST_EPOCHS, help="Epochs without improvement before --validate stops.")
     ] = 3,
+    engine: EngineName = None,
+    master: Master = None,
+    spark_conf: SparkConf = None,
     as_json: AsJson = False,
 ) -> None:
     """Train a model on prepared data."""
     if validate is not None:
         check_choice("--validate", validate, PROTOCOLS)
+    spark = read_engine(engine, master, spark_conf)
     from recsys.cli import tables
     from recsys.cli.console import Screen, show
     from recsys.workflows.train import train
@@ -74,6 +85,7 @@ def train(
             weighting=chosen,
             validate=validate,  # type: ignore[arg-type]
             patience=patience,
+            spark=spark,
             start_progress=screen.start_progress,
         )
     show(done, as_json, tables.show_trained)

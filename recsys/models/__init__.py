@@ -8,6 +8,7 @@ from recsys.models.ials import IALS
 from recsys.models.imported import Imported
 from recsys.models.itemknn import ItemKNN
 from recsys.models.learner import Learner, VectorLearner
+from recsys.models.mllib import MLlibALS
 from recsys.models.model import Model
 from recsys.models.popular import Popular
 from recsys.models.settings import with_settings
@@ -16,7 +17,7 @@ from recsys.models.user_batch import COLD, FOLDED_IN, STORED, UserBatch
 DEFAULT_MODEL = "ials"
 MODELS: dict[str, type[Learner]] = {learner.name: learner for learner in (IALS, ALS, BPR, EASE, ItemKNN, Popular)}
 """The models that can be trained."""
-LEARNERS: dict[str, type[Learner]] = MODELS | {Imported.name: Imported}
+LEARNERS: dict[str, type[Learner]] = MODELS | {MLlibALS.name: MLlibALS, Imported.name: Imported}
 """The models that a folder may hold."""
 
 __all__ = [
@@ -37,6 +38,7 @@ __all__ = [
     "ItemScores",
     "ItemWeights",
     "Learner",
+    "MLlibALS",
     "Model",
     "Popular",
     "UserBatch",

@@ -27,6 +27,7 @@ EXTRAS = {
     "tune": "recsys tune",
     "maps": "recsys map --method umap or pacmap",
     "serve": "recsys serve",
+    "spark": "--engine spark",
     "dev": "the tests",
     "docs": "make docs",
 }
@@ -35,7 +36,7 @@ EXTRAS = {
 PROGRAMS = {
     "chromium": ("the tests in a browser", ("chromium", "chromium-browser", "google-chrome")),
     "git": ("the tests of what is in the repository", ("git",)),
-    "java": ("nothing: recsys does not use it", ("java",)),
+    "java": ("--engine spark", ("java",)),
 }
 """Programs outside Python, what needs them, and the names to look for."""
 

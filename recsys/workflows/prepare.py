@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,8 +11,12 @@ from typing import Any
 import pandas as pd
 
 from recsys import ingest, store
+from recsys.engines.session import Spark, connected
+from recsys.engines.tasks import shared_folder
 from recsys.errors import InputError
 from recsys.ingest import datasets
+from recsys.ingest.ratings import read_blocks
+from recsys.ingest.sources import ReadBlocks
 from recsys.progress import Notify, Progress, StartProgress, no_notice, no_progress
 from recsys.workflows.common import writing
 
@@ -58,6 +63,7 @@ def prepare(
     ids: str = "auto",
     min_user: int = 1,
     min_item: int = 1,
+    spark: Spark | None = None,
     start_progress: StartProgress = no_progress,
     notify: Notify = no_notice,
 ) -> Prepared:
@@ -69,20 +75,35 @@ def prepare(
     scale     lowest and highest valid rating; default: that of a named dataset, else no limits
     ids       "auto", "integer" or "string"
     min_user, min_item  the fewest ratings of a user and of an item (iterated until both hold)
+    spark     read the files of ratings there; None: in this process. The result is the same
     """
     sources = [source, *more]
     with writing(out, store.PREPARED, inputs=[*_paths(sources), items]):
         scale = scale or next((datasets.DATASETS[name].rating_scale for name in sources if _is_dataset(name)), None)
-        prepared = ingest.prepare_ratings(
-            *_find(sources, items, start_progress, notify),
-            columns=columns,
-            validation=ingest.Validation(scale, ids),  # type: ignore[arg-type]
-            min_user=min_user,
-            min_item=min_item,
-            on_progress=start_progress(f"reading {_name_of(sources)}"),
-        )
+        with _reader(spark, out) as read:
+            prepared = ingest.prepare_ratings(
+                *_find(sources, items, start_progress, notify),
+                columns=columns,
+                validation=ingest.Validation(scale, ids),  # type: ignore[arg-type]
+                min_user=min_user,
+                min_item=min_item,
+                on_progress=start_progress(f"reading {_name_of(sources)}"),
+                read=read,
+            )
         store.save_prepared(out, prepared)
     return Prepared(prepared.report, out)
+
+
+@contextmanager
+def _reader(spark: Spark | None, out: Path) -> Iterator[ReadBlocks]:
+    """The function that reads files of ratings."""
+    if spark is None:
+        yield read_blocks
+        return
+    from recsys.engines.ratings import reader
+
+    with connected(spark) as context, shared_folder(out) as folder:
+        yield reader(context, folder)
 
 
 def append(

@@ -6,7 +6,7 @@ import dataclasses
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -19,6 +19,8 @@ import pyarrow.parquet as pq
 from recsys import __version__, store
 from recsys.dataset.dataset import Dataset
 from recsys.dataset.interactions import index_of
+from recsys.engines.session import Spark, connected
+from recsys.engines.tasks import shared_folder
 from recsys.errors import InputError
 from recsys.ingest.ids import in_type_of
 from recsys.ingest.users import STDIN, read_item_ids, read_user_ids
@@ -181,6 +183,7 @@ def recommend_batch(
     n_partitions: int | None = None,
     resume: bool = False,
     n_threads: int | None = None,
+    spark: Spark | None = None,
     start_progress: StartProgress = no_progress,
 ) -> RecommendedBatch:
     """Write the `k` best items of every user, or of the users listed in a file, to a file or a folder of partitions.
@@ -189,6 +192,8 @@ def recommend_batch(
     candidates    the items that may be recommended; `allow` and `deny` are files of item ids that take its place there
     kind          format; None: the one that the suffix of `out` stands for
     n_partitions  write a folder with a file for each part of the users (`partition_of`); None: one file
+    spark         rank there; None: in this process. The result is the same. Raises Unsupported for a model without
+                  vectors
 
     Users of the data who were not in training are folded in. Listed users who are not in the data, and listed items
     that the model does not have, are written, with file, line and reason, to `<out>.rejected.parquet`.
@@ -218,7 +223,10 @@ def recommend_batch(
             candidates, rejected = dataclasses.replace(candidates, deny=items), pa.concat_tables([rejected, unknown])
         n_rejected_items = len(rejected)
         allowed = _allowed(model, candidates)
-        model.fitted.prepare_top_k()
+        if spark is None:
+            model.fitted.prepare_top_k()
+        else:
+            _ = model.space  # raises Unsupported before Spark starts
         stored, fingerprint = loading.result()
         wanted = None
         if users is not None:
@@ -239,9 +247,21 @@ def recommend_batch(
         }
         threads = n_threads or n_cores()
 
+        def users_of(rows: slice) -> UserBatch:
+            return batch[rows if order is None else order[rows]]
+
         def lists_of(rows: slice) -> Arrays:
-            some = batch[rows if order is None else order[rows]]
+            some = users_of(rows)
             return best_items(model, some, k, exclude_seen=exclude_seen, allowed=allowed, n_threads=threads)
+
+        def lists_on_spark(blocks: Sequence[slice]) -> Iterator[Arrays]:
+            from recsys.engines.lists import lists_of
+
+            assert spark is not None
+            with connected(spark) as context, shared_folder(out) as folder:
+                yield from lists_of(
+                    context, model, users_of, blocks, k, folder, exclude_seen=exclude_seen, allowed=allowed
+                )
 
         user_ids = pa.array(batch.user_ids if order is None else batch.user_ids[order])
         titles = _titles(model) if with_titles else None
@@ -249,7 +269,8 @@ def recommend_batch(
         facts = {"users": len(batch), "k": k, "format": kind, "partitions": n_partitions, "hash": HASH}
         with _output(out, columns, kind, sizes, facts) as output:
             progress = start_progress("recommending")
-            parts = _write(output, plan, len(batch), min(k, len(model.item_ids)), lists_of, out, resume, progress)
+            length, ahead = min(k, len(model.item_ids)), None if spark is None else lists_on_spark
+            parts = _write(output, plan, len(batch), length, lists_of, out, resume, progress, ahead)
         parts.remove()
         _store_rejected(rejected_file, rejected)
         return RecommendedBatch(
@@ -318,11 +339,13 @@ def _write(
     out: Path,
     resume: bool,
     progress: Progress,
+    ahead: Callable[[Sequence[slice]], Iterator[Arrays]] | None = None,
 ) -> store.Parts:
     """Compute the lists of `n` owners, in parts and steps, and write them; returns the parts, to be removed.
 
     plan      what determines the lists, besides their length
     lists_of  the lists (rows, length) of a step
+    ahead     the lists of parts, in their order; takes the place of `lists_of`
     """
     size = max(1, PART_ROWS // length)
     parts = store.Parts(out, {**plan, "version": __version__, "length": length, "part_size": size}, resume)
@@ -330,8 +353,16 @@ def _write(
     done = sum(rows.stop - rows.start for number, rows in enumerate(blocks) if parts.has(number))
     progress(done, n)
 
+    missing = [rows for number, rows in enumerate(blocks) if not parts.has(number)]
+    found = (each for each in (() if ahead is None else ahead(missing)))
+
     def compute(rows: slice) -> Arrays:
         nonlocal done
+        if ahead is not None:
+            lists = next(found)
+            done += rows.stop - rows.start
+            progress(done, n)
+            return lists
         pieces = []
         for step in row_blocks(rows.stop - rows.start, STEP_USERS):
             pieces.append(lists_of(slice(rows.start + step.start, rows.start + step.stop)))
@@ -340,7 +371,8 @@ def _write(
         columns, scores = zip(*pieces, strict=True)
         return np.concatenate(columns), np.concatenate(scores)
 
-    write_in_parts(output, parts, blocks, length, compute)
+    with closing(found):
+        write_in_parts(output, parts, blocks, length, compute)
     return parts
 
 

@@ -11,8 +11,10 @@ from recsys import store
 from recsys.dataset.dataset import Dataset
 from recsys.dataset.split import Protocol, hold_out
 from recsys.dataset.weighting import Weighting
-from recsys.errors import InputError
-from recsys.models import DEFAULT_MODEL, IALS, Model, with_settings
+from recsys.engines.session import Spark, connected
+from recsys.engines.tasks import shared_folder
+from recsys.errors import InputError, SettingError, quoted
+from recsys.models import DEFAULT_MODEL, IALS, MLlibALS, Model, with_settings
 from recsys.progress import StartProgress, no_progress
 from recsys.threads import n_cores
 from recsys.workflows.common import learner_called, writing
@@ -72,36 +74,77 @@ def train(
     data: Path,
     out: Path,
     *,
-    model: str = DEFAULT_MODEL,
+    model: str | None = None,
     settings: Mapping[str, Any] | None = None,
     weighting: Weighting | None = None,
     validate: Protocol | None = None,
     patience: int = 3,
+    spark: Spark | None = None,
     start_progress: StartProgress = no_progress,
 ) -> Trained:
     """Train a model on a prepared folder and store it in `out`.
 
+    model  its name; None: `DEFAULT_MODEL`, with `spark` the one model that is trained there, `mllib`
+    spark  train there; None: in this process
+
     With `validate`, a first training on the validation part of that protocol finds the epoch after which nDCG@10 has
     not improved for `patience` epochs; the final model is trained on all data for that many epochs.
     """
-    learner = with_settings(learner_called(model), settings or {})
+    if spark is not None:
+        return _train_on(spark, data, out, model, settings or {}, weighting, validate)
+    learner = with_settings(learner_called(model or DEFAULT_MODEL), settings or {})
     with writing(out, store.MODEL, inputs=[data]):
         stored = store.load_prepared(data)
         curve: list[EpochQuality] = []
         if validate is not None:
             curve = _quality_by_epoch(stored, learner, weighting, validate, patience, start_progress)
             learner = learner.replace(epochs=_best(curve).epoch)
-        trained = learner.fit(stored, weighting, progress=start_progress(f"training {model}")).with_data_path(data)
+        progress = start_progress(f"training {learner.name}")
+        trained = learner.fit(stored, weighting, progress=progress).with_data_path(data)
         manifest = store.save_model(out, trained)
     planned, done = getattr(learner, "epochs", None), getattr(trained.learner, "epochs", None)
+    interrupted = None if done == planned else f"after epoch {done} of {planned}"
+    return _stored(manifest, out, interrupted, tuple(curve))
+
+
+def _train_on(
+    spark: Spark,
+    data: Path,
+    out: Path,
+    model: str | None,
+    settings: Mapping[str, Any],
+    weighting: Weighting | None,
+    validate: Protocol | None,
+) -> Trained:
+    """`train` on Spark."""
+    from recsys.engines.als import fit
+
+    if model not in (None, MLlibALS.name):
+        raise SettingError(f"Spark trains the model {MLlibALS.name!r} only, not {quoted(model)}; leave --model out")
+    if validate is not None:
+        raise SettingError("--validate does not apply to --engine spark, whose ALS cannot be measured between epochs")
+    learner = with_settings(MLlibALS, settings)
+    with writing(out, store.MODEL, inputs=[data]):
+        stored = store.load_prepared(data)
+        with connected(spark) as context, shared_folder(out) as folder:
+            trained = fit(context, learner, stored, weighting, folder).with_data_path(data)
+        return _stored(store.save_model(out, trained), out)
+
+
+def _stored(
+    manifest: Mapping[str, Any],
+    out: Path,
+    interrupted: str | None = None,
+    validation: tuple[EpochQuality, ...] = (),
+) -> Trained:
     return Trained(
         manifest["model"],
         manifest["hyperparameters"],
         manifest["confidence"],
         manifest["data"],
         out,
-        None if done == planned else f"after epoch {done} of {planned}",
-        tuple(curve),
+        interrupted,
+        validation,
     )
 
 
