@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo app test quick test-lowest lowest audit licences attack lint format docs bench bench-ml-20m screenshots clean
+.PHONY: demo app test quick test-lowest lowest audit licences attack lint format docs bench bench-ml-20m bench-spark screenshots clean
 
 demo: .venv/installed            ## set up, train on MovieLens 100K, print recommendations, serve the app on port 8501
 	$(BIN)/recsys demo
@@ -54,6 +54,9 @@ bench: .venv-bench/installed .venv/installed-dev ## compare with other libraries
 
 bench-ml-20m: .venv-bench/installed ## the protocol of Liang et al. 2018; fetches MovieLens 20M
 	.venv-bench/bin/python benchmarks/quality.py ml-20m
+
+bench-spark: .venv/installed-dev ## compare Spark with one machine (needs Java 17, and a folder with the ratings of MovieLens 1M)
+	$(BIN)/python benchmarks/spark.py 1M data/raw/ml-1m
 
 screenshots: .venv/installed-dev ## retake the pictures of the README and the docs
 	$(BIN)/python tests/browser/screenshots.py
