@@ -68,15 +68,32 @@ class Products:
 
 def _products(vectors: np.ndarray, query: np.ndarray) -> np.ndarray:
     """The products of n vectors with a query, (n,) float32, by the operations of `recsys.tiles.dot`: 16 sums by fused
-    multiply-add, then a tree. In float64 a product of two float32 is exact; adding and rounding it once more to float32
-    gives what the processor's instruction gives."""
+    multiply-add, then a tree."""
     sums = np.zeros((LANES, len(vectors)), dtype=np.float32)
     with np.errstate(all="ignore"):
-        for dimension, weight in enumerate(query.astype(np.float64)):
+        for dimension, weight in enumerate(query):
             lane = dimension % LANES
-            sums[lane] = vectors[:, dimension] * weight + sums[lane]
+            sums[lane] = _multiply_add(vectors[:, dimension], weight, sums[lane])
         size = LANES
         while size > 1:
             size //= 2
             sums = sums[:size] + sums[size:]
     return sums[0]
+
+
+def _multiply_add(values: np.ndarray, weight: np.float32, addends: np.ndarray) -> np.ndarray:
+    """values · weight + addends, (n,) float32, rounded once, as the processor's instruction does.
+
+    The product of two float32 is exact in float64. Their sum is rounded to odd: where it is not exact, to the neighbour
+    whose last bit is 1. Rounding that to float32 gives the correctly rounded result; rounding to nearest twice would
+    not (Boldo & Melquiond 2008, "Emulation of FMA and Correctly Rounded Sums").
+    """
+    products = values.astype(np.float64) * np.float64(weight)
+    totals = products + addends
+    rounded = totals - products
+    errors = (products - (totals - rounded)) + (addends - rounded)
+    bits = totals.view(np.int64)
+    is_even_neighbour = (errors != 0) & (bits & 1 == 0) & np.isfinite(totals)
+    bits += np.where(is_even_neighbour, np.where((errors > 0) == (totals > 0), 1, -1), 0)
+    result: np.ndarray = totals.astype(np.float32)
+    return result

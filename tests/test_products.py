@@ -37,6 +37,14 @@ def test_few_products_are_those_of_the_compiled_search(n: int, d: int, kind: str
         np.testing.assert_array_equal(scores.view(np.int32), expected_scores.view(np.int32))
 
 
+def test_a_product_next_to_the_middle_of_two_numbers_is_rounded_once() -> None:
+    vectors, queries = np.zeros((2, 1, 17), np.float32)
+    vectors[0, [0, 16]] = 1 + 2**-23, (1 + 2**-18) * 2**-24
+    queries[0, [0, 16]] = 1, 1 - 2**-18  # in all 1 + 2⁻²³ + 2⁻²⁴ - 2⁻⁶⁰: float64 has no room for the last term
+    for index in (Products(vectors), InnerProducts(vectors)):
+        assert index.top_k(queries, 1)[1][0, 0] == np.float32(1 + 2**-23)
+
+
 def test_many_products_arrange_the_vectors_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(products, "FEW_PRODUCTS", 40)
     index = Products(RNG.standard_normal((20, 3)))
