@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -66,7 +67,8 @@ def save_prepared(folder: Path, dataset: Dataset) -> None:
 
     Raises InputError if `folder` exists and does not hold prepared data.
     """
-    with new_artifact(folder, PREPARED, dataset.report) as temporary:
+    with new_artifact(folder, PREPARED, dataset.report) as temporary, ThreadPoolExecutor(1) as beside:
+        origins = None if dataset.origins is None else beside.submit(write_origins, temporary, dataset.origins)
         write_ratings(temporary / INTERACTIONS, dataset.interactions)
         pq.write_table(catalog_table(dataset.catalog), temporary / ITEMS)
         pq.write_table(pa.table({"user_id": pa.array(dataset.interactions.user_ids)}), temporary / USERS)
@@ -76,8 +78,8 @@ def save_prepared(folder: Path, dataset: Dataset) -> None:
                 # Whatever parts the table has, equal rows make equal files; plain text only for one group at a time.
                 rows = rejected.slice(start, _ROWS_PER_GROUP).cast(REJECTED_SCHEMA).combine_chunks()
                 writer.write_table(rows, _ROWS_PER_GROUP)
-        if dataset.origins is not None:
-            write_origins(temporary, dataset.origins)
+        if origins is not None:
+            origins.result()
 
 
 def load_prepared(folder: Path) -> Dataset:
