@@ -35,6 +35,10 @@ TINY = 1e-19
 """TINY² is far above the d smallest float32 numbers that a sum of d products may lose by underflow."""
 
 
+HUGE = 1e19
+"""No sum of products of two vectors up to this length overflows. Longer vectors are never excluded by a bound."""
+
+
 class InnerProducts:
     """Vectors arranged for exact top-k by inner product.
 
@@ -51,7 +55,7 @@ class InnerProducts:
         with np.errstate(all="ignore"):
             rotated[:n, :d] = vectors.astype(np.float64) @ self._axes
             lengths = np.linalg.norm(rotated[:n].astype(np.float64), axis=1)
-        lengths[np.isnan(lengths)] = np.inf  # first: a bound that is not a number excludes nothing
+        lengths[~(lengths <= HUGE)] = np.inf  # first
         order = np.argsort(-lengths, kind="stable")
         rotated[:n] = rotated[order]
         self._rest = np.ascontiguousarray(_lengths_left(rotated, _margin(d)).T)
@@ -156,7 +160,8 @@ def _lengths_left(rotated, margin):  # type: ignore[no-untyped-def]
 
     (|q_{h…}|² + m |q|²) (|v_{h…}|² + m |v|²)  ≥  (|q_{h…}| |v_{h…}| + m |q| |v|)²
 
-    Below the range of normal numbers rounding is not relative; `TINY` covers that. Zero vectors have the bound 0.
+    Below the range of normal numbers rounding is not relative; `TINY` covers that. Zero vectors have the bound 0, those
+    longer than `HUGE` or with numbers that are not finite infinity.
     """
     n, width = rotated.shape
     n_stages = width // LANES
@@ -169,6 +174,9 @@ def _lengths_left(rotated, margin):  # type: ignore[no-untyped-def]
             for column in range(stage * LANES, (stage + 1) * LANES):
                 total += np.float64(rotated[row, column]) ** 2
             squares[stage] = total
+        if not total <= HUGE**2:
+            left[row] = np.inf
+            continue
         for stage in range(n_stages + 1):
             left[row, stage] = np.sqrt(squares[stage] + margin * total) * (1 + 1e-6) + (TINY if total > 0 else 0.0)
     return left

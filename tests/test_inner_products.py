@@ -92,6 +92,19 @@ def test_nothing_that_rounding_could_lift_into_the_list_is_missing(d: int, size:
     np.testing.assert_allclose(alone, exact, rtol=1e-4, atol=1e-4 * size + 1e-43)
 
 
+def test_sums_that_overflow_in_other_axes_exclude_nothing() -> None:
+    rng = np.random.default_rng(1)
+    vectors = (1e19 * np.abs(rng.normal(size=(300, 30))) * rng.choice([1, -1, 0.5], (300, 30))).astype(np.float32)
+    alone = np.hstack([InnerProducts(vectors[[at]]).top_k(vectors[:100], 1)[1] for at in range(len(vectors))])
+    assert np.isinf(alone).any()
+    columns, scores = InnerProducts(vectors).top_k(vectors[:100], 150)
+    expected = plain_top_k(np.where(np.isneginf(alone), np.nan, alone), 150)
+    for row, best in enumerate(expected[1]):
+        n_above = int((best > -np.inf).sum())  # below them: -inf and NaN, which `alone` does not tell apart
+        np.testing.assert_array_equal(columns[row, :n_above], expected[0][row, :n_above])
+        np.testing.assert_array_equal(scores[row, :n_above], best[:n_above])
+
+
 def test_a_search_does_not_depend_on_what_else_is_searched(monkeypatch: pytest.MonkeyPatch) -> None:
     rng = np.random.default_rng(0)
     vectors = (rng.normal(size=(3000, 50)) * rng.pareto(1, size=(3000, 1))).astype(np.float32)

@@ -18,13 +18,15 @@ RNG = np.random.default_rng(9)
 
 
 @pytest.mark.parametrize(("n", "d"), [(1, 1), (300, 16), (500, 7), (2000, 65)])
-@pytest.mark.parametrize("kind", ["any", "repeated", "hostile"])
+@pytest.mark.parametrize("kind", ["any", "repeated", "hostile", "overflowing"])
 def test_few_products_are_those_of_the_compiled_search(n: int, d: int, kind: str) -> None:
     vectors = RNG.standard_normal((n, d)).astype(np.float32)
     if kind == "repeated":
         vectors = vectors[RNG.integers(0, n // 3 + 1, n)]
     elif kind == "hostile":
         vectors *= RNG.choice([0, 1e-30, 1, 1e18, np.inf, np.nan], (n, 1), p=[0.2, 0.1, 0.4, 0.2, 0.05, 0.05])
+    elif kind == "overflowing":
+        vectors *= RNG.choice([1e19, -1e19], (n, d))
     queries = np.vstack([vectors[:2], np.zeros((1, d), np.float32)])
     kept = RNG.random(n) < 0.9
     seen = sp.csr_matrix(one_each(np.zeros(len(queries), np.int64), n))

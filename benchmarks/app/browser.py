@@ -172,7 +172,7 @@ def _view(browser: Browser, server: Server) -> tuple[float, float]:
     """Seconds until the list, and until list and map."""
     with fresh_page(browser, WIDE, WATCH_VIEW) as page:
         page.goto(server.url)
-        page.wait_for_function("window.seen && seen.list && seen.map")
+        page.wait_for_function("() => window.seen && seen.list && seen.map")
         seen = page.evaluate("seen")
         return seen["list"] / 1000, max(seen["list"], seen["map"]) / 1000
 
@@ -244,7 +244,7 @@ def _ratings(browser: Browser, server: Server, before: dict[int, float]) -> list
             star = row.get_by_role("radio", name="4 out of 5 stars")
             page.evaluate(WATCH_RATING, [row.element_handle(), drawn.element_handle()])
             star.click()
-            page.wait_for_function("window.answer && answer.list && answer.map")
+            page.wait_for_function("() => window.answer && answer.list && answer.map")
             answer = page.evaluate("answer")
             if number:  # the first rating is a warm-up
                 found.append((answer["list"], answer["map"]))
