@@ -183,6 +183,7 @@ def _view(browser: Browser, server: Server) -> tuple[float, float]:
 def rating(root: Path) -> list[str]:
     """Time from a rating to the new list, in the browser and in the library alone."""
     model = store.load_model(large.models_of(root) / large.MODEL)
+    model.fitted.prepare_top_k()  # as the app does
     lines = [
         "## From a rating to new recommendations",
         "",
