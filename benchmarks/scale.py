@@ -381,7 +381,15 @@ def stages() -> dict[str, list[tuple[str, list[Contender]]]]:
                 [
                     Contender("`recsys --help`", recsys("--help")),
                     Contender('`python -c "import numpy"`', [sys.executable, "-c", "import numpy"]),
-                    Contender("`recsys similar`", recsys("similar", "Movie 7 (1937)", "--model", MODEL)),
+                ],
+            ),
+            (
+                "ten movies like one, whole process",
+                [Contender("`recsys similar`", recsys("similar", "Movie 7 (1937)", "--model", MODEL))],
+            ),
+            (
+                "list of one user, whole process",
+                [
                     Contender(
                         "`recsys recommend --user`",
                         recsys("recommend", "--model", MODEL, "--data", PREPARED, "--user", 1),

@@ -54,6 +54,8 @@ def write_sources(folder: Path) -> None:
 
 PREPARE = ("prepare", "ratings.csv", "--items", "items.csv", "--out", "data", *COLUMNS)
 PREPARE_OTHER = ("prepare", "ratings2.csv", "--items", "items.csv", "--out", "data", *COLUMNS)
+APPEND = ("prepare", "ratings2.csv", "--append", "--out", "data", *COLUMNS)
+PREPARE_BOTH = ("prepare", "ratings.csv", "ratings2.csv", *PREPARE[2:])
 MAP = ("map", "--model", "ials", "--method", "pca")
 AXES = ("axes", "--model", "ials", "--data", "data", "--refits", 1)
 CLUSTERS = ("clusters", "--model", "ials", "--method", "kmeans")
@@ -114,6 +116,8 @@ def _cases() -> Iterator[Case]:
                before=(("fetch", "tiny"),), missing=("root/raw/tiny/ratings.csv",))  # fmt: skip
     yield Case("prepare", PREPARE, tables, (("data",),))
     yield Case("prepare over other data", PREPARE, tables, (("data",),), before=(PREPARE_OTHER,))
+    # After the new folder is in place, a second run would add the rows again; preparing both files gives the same bytes.
+    yield Case("prepare --append", APPEND, tables, (("data",),), before=(PREPARE,), again=PREPARE_BOTH)
     for model in MODELS:
         yield Case(f"train {model} over another", train(model), ("data",), ((model,),),
                    before=(train(model, "--weighting", "binary"),))  # fmt: skip
