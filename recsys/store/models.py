@@ -31,6 +31,8 @@ LIBRARIES = ("implicit", "numpy", "scipy", "pandas", "pyarrow", "numba", "scikit
 """Libraries whose versions the manifest records."""
 
 MANIFEST = MODEL.marker
+_ROWS_PER_GROUP = 2**16
+"""A vector takes hundreds of bytes, and pyarrow needs several times the memory of a row group to decode it."""
 USER_FACTORS = "user_factors.parquet"
 ITEM_FACTORS = "item_factors.parquet"
 ITEM_SCORES = "item_scores.parquet"
@@ -144,7 +146,8 @@ def save_model(folder: Path, model: Model, others: Mapping[str, pa.Table] | None
     tables = {f"{name}.parquet": table for name, table in model.fitted.to_tables().items()}
     with new_artifact(folder, MODEL, manifest) as temporary:
         for name, table in {**tables, ITEMS: items, **(others or {})}.items():
-            pq.write_table(table, temporary / name)
+            repetitive = [field.name for field in table.schema if not pa.types.is_fixed_size_list(field.type)]
+            pq.write_table(table, temporary / name, row_group_size=_ROWS_PER_GROUP, use_dictionary=repetitive)
     return manifest
 
 

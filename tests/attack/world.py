@@ -116,7 +116,7 @@ def _cases() -> Iterator[Case]:
                before=(("fetch", "tiny"),), missing=("root/raw/tiny/ratings.csv",))  # fmt: skip
     yield Case("prepare", PREPARE, tables, (("data",),))
     yield Case("prepare over other data", PREPARE, tables, (("data",),), before=(PREPARE_OTHER,))
-    # After the new folder is in place, a second run would add the rows again; preparing both files gives the same bytes.
+    # Once the new folder is in place, a second run adds the rows again; preparing both files gives the same bytes.
     yield Case("prepare --append", APPEND, tables, (("data",),), before=(PREPARE,), again=PREPARE_BOTH)
     for model in MODELS:
         yield Case(f"train {model} over another", train(model), ("data",), ((model,),),
