@@ -24,6 +24,7 @@ from typing import Any
 
 FOLDER = Path(tempfile.gettempdir()) / "recsys-scale"
 RATINGS, MOVIES, MATRIX = FOLDER / "in/ratings.csv", FOLDER / "in/movies.csv", FOLDER / "matrix.npz"
+DAY = FOLDER / "day.csv"
 PREPARED, MODEL = FOLDER / "prepared", FOLDER / "model"
 THREADS = os.cpu_count() or 1
 K = 10
@@ -335,7 +336,11 @@ def stages() -> dict[str, list[tuple[str, list[Contender]]]]:
                     Contender("pandas, no checks, writes nothing", child("prepare_pandas"), 2),
                     Contender("polars, no checks, writes nothing", child("prepare_polars")),
                 ],
-            )
+            ),
+            (
+                "20,000 more ratings into the folder, whole process",
+                [Contender("`recsys prepare --append`", recsys("prepare", DAY, "--append", "--out", out / "prepared"))],
+            ),
         ],
         "load": [
             ("loading the prepared folder", [Contender("`recsys`, the call alone", child("load_prepared"))]),
@@ -424,6 +429,10 @@ def main() -> None:
         return
     if not MATRIX.is_file():
         run(child("generate", chosen.ml_1m or ""))
+    if not DAY.is_file():
+        import pandas as pd
+
+        pd.read_csv(RATINGS, nrows=20_000).assign(timestamp=2_000_000_000).to_csv(DAY, index=False)
     if not PREPARED.is_dir():
         run(recsys("prepare", RATINGS, "--items", MOVIES, "--out", PREPARED))
     if not MODEL.is_dir():

@@ -58,15 +58,16 @@ class InnerProducts:
         lengths[~(lengths <= HUGE)] = np.inf  # first
         order = np.argsort(-lengths, kind="stable")
         rotated[:n] = rotated[order]
-        self._rest = np.ascontiguousarray(_lengths_left(rotated, _margin(d)).T)
+        given = np.zeros_like(rotated)
+        given[:n, :d] = vectors[order]
+        self._rest = np.ascontiguousarray(_lengths_left(rotated, given, _margin(d)).T)
         self._longest = np.maximum.accumulate(self._rest[0].reshape(n_tiles, LANES).max(axis=1)[::-1])[::-1].copy()
         self._tiles = rotated.reshape(n_tiles, LANES, n_stages, LANES).transpose(2, 0, 3, 1).ravel()
         self._columns = np.zeros(n_tiles * LANES, dtype=np.int32)
         self._columns[:n] = order
         self._positions = np.empty(n, dtype=np.int32)
         self._positions[order] = np.arange(n, dtype=np.int32)
-        self._vectors = np.zeros((n_tiles * LANES, n_stages * LANES), dtype=np.float32)
-        self._vectors[:n, :d] = vectors[order]
+        self._vectors = given
 
     def top_k(
         self,
@@ -119,7 +120,7 @@ class InnerProducts:
                 starts -= starts[0]
             _search(
                 self._tiles, self._rest.ravel(), self._longest, self._vectors.ravel(), self._columns, self._positions,
-                open_items, rotated, given, _lengths_left(rotated, _margin(d)), starts, seen, columns[rows],
+                open_items, rotated, given, _lengths_left(rotated, given, _margin(d)), starts, seen, columns[rows],
                 scores[rows],
             )  # fmt: skip
 
@@ -155,7 +156,7 @@ def _margin(d: int) -> float:
 
 
 @numba.njit(nogil=True, cache=True)
-def _lengths_left(rotated, margin):  # type: ignore[no-untyped-def]
+def _lengths_left(rotated, given, margin):  # type: ignore[no-untyped-def]
     """Bounds of |v_{h…}| for h = 0, 16, …, d: (n, n_stages + 1) float32, with the margin of rounding inside.
 
     (|q_{h…}|² + m |q|²) (|v_{h…}|² + m |v|²)  ≥  (|q_{h…}| |v_{h…}| + m |q| |v|)²
@@ -168,12 +169,13 @@ def _lengths_left(rotated, margin):  # type: ignore[no-untyped-def]
     left = np.empty((n, n_stages + 1), np.float32)
     squares = np.empty(n_stages + 1, np.float64)
     for row in range(n):
-        total = 0.0
+        total = sum_of_squares = 0.0
         squares[n_stages] = 0.0
         for stage in range(n_stages - 1, -1, -1):
             for column in range(stage * LANES, (stage + 1) * LANES):
-                total += np.float64(rotated[row, column]) ** 2
-            squares[stage] = total
+                sum_of_squares += np.float64(rotated[row, column]) ** 2
+                total += np.float64(given[row, column]) ** 2  # a rotation may round the smallest numbers to 0
+            squares[stage] = sum_of_squares
         if not total <= HUGE**2:
             left[row] = np.inf
             continue

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from recsys import inner_products
 from recsys.inner_products import InnerProducts
+from recsys.products import Products
 from recsys.topk import NONE
 
 
@@ -103,6 +104,17 @@ def test_sums_that_overflow_in_other_axes_exclude_nothing() -> None:
         n_above = int((best > -np.inf).sum())  # below them: -inf and NaN, which `alone` does not tell apart
         np.testing.assert_array_equal(columns[row, :n_above], expected[0][row, :n_above])
         np.testing.assert_array_equal(scores[row, :n_above], best[:n_above])
+
+
+def test_the_smallest_numbers_are_not_taken_for_zero() -> None:
+    rng = np.random.default_rng(0)
+    vectors = rng.normal(size=(200, 64)).astype(np.float32)
+    vectors[7], vectors[8] = 0, 0
+    vectors[8, 0] = 1.4e-45
+    queries = np.zeros((2, 64), np.float32)
+    queries[0, 0], queries[1, 0] = 1.4e-45, 1e30
+    for found in zip(InnerProducts(vectors).top_k(queries, 150), Products(vectors).top_k(queries, 150), strict=True):
+        np.testing.assert_array_equal(*found)
 
 
 def test_a_search_does_not_depend_on_what_else_is_searched(monkeypatch: pytest.MonkeyPatch) -> None:

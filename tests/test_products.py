@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from recsys import products
+from recsys import products, tiles
 from recsys.inner_products import InnerProducts
 from recsys.products import Products
 from recsys.topk import one_each
@@ -45,6 +45,10 @@ def test_a_product_next_to_the_middle_of_two_numbers_is_rounded_once() -> None:
     queries[0, [0, 16]] = 1, 1 - 2**-18  # in all 1 + 2⁻²³ + 2⁻²⁴ - 2⁻⁶⁰: float64 has no room for the last term
     for index in (Products(vectors), InnerProducts(vectors)):
         assert index.top_k(queries, 1)[1][0, 0] == np.float32(1 + 2**-23)
+
+
+def test_products_have_as_many_sums_as_the_compiled_search() -> None:
+    assert products.LANES == tiles.LANES
 
 
 def test_many_products_arrange_the_vectors_once(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -119,7 +119,7 @@ def recommend(
         typer.Option(
             min=1,
             max=MOST_PARTITIONS,
-            help="With --out: write a folder with this many folders part=0, part=1, …, by a hash of the user id.",
+            help="With --out: write a folder with up to this many folders part=0, part=1, …, by a hash of the user id.",
         ),
     ] = None,
     steer: Annotated[

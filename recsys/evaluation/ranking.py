@@ -121,8 +121,8 @@ def rank_quality(
     progress  called with (users done, total users)
 
     Memory is bounded by `USERS_AT_ONCE` users, their lists, and one row of metrics per user. Raises InputError if the
-    model was trained on other items than the split has, SettingError
-    for a k that is not a whole number from 1 to a million.
+    model was trained on other items than the split has, SettingError for a k that is not a whole number from 1 to a
+    million.
     """
     if not np.array_equal(model.item_ids, split.known.item_ids):
         raise InputError("the model was trained on other items than those it is evaluated on")

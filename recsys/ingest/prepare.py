@@ -174,7 +174,7 @@ class SourceFiles:
         if origins is not None:
             self.spelling = dict(zip(ID_ROLES, origins.spellings, strict=True))
             longest = (int(part[-1]) if isinstance(part, range) else int(part.max()) for part in origins.positions)
-            self._last = max([0, *longest, *origins.unused["position"].to_pylist()])
+            self._last = max([0, *self.first_rows, *longest, *origins.unused["position"].to_pylist()])
 
     def read(self, name: str, blocks: Iterable[Block]) -> Iterator[Block]:
         """The blocks of the next file, with positions as lines."""
@@ -307,7 +307,8 @@ class _Rows:
 
     def positions(self, order: np.ndarray | None, keep: np.ndarray) -> list[range | np.ndarray]:
         """The positions in the source of the rows where `keep` holds, in matrix order."""
-        last = max((int(lines[-1]) for lines in self.lines), default=0)
+        # The rows of earlier data are in the order of their matrix, not of their lines.
+        last = max((int(lines[-1] if isinstance(lines, range) else lines.max()) for lines in self.lines), default=0)
         found = np.empty(sum(map(len, self.lines)), dtype=np.int32 if last < 2**31 else np.int64)
         end = 0
         for lines in self.lines:

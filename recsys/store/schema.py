@@ -93,7 +93,7 @@ def read_columns(file: BufferedReader, name: str, *layouts: Columns) -> pa.Table
     """
     with _opened(file, name, layouts) as (parquet, columns, plain):
         check_memory(2 * sum(_bytes_to_read(parquet.metadata)), name, f"reading {parquet.metadata.num_rows:,} rows")
-        # One row group after the other: several at once, pyarrow decodes vectors more slowly, in three times the memory.
+        # One row group after the other: all at once, pyarrow decodes vectors more slowly and in thrice the memory.
         groups = [parquet.read_row_group(at) for at in range(parquet.metadata.num_row_groups)]
         table = pa.concat_tables(groups) if groups else parquet.read()
     table.validate(full=True)  # UTF-8 and positions in dictionaries, which readers of Parquet do not check

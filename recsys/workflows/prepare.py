@@ -123,8 +123,8 @@ def append(
     items     table of items, which replaces the stored one; default: the stored one
     settings  settings of `prepare` that the user named: "scale", "ids", "min_user", "min_item"
 
-    Raises InputError for a folder that is missing, damaged or of an older version, and for other settings than the
-    folder was made with; the folder stays as it is.
+    Raises InputError for a folder that is missing, damaged or of an older version, for other settings than the folder
+    was made with, and for a named dataset with another scale; the folder stays as it is.
     """
     store.read_report(out)  # a missing folder is refused before a lock is made next to it
     with writing(out, store.PREPARED, inputs=[*_paths(sources), items]):
@@ -135,6 +135,12 @@ def append(
             if asked != stored[name]:
                 option = "--" + name.replace("_", "-")
                 raise InputError(f"{out}: was prepared with {option} {_shown(stored[name])}; leave {option} out")
+        for name in filter(_is_dataset, sources):
+            if stored["scale"] != (scale := list(datasets.DATASETS[name].rating_scale)):
+                raise InputError(
+                    f"{name} has ratings from {scale[0]:g} to {scale[1]:g}, but {out} was prepared with --scale "
+                    f"{_shown(stored['scale'])}; prepare all sources at once"
+                )
         prepared = ingest.append_ratings(
             earlier,
             *_find(sources, items, start_progress, notify),

@@ -300,8 +300,7 @@ def recommend_neighbours(
     n_threads: int | None = None,
     start_progress: StartProgress = no_progress,
 ) -> RecommendedNeighbours:
-    """Write the `k` items most similar to each item, itself excluded, to a file. Items with a zero vector, to which
-    nothing is similar, are left out.
+    """Write the `k` items most similar to each item, itself excluded, to a file. Items with a zero vector have no list.
 
     Parts and progress, which counts items, as for `recommend_batch`. Raises Unsupported for a model without vectors.
     """

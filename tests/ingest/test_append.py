@@ -36,11 +36,12 @@ def write(path: Path, rows: list[str]) -> str:
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.lists(st.lists(ROW, max_size=14), min_size=2, max_size=3), st.integers(1, 3), st.integers(1, 3), st.data())
+@given(st.lists(st.lists(ROW, max_size=14), min_size=2, max_size=5), st.integers(1, 3), st.integers(1, 3), st.data())
 def test_appending_gives_the_bytes_of_preparing_at_once(parts, min_user, min_item, data) -> None:
     root = Path(tempfile.mkdtemp())
     try:
         files = [write(root / f"{at}.csv", rows) for at, rows in enumerate(parts)]
+        files += data.draw(st.lists(st.sampled_from(files), max_size=2))
         ids = data.draw(st.sampled_from(["auto", "integer", "string"]))
         (root / "items.csv").write_text("item_id,title\n10,Ten (1990)\n20,Twenty\n030,Thirty\n40,Forty\n")
         options = {"ids": ids, "min_user": min_user, "min_item": min_item, "items": root / "items.csv"}
@@ -106,6 +107,9 @@ def test_what_cannot_be_appended_leaves_the_folder_as_it_is(tmp_path: Path) -> N
         with pytest.raises(InputError, match=words):
             append([str(tmp_path / source)], folder, **options)
         assert content(folder) == before
+    prepare(first, tmp_path / "unlimited")
+    with pytest.raises(InputError, match="ml-100k has ratings from 1 to 5, but .* --scale unset"):
+        append(["ml-100k"], tmp_path / "unlimited")
     old = store.load_prepared(folder)
     store.save_prepared(tmp_path / "old", old)  # as older versions wrote it
     with pytest.raises(InputError, match=r"older versions.*recreate it with recsys prepare"):
