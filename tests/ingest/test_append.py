@@ -108,7 +108,7 @@ def test_what_cannot_be_appended_leaves_the_folder_as_it_is(tmp_path: Path) -> N
             append([str(tmp_path / source)], folder, **options)
         assert content(folder) == before
     prepare(first, tmp_path / "unlimited")
-    with pytest.raises(InputError, match="ml-100k has ratings from 1 to 5, but .* --scale unset"):
+    with pytest.raises(InputError, match=r"ml-100k has ratings from 1 to 5, but .* --scale unset"):
         append(["ml-100k"], tmp_path / "unlimited")
     old = store.load_prepared(folder)
     store.save_prepared(tmp_path / "old", old)  # as older versions wrote it
