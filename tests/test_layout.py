@@ -37,8 +37,8 @@ LAYOUT: dict[str, tuple[str, ...]] = {
         "probes", "fidelity", "layout", "clustering", "decompose", "profile", "discovery",
     ),
     "models": (
-        "user_batch", "fitted", "settings", "learner", "model", "least_squares", "simd", "ials_solver", "ials", "als",
-        "bpr_epoch", "bpr", "ease", "itemknn", "popular", "mllib", "imported",
+        "user_batch", "fitted", "settings", "start", "learner", "model", "least_squares", "simd", "ials_solver",
+        "ials", "als", "bpr_epoch", "bpr", "ease", "itemknn", "popular", "mllib", "imported",
     ),
     "recommend": ("candidates", "topn", "reasons", "steer", "queries", "rerank", "compare"),
     "evaluation": (
@@ -91,6 +91,7 @@ UPWARD: dict[str, tuple[str, ...]] = {
         "recsys.store.models",
     ),
     "recsys.models.learner": ("recsys.models.model",),  # `fit` returns a Model, and a Model holds its learner
+    "recsys.models.start": ("recsys.models.learner", "recsys.models.model"),  # for type checking: `fit` calls it
 }
 """Modules that may import what is above them, inside a function or for type checking only; values are prefixes."""
 PAGES: dict[str, tuple[str, ...]] = {

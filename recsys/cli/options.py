@@ -136,9 +136,15 @@ def read_engine(engine: str | None, master: str | None, pairs: Sequence[str] | N
 
 
 def read_settings(
-    params: Path | None, pairs: Sequence[str], min_rating: float | None, scheme: str | None
+    params: Path | None,
+    pairs: Sequence[str],
+    min_rating: float | None,
+    scheme: str | None,
+    default: Weighting | None = None,
 ) -> tuple[dict[str, Any], Weighting]:
     """Settings and weighting from a file and from options; options override the file.
+
+    default  the weighting where neither says anything; None: `Weighting()`
 
     Raises InputError for a file that is no flat JSON object, SettingError for a wrong pair or weighting. The learner
     checks the settings themselves.
@@ -155,10 +161,11 @@ def read_settings(
         if not equals:
             raise SettingError(f"--set {quoted(pair)} is not field=value")
         settings[name.strip()] = value.strip()
-    of_file = settings.pop("min_rating", None), settings.pop("weighting", None)
+    default = default or Weighting()
+    of_file = settings.pop("min_rating", default.min_rating), settings.pop("weighting", None)
     weighting = Weighting(
         of_file[0] if min_rating is None else min_rating,
-        scheme or of_file[1] or Weighting().scheme,  # type: ignore[arg-type]
+        scheme or of_file[1] or default.scheme,  # type: ignore[arg-type]
     )
     return settings, weighting
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from recsys.cli import facts
 from recsys.cli.options import (
     DEFAULT_MODEL,
     MODEL_NAMES,
@@ -21,12 +23,14 @@ from recsys.cli.options import (
     SparkConf,
     WeightingName,
     check_choice,
+    path_option,
     read_engine,
     read_settings,
     seed_option,
 )
 from recsys.limits import MOST_EPOCHS, MOST_FACTORS
 
+EPOCHS_FROM: int = facts.constant("models.start", "EPOCHS")
 SETTINGS_HELP = "; ".join(
     f"{name}: " + ", ".join(f"{field}={default}" for field, default in settings.items())
     for name, settings in MODEL_SETTINGS.items()
@@ -38,7 +42,18 @@ def train(
     out: OutFolder,
     model: Annotated[
         str | None,
-        typer.Option(help=f"Kind of model: {MODEL_NAMES}; with --engine spark: mllib.", show_default=DEFAULT_MODEL),
+        typer.Option(
+            help=f"Kind of model: {MODEL_NAMES}; with --engine spark: mllib. Default: that of --from, else "
+            f"{DEFAULT_MODEL}."
+        ),
+    ] = None,
+    from_: Annotated[
+        Path | None,
+        path_option(
+            "--from",
+            help="Start from the vectors of this model (ials, als or bpr), which may be --out. Settings and "
+            f"weighting are those of the model unless given; epochs: {EPOCHS_FROM}.",
+        ),
     ] = None,
     factors: Annotated[
         int | None, typer.Option(min=1, max=MOST_FACTORS, help="Number of dimensions of the vectors.")
@@ -69,9 +84,10 @@ def train(
     spark = read_engine(engine, master, spark_conf)
     from recsys.cli import tables
     from recsys.cli.console import Screen, show
-    from recsys.workflows.train import train
+    from recsys.workflows.train import train, weighting_of
 
-    settings, chosen = read_settings(params, set_ or [], min_rating, weighting)
+    default = None if from_ is None else weighting_of(from_)
+    settings, chosen = read_settings(params, set_ or [], min_rating, weighting, default)
     if factors is not None:
         settings["n_factors"] = factors
     if seed is not None:
@@ -83,6 +99,7 @@ def train(
             model=model,
             settings=settings,
             weighting=chosen,
+            start=from_,
             validate=validate,  # type: ignore[arg-type]
             patience=patience,
             spark=spark,

@@ -33,7 +33,11 @@ def fit(context: Any, learner: MLlibALS, data: Dataset, weighting: Weighting | N
         """The learner with a way to learn: `Learner.fit` does the rest."""
 
         def _learn(
-            self, weights: Interactions, progress: Progress | None = None, watch: Watch | None = None
+            self,
+            weights: Interactions,
+            progress: Progress | None = None,
+            watch: Watch | None = None,
+            start: EmbeddingSpace | None = None,
         ) -> Vectors:
             return Vectors(_factors(context, learner, weights, folder), learner)
 

@@ -333,7 +333,7 @@ def by_dimension(
     singular_values = randomized_svd(seen, max(dimensions, default=1), n_iter=7, random_state=seed)[1]
     rows = []
     for d in dimensions:
-        learner = model.learner.replace(n_factors=d)
+        learner = model.learner_anew.replace(n_factors=d)
         trained = learner.fit(Dataset(split.train, model.catalog), model.weighting.settings)
         quality = rank_quality(trained, split, (10,), auc=False, n_threads=n_threads, seed=seed)
         ndcg = quality.summary.set_index("metric").to_dict("index")["ndcg@10"]
@@ -374,7 +374,7 @@ def over_seeds(
     own = model.space.item_directions
     overlaps, ckas = [], []
     for number in range(n_seeds):
-        learner = model.learner.replace(seed=next_seed(seed, number))
+        learner = model.learner_anew.replace(seed=next_seed(seed, number))
         other = learner.fit(Dataset(interactions, model.catalog), model.weighting.settings).space.item_directions
         overlaps.append(overlap(own, other, evaluated))
         ckas.append(linear_cka(own[evaluated], other[evaluated]))

@@ -62,7 +62,13 @@ class ALS(VectorLearner):
     epochs: int = setting(15, "sweeps over users and items; quality no longer changes after these", 1, MOST_EPOCHS)
     seed: int = setting(42, "of the initial vectors", 0, MOST_SEED)
 
-    def _learn(self, weights: Interactions, progress: Progress | None = None, watch: Watch | None = None) -> Vectors:
+    def _learn(
+        self,
+        weights: Interactions,
+        progress: Progress | None = None,
+        watch: Watch | None = None,
+        start: EmbeddingSpace | None = None,
+    ) -> Vectors:
         """Ends with an exact solve of the users, so that `fold_in` agrees with it."""
         from implicit.cpu.als import AlternatingLeastSquares  # slow to import
 
@@ -75,6 +81,8 @@ class ALS(VectorLearner):
                 iterations=self.epochs,
                 random_state=self.seed,
             )
+            if start is not None:  # it draws random vectors only where there are none, and changes them in place
+                model.user_factors, model.item_factors = start.user_factors.copy(), start.item_factors.copy()
 
             def vectors() -> Vectors:
                 user_factors = model.recalculate_user(np.arange(weights.n_users), confidence)

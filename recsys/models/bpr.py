@@ -21,6 +21,8 @@ FOLD_IN_NEGATIVES = 1000
 """Unrated items that folding in compares a user's items with; a fixed sample, so that it is reproducible."""
 INIT_STD = 0.01
 """Standard deviation of the initial vectors times √n_factors; biases start at 0."""
+START_RATE = 0.3
+"""Part of the learning rate that training from a model begins with: the full rate would undo what was learned."""
 
 
 @dataclass(frozen=True)
@@ -72,17 +74,27 @@ class BPR(VectorLearner):
     )
     seed: int = setting(42, "of the initial vectors and the sampled triples", 0, MOST_SEED)
 
-    def _learn(self, weights: Interactions, progress: Progress | None = None, watch: Watch | None = None) -> Vectors:
+    def _learn(
+        self,
+        weights: Interactions,
+        progress: Progress | None = None,
+        watch: Watch | None = None,
+        start: EmbeddingSpace | None = None,
+    ) -> Vectors:
         """Stochastic gradient ascent over the interactions in a seeded random order, on one thread."""
         from recsys.models.bpr_epoch import epoch as run_epoch  # loads numba
 
         likes = _likes(weights.matrix)
         rng = np.random.default_rng(self.seed)
-        d = self.n_factors
-        x = np.ones((weights.n_users, d + 1), dtype=np.float32)
-        y = np.zeros((weights.n_items, d + 1), dtype=np.float32)
-        for factors in (x, y):
-            factors[:, :d] = rng.standard_normal((len(factors), d), dtype=np.float32) * (INIT_STD / np.sqrt(d))
+        d, first_rate = self.n_factors, self.learning_rate
+        if start is None:
+            x = np.ones((weights.n_users, d + 1), dtype=np.float32)
+            y = np.zeros((weights.n_items, d + 1), dtype=np.float32)
+            for factors in (x, y):
+                factors[:, :d] = rng.standard_normal((len(factors), d), dtype=np.float32) * (INIT_STD / np.sqrt(d))
+        else:
+            x, y = start.user_factors.copy(), start.item_factors.copy()
+            first_rate *= START_RATE
 
         def vectors() -> Vectors:
             space = EmbeddingSpace(y.copy(), weights.item_ids, x.copy(), weights.user_ids, has_bias=True)
@@ -90,7 +102,7 @@ class BPR(VectorLearner):
 
         users = np.repeat(np.arange(likes.shape[0], dtype=np.int32), np.diff(likes.indptr))
         for epoch in range(self.epochs):
-            rate = self.learning_rate * (1 - epoch / self.epochs)
+            rate = first_rate * (1 - epoch / self.epochs)
             run_epoch(
                 rng.permutation(likes.nnz), users, likes.indptr, likes.indices, x, y,
                 rate, self.regularization, self.candidates, rng,
@@ -115,6 +127,21 @@ class BPR(VectorLearner):
             liked = likes.indices[likes.indptr[row] : likes.indptr[row + 1]]
             if len(liked) and len(liked) < space.n_items:
                 vectors[row, :-1] = self._solve(space, liked)[0]
+        return vectors
+
+    def fold_in_items(self, space: EmbeddingSpace, weights: sp.csr_matrix) -> np.ndarray:
+        """First vectors of new items: in the mean direction of the users who like them, as long as the median item,
+        with the median bias. Training moves them from there.
+        """
+        likes = _likes(weights)
+        taste = space.item_factors[:, :-1]
+        length = float(np.median(np.linalg.norm(taste, axis=1)))
+        vectors = np.full(
+            (likes.shape[0], space.item_factors.shape[1]), np.median(space.item_factors[:, -1]), np.float32
+        )
+        sums = np.asarray(likes @ space.user_factors[:, :-1])
+        norms = np.linalg.norm(sums, axis=1, keepdims=True)
+        vectors[:, :-1] = np.divide(sums * length, norms, out=np.zeros_like(sums), where=norms > 0)
         return vectors
 
     def contributions(self, space: EmbeddingSpace, weights: sp.csr_matrix, item_rows: np.ndarray) -> np.ndarray:

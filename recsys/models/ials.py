@@ -15,6 +15,7 @@ from recsys.models.fitted import Vectors
 from recsys.models.learner import VectorLearner, Watch
 from recsys.models.least_squares import NormalEquations
 from recsys.models.settings import setting
+from recsys.models.start import turned_to
 from recsys.progress import Progress
 from recsys.space.embedding import EmbeddingSpace
 
@@ -76,15 +77,26 @@ class IALS(VectorLearner):
     block_size: int = setting(64, "dimensions solved at once by the solver 'blocks'", 1, MOST_FACTORS)
     seed: int = setting(42, "of the initial vectors", 0, MOST_SEED)
 
-    def _learn(self, weights: Interactions, progress: Progress | None = None, watch: Watch | None = None) -> Vectors:
+    def _learn(
+        self,
+        weights: Interactions,
+        progress: Progress | None = None,
+        watch: Watch | None = None,
+        start: EmbeddingSpace | None = None,
+    ) -> Vectors:
         """Weights of 0 count as unobserved. Ends with an exact solve of the users, so that `fold_in` agrees with it."""
         by_user = _positive(weights.matrix)
         users, items = self.sides(by_user, by_user.T.tocsr())
-        x, y = self.first_vectors(weights.n_users, weights.n_items)
+        if start is None:
+            x, y = self.first_vectors(weights.n_users, weights.n_items)
+        else:
+            x, y = start.user_factors, start.item_factors
 
         def vectors() -> Vectors:
-            exact = self._newton(users, np.zeros_like(x), y, self.n_factors)
-            space = EmbeddingSpace(y, weights.item_ids, exact, weights.user_ids)
+            # The solver 'cg' turns the axes in every epoch; no score depends on them, but whoever reads the space does.
+            found = y if start is None else turned_to(y, start.item_factors)
+            exact = self._newton(users, np.zeros_like(x), found, self.n_factors)
+            space = EmbeddingSpace(found, weights.item_ids, exact, weights.user_ids)
             return Vectors(space, self)
 
         for epoch in range(1, self.epochs + 1):

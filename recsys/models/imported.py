@@ -42,11 +42,18 @@ class Imported(VectorLearner):
     is_trainable: ClassVar[bool] = False
     needs_users: ClassVar[bool] = False
     explains_users: ClassVar[bool] = False
+    starts_from_vectors: ClassVar[bool] = False
     summary: ClassVar[str] = "vectors of another program (recsys import-vectors)"
 
     seed: int = setting(42, "present in every model; nothing here is random", 0, MOST_SEED)
 
-    def _learn(self, weights: Interactions, progress: Progress | None = None, watch: Watch | None = None) -> Fitted:
+    def _learn(
+        self,
+        weights: Interactions,
+        progress: Progress | None = None,
+        watch: Watch | None = None,
+        start: EmbeddingSpace | None = None,
+    ) -> Fitted:
         raise Unsupported("'imported' is not a model to train; recsys import-vectors makes one from a file of vectors")
 
     def fold_in(self, space: EmbeddingSpace, weights: sp.csr_matrix) -> np.ndarray:

@@ -18,6 +18,7 @@ from recsys.errors import Diverged, NotFinite
 from recsys.limits import check_memory
 from recsys.models.fitted import Fitted
 from recsys.models.settings import check_settings
+from recsys.models.start import UNSAVED, check_start, starting_space
 from recsys.progress import Progress
 from recsys.space.embedding import EmbeddingSpace
 
@@ -64,12 +65,17 @@ class Learner(ABC):
         data: Dataset,
         weighting: Weighting | None = None,
         *,
+        start: Model | None = None,
         progress: Progress | None = None,
         watch: Callable[[int, Model], bool] | None = None,
     ) -> Model:
         """Train on the ratings of a dataset. The same data, seed and number of threads give the same bytes.
 
-        weighting  turns ratings into weights, `Weighting()` by default; the model keeps it for later ratings
+        weighting  turns ratings into weights, `Weighting()` or that of `start` by default; the model keeps it for later
+                   ratings
+        start      a model of the same kind and number of factors: training starts from its vectors instead of random
+                   ones, and needs about 3 epochs where little changed. Users and items are matched by id; new ones are
+                   folded in. `ials`, `als` and `bpr` support it
         progress   called after each epoch with (epochs done, total epochs)
         watch      called after each epoch with its number (from 1) and the model at that point; True stops training.
                    Learners that solve in closed form have no epochs and never call it
@@ -79,7 +85,9 @@ class Learner(ABC):
 
         Raises TypeError for anything but a `Dataset`, InputError when the weighting leaves no ratings or training would
         take more memory than `recsys.limits.memory_limit` allows, SettingError when the settings do not suit the data,
-        Diverged when training ends in numbers that are not finite.
+        Diverged when training ends in numbers that are not finite. With `start` also Unsupported for a learner without
+        vectors, SettingError for a model of another kind or number of factors, InputError for one with other types of
+        ids or no item of the data.
         """
         from recsys.models.model import Model
 
@@ -101,6 +109,9 @@ class Learner(ABC):
             if progress is not None:
                 progress(done, total)
 
+        if start is not None:
+            check_start(self, start)
+            weighting = weighting or start.weighting.settings
         weights_of = (weighting or Weighting()).fit(interactions)
         weights = Interactions(weights_of.apply(interactions.matrix), interactions.user_ids, interactions.item_ids)
         n_ratings = np.bincount(interactions.matrix.indices, minlength=interactions.n_items).astype(np.int64)
@@ -112,15 +123,20 @@ class Learner(ABC):
             "n_items": interactions.n_items,
             "n_ratings": interactions.n_ratings,
         }
+        if start is not None:
+            provenance["started_from"] = start.fingerprint or UNSAVED
+            provenance["epochs_anew"] = getattr(start.learner_anew, "epochs", None)
 
         def model(fitted: Fitted) -> Model:
             return Model(learner, fitted, weights_of, data.catalog, n_ratings, provenance, dataset=data)
 
         try:
             with np.errstate(all="ignore"):  # what overflows is found in the result
-                fitted = self._learn(
-                    weights, count, None if watch is None else lambda epoch, found: watch(epoch, model(found))
-                )
+                seen = None if watch is None else lambda epoch, found: watch(epoch, model(found))
+                if start is not None and isinstance(self, VectorLearner):
+                    fitted = self._learn(weights, count, seen, starting_space(self, start, weights))
+                else:
+                    fitted = self._learn(weights, count, seen)
         except (NotFinite, np.linalg.LinAlgError) as error:
             raise Diverged(f"{self.name} diverged: its numbers are no longer finite; {self.remedy}") from error
         if 0 < epochs_done < getattr(self, "epochs", 0):
@@ -140,16 +156,38 @@ class VectorLearner(Learner):
     """A learner that finds user and item vectors. Subclasses return `Vectors(space, self)` from `_learn`.
 
     needs_users     whether its models always have user vectors
+    starts_from_vectors  whether training can start from the vectors of a model
     explains_users  whether `contributions` also splits the scores of users from training, whose vectors are what
                     `fold_in` would give them
     """
 
     needs_users: ClassVar[bool] = True
+    starts_from_vectors: ClassVar[bool] = True
     explains_users: ClassVar[bool] = True
 
     def memory(self, n_users: int, n_items: int) -> int:
         """Three times the vectors: the learned ones, those of the epoch before, and a copy for the result."""
         return 3 * 4 * (n_users + n_items) * (getattr(self, "n_factors", 0) + 1)
+
+    @abstractmethod
+    def _learn(
+        self,
+        weights: Interactions,
+        progress: Progress | None = None,
+        watch: Watch | None = None,
+        start: EmbeddingSpace | None = None,
+    ) -> Fitted:
+        """As `Learner._learn`.
+
+        start  vectors to start from, rows in the order of the users and items of `weights`; None: random ones
+        """
+
+    def fold_in_items(self, space: EmbeddingSpace, weights: sp.csr_matrix) -> np.ndarray:
+        """Vectors (n_new, d) float32 of items who are not in `space`, from the weights of its users (n_new, n_users).
+
+        The user factors stay fixed. By default users and items are treated alike, as least squares does.
+        """
+        return self.fold_in(EmbeddingSpace(space.user_factors, space.user_ids), weights)
 
     @abstractmethod
     def fold_in(self, space: EmbeddingSpace, weights: sp.csr_matrix) -> np.ndarray:

@@ -37,6 +37,7 @@ class MLlibALS(VectorLearner):
 
     name: ClassVar[str] = "mllib"
     is_trainable: ClassVar[bool] = False
+    starts_from_vectors: ClassVar[bool] = False
     summary: ClassVar[str] = "ALS of Spark's MLlib (recsys train --engine spark)"
 
     n_factors: int = setting(64, "number of dimensions (MLlib: rank)", 1, MOST_FACTORS)
@@ -47,7 +48,13 @@ class MLlibALS(VectorLearner):
     epochs: int = setting(15, "sweeps over items and users (MLlib: maxIter)", 1, MOST_EPOCHS)
     seed: int = setting(42, "of the initial vectors", 0, MOST_SEED)
 
-    def _learn(self, weights: Interactions, progress: Progress | None = None, watch: Watch | None = None) -> Fitted:
+    def _learn(
+        self,
+        weights: Interactions,
+        progress: Progress | None = None,
+        watch: Watch | None = None,
+        start: EmbeddingSpace | None = None,
+    ) -> Fitted:
         raise Unsupported("'mllib' is trained by Spark: recsys train --engine spark")
 
     def fold_in(self, space: EmbeddingSpace, weights: sp.csr_matrix) -> np.ndarray:

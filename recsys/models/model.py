@@ -38,7 +38,8 @@ class Model:
     weighting  turns anyone's ratings into weights, as in training
     catalog    the items, in the order of the vectors
     n_ratings  (n_items,) int64, the number of ratings of each item in training
-    data       where it comes from: name, path, fingerprint, n_users, n_items, n_ratings
+    data       where it comes from: name, path, fingerprint, n_users, n_items, n_ratings; for training that started from
+               a model also started_from, its fingerprint ("unsaved" without one), and epochs_anew (see `learner_anew`)
     metrics    measured quality, by the name of the metric
     dataset    the training data, kept by `fit`; None for a model loaded from disk
     fingerprint  of the folder it was loaded from, a SHA-256 (hex); None for a model that was not loaded
@@ -78,6 +79,17 @@ class Model:
         wrong = [f"{count} {part}" for part, count in found.items() if count != n]
         if wrong:
             raise InputError(f"the parts of the model do not fit together: {n} items, but {', '.join(wrong)}")
+
+    @property
+    def learner_anew(self) -> Learner:
+        """The settings to train such a model from random vectors.
+
+        Those of `learner`; but training that started from a model took few epochs, so the number is that of the model
+        at the beginning of the chain.
+        """
+        epochs = self.data.get("epochs_anew")
+        has_epochs = epochs is not None and hasattr(self.learner, "epochs")
+        return self.learner.replace(epochs=epochs) if has_epochs else self.learner
 
     @property
     def item_ids(self) -> np.ndarray:

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import pyarrow as pa
@@ -20,6 +20,7 @@ from recsys import __version__
 from recsys.dataset.dataset import Dataset
 from recsys.dataset.weighting import FittedWeighting, Weighting
 from recsys.errors import InputError, SettingError, quoted
+from recsys.limits import MOST_EPOCHS
 from recsys.models import LEARNERS, Fitted, ItemScores, ItemWeights, Learner, Model, Vectors
 from recsys.store.artifacts import MODEL, Artifact, new_artifact, open_artifact, read_artifact
 from recsys.store.catalog import CATALOG, ITEMS, catalog_of, catalog_table
@@ -73,6 +74,8 @@ class _Source:
     n_users: Count | None = None
     n_items: Count | None = None
     n_ratings: Count | None = None
+    started_from: Checksum | Literal["unsaved"] | None = None
+    epochs_anew: Annotated[int, Field(ge=1, le=MOST_EPOCHS)] | None = None
 
 
 @dataclass(frozen=True)

@@ -96,7 +96,7 @@ def evaluate(
             raise InputError(f"settings and weighting are those of {trained}; leave out what would change them")
         model = store.load_model(trained)
         check_data(model, trained, stored, data)
-        learners, weighting = [model.learner], model.weighting.settings
+        learners, weighting = [model.learner_anew], model.weighting.settings
         trained_model = TrainedModel(trained.resolve().name, str(model.fingerprint))
         models = baselines_for(model) if models is None else models
     elif models is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +15,8 @@ from recsys.dataset.weighting import Weighting
 from recsys.engines.session import Spark, connected
 from recsys.engines.tasks import shared_folder
 from recsys.errors import InputError, SettingError, quoted
-from recsys.models import DEFAULT_MODEL, IALS, MLlibALS, Model, with_settings
+from recsys.models import DEFAULT_MODEL, IALS, Learner, MLlibALS, Model, with_settings
+from recsys.models.start import EPOCHS, check_can_start, check_start
 from recsys.progress import StartProgress, no_progress
 from recsys.threads import n_cores
 from recsys.workflows.common import learner_called, writing
@@ -77,6 +79,7 @@ def train(
     model: str | None = None,
     settings: Mapping[str, Any] | None = None,
     weighting: Weighting | None = None,
+    start: Path | None = None,
     validate: Protocol | None = None,
     patience: int = 3,
     spark: Spark | None = None,
@@ -84,23 +87,35 @@ def train(
 ) -> Trained:
     """Train a model on a prepared folder and store it in `out`.
 
-    model  its name; None: `DEFAULT_MODEL`, with `spark` the one model that is trained there, `mllib`
-    spark  train there; None: in this process
+    model      kind of model; default: that of `start`, else ials; with `spark` the one that is trained there, mllib
+    settings   of the learner; default: those of `start`, with 3 epochs, else those of the kind
+    weighting  default: that of `start`, else `Weighting()`
+    start      a model folder, which may be `out`: training starts from its vectors; see `Learner.fit`
+    spark      train there; None: in this process
 
     With `validate`, a first training on the validation part of that protocol finds the epoch after which nDCG@10 has
     not improved for `patience` epochs; the final model is trained on all data for that many epochs.
     """
     if spark is not None:
+        if start is not None:
+            raise SettingError("--from does not apply to --engine spark, whose ALS cannot start from given vectors")
         return _train_on(spark, data, out, model, settings or {}, weighting, validate)
-    learner = with_settings(learner_called(model or DEFAULT_MODEL), settings or {})
-    with writing(out, store.MODEL, inputs=[data]):
+    if start is not None and validate is not None:
+        raise InputError("--validate chooses the epochs of a training from the beginning; leave it out with --from")
+    earlier = None if start is None else store.load_model(start)
+    if earlier is None or start is None:
+        learner = with_settings(learner_called(model or DEFAULT_MODEL), settings or {})
+    else:
+        learner = _continued(earlier, start, model, settings or {})
+    is_replaced = start is not None and start.resolve() == out.resolve()
+    with writing(out, store.MODEL, inputs=[data] if is_replaced else [data, start]):
         stored = store.load_prepared(data)
         curve: list[EpochQuality] = []
         if validate is not None:
             curve = _quality_by_epoch(stored, learner, weighting, validate, patience, start_progress)
             learner = learner.replace(epochs=_best(curve).epoch)
         progress = start_progress(f"training {learner.name}")
-        trained = learner.fit(stored, weighting, progress=progress).with_data_path(data)
+        trained = learner.fit(stored, weighting, start=earlier, progress=progress).with_data_path(data)
         manifest = store.save_model(out, trained)
     planned, done = getattr(learner, "epochs", None), getattr(trained.learner, "epochs", None)
     interrupted = None if done == planned else f"after epoch {done} of {planned}"
@@ -146,6 +161,24 @@ def _stored(
         interrupted,
         validation,
     )
+
+
+def weighting_of(model: Path) -> Weighting:
+    """How a model in a folder weighted its ratings. Raises InputError for anything but a model folder."""
+    confidence = store.read_manifest(model)["confidence"]
+    return Weighting(confidence["min_rating"], confidence["weighting"])
+
+
+def _continued(earlier: Model, folder: Path, kind: str | None, settings: Mapping[str, Any]) -> Learner:
+    """The learner of a model, with few epochs and some settings changed. Raises SettingError for another kind of
+    model or number of factors, Unsupported for one that training cannot start from."""
+    if kind is not None and learner_called(kind) is not type(earlier.learner):
+        raise SettingError(f"{folder}: is of kind {earlier.learner.name!r}, not {kind!r}; leave out --model or --from")
+    check_can_start(earlier.learner)
+    values = dataclasses.asdict(earlier.learner) | {"epochs": EPOCHS} | dict(settings)
+    learner: Learner = with_settings(type(earlier.learner), values)
+    check_start(learner, earlier)  # before the data are read
+    return learner
 
 
 def _best(curve: list[EpochQuality]) -> EpochQuality:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import json
 import os
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
 
 from tests.cli.run import recsys
 
@@ -81,3 +84,45 @@ def test_interrupted_training_keeps_its_last_complete_epoch(work: Path) -> None:
     nothing = train("nothing", 1)
     assert nothing.returncode == 130
     assert not (work / "nothing").exists()
+
+
+def test_training_from_a_model_takes_its_settings_and_may_replace_it(work: Path) -> None:
+    first = recsys(
+        "train", "--data", "data", "--out", "nightly", "--factors", 3, "--weighting", "binary", "--set", "nu=0.7",
+        cwd=work,
+    )  # fmt: skip
+    assert first.returncode == 0, first.stderr
+    began = hashlib.sha256((work / "nightly" / "manifest.json").read_bytes()).hexdigest()
+    done = recsys("train", "--data", "data", "--from", "nightly", "--out", "nightly", "--json", cwd=work)
+    assert done.returncode == 0, done.stderr
+    result = json.loads(done.stdout)
+    settings = result["hyperparameters"]
+    assert (settings["n_factors"], settings["nu"], settings["epochs"]) == (3, 0.7, 3)
+    assert result["confidence"]["weighting"] == "binary"
+    assert json.loads((work / "nightly" / "manifest.json").read_text())["data"]["started_from"] == began
+    other = recsys(
+        "train", "--data", "data", "--from", "nightly", "--out", "other", "--set", "epochs=1", "--min-rating", 2,
+        "--json", cwd=work,
+    )  # fmt: skip
+    assert other.returncode == 0, other.stderr
+    result = json.loads(other.stdout)
+    assert (result["hyperparameters"]["epochs"], result["confidence"]["weighting"]) == (1, "binary")
+    assert result["confidence"]["min_rating"] == 2
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--from", "nowhere"), "nowhere"),
+        (("--from", "data"), "data"),
+        (("--from", "model", "--factors", 5), "n_factors is 5, the model to start from has 4"),
+        (("--from", "model", "--model", "als"), "of kind 'ials', not 'als'"),
+        (("--from", "model", "--validate", "random"), "leave it out with --from"),
+    ],
+)
+def test_a_model_to_start_from_that_does_not_fit_changes_nothing(work: Path, options: tuple, message: str) -> None:
+    before = (work / "model" / "manifest.json").read_bytes()
+    done = recsys("train", "--data", "data", "--out", "model", *options, cwd=work)
+    assert done.returncode == 2
+    assert message in done.stderr and len(done.stderr.strip().splitlines()) == 1
+    assert (work / "model" / "manifest.json").read_bytes() == before
