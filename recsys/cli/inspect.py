@@ -57,6 +57,9 @@ def axes(
     ] = N_REFITS,
     top: Top = 20,
     examples: Examples = 3,
+    like: Annotated[
+        Path | None, path_option(help="An earlier model with axes: the new ones keep their order and direction.")
+    ] = None,
     seed: Annotated[int, seed_option("Random seed of refits and folds.")] = 42,
     as_json: AsJson = False,
 ) -> None:
@@ -78,6 +81,7 @@ def axes(
             questions=ask or [],
             graded=graded or [],
             n_refits=refits,
+            like=like,
             n_examples=examples,
             seed=seed,
             start_progress=screen.start_progress,

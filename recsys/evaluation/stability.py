@@ -14,12 +14,13 @@ from threadpoolctl import threadpool_limits
 
 from recsys.dataset.catalog import Catalog
 from recsys.dataset.dataset import Dataset
-from recsys.dataset.interactions import Interactions
+from recsys.dataset.interactions import Interactions, index_of
+from recsys.errors import InputError
 from recsys.limits import MOST_RUNS, check_number, check_seed, next_seed
 from recsys.models import Model
 from recsys.space.axis import Axes
 from recsys.space.discovery import name_axes
-from recsys.space.embedding import well_known_items
+from recsys.space.embedding import EmbeddingSpace, well_known_items
 from recsys.space.rotation import DEFAULT_METHOD, Method, rotate
 
 N_REFITS = 5
@@ -31,6 +32,7 @@ def discover_axes(
     method: Method = DEFAULT_METHOD,
     *,
     n_refits: int = N_REFITS,
+    like: tuple[EmbeddingSpace, Axes] | None = None,
     seed: int = 42,
     progress: Callable[[int, int], None] | None = None,
 ) -> Axes:
@@ -38,6 +40,7 @@ def discover_axes(
 
     interactions  the training data of the model; the refits sample its users
     n_refits      number of refitted models; with 0 stability is not measured and no axis is named
+    like          an earlier space and its axes: the new ones take the order and the signs of those they match
     progress      called with the number of refits done and the total
 
     Raises Unsupported for a model without vectors, and InputError as `discover` does.
@@ -47,10 +50,36 @@ def discover_axes(
     space, attributes = model.space, model.attributes
     with threadpool_limits(1, "blas"):  # several threads would change the order of sums and with it the last bits
         directions = rotate(space.item_directions[well_known_items(space, attributes)], method, seed)
+        if like is not None:
+            directions = in_order_of(space, directions, *like)
         cosines = axis_stability(
             model, interactions, directions, method, n_refits=n_refits, seed=seed, progress=progress
         )
         return name_axes(space, attributes, directions, method, stability=cosines, seed=seed)
+
+
+def in_order_of(space: EmbeddingSpace, directions: np.ndarray, earlier: EmbeddingSpace, axes: Axes) -> np.ndarray:
+    """`directions` (n_factors, n_axes), columns, in the order and with the signs of earlier discovered axes.
+
+    The axes are matched one to one (Hungarian algorithm) by the absolute cosine between the centred coordinates of the
+    items that both spaces have, so the spaces need no common basis. Axes without a match come last. Raises InputError
+    when there are no earlier axes or fewer than two common items.
+    """
+    if not axes.discovered:
+        raise InputError("the earlier model has no discovered axes; create them with recsys axes")
+    rows = np.full(space.n_items, -1)
+    if space.item_ids.dtype == earlier.item_ids.dtype:
+        rows = earlier.item_index.get_indexer(index_of(space.item_ids))
+    common = np.flatnonzero(rows >= 0)
+    if len(common) < 2:
+        raise InputError("the earlier model has too few of the items of this one to match axes")
+    old = _centred(earlier.item_directions[rows[common]] @ np.array([axis.direction for axis in axes.discovered]).T)
+    new = _centred(space.item_directions[common] @ directions)
+    cosines = old.T @ new
+    numbers, matches = linear_sum_assignment(-np.abs(cosines))
+    signs = np.where(cosines[numbers, matches] < 0, -1.0, 1.0)
+    others = np.setdiff1d(np.arange(directions.shape[1]), matches)
+    return np.hstack([directions[:, matches] * signs, directions[:, others]])
 
 
 def axis_stability(

@@ -20,6 +20,7 @@ from recsys.space.axis import UNNAMED, Axes, Axis
 from recsys.space.clustering import Choice as ClusterChoice
 from recsys.space.clustering import find_clusters
 from recsys.space.discovery import discover
+from recsys.space.embedding import EmbeddingSpace
 from recsys.space.item_clusters import NO_CLUSTER, ItemClusters
 from recsys.space.item_map import DEFAULT_MAP, ItemMap, MapMethod
 from recsys.space.layout import make_map
@@ -170,6 +171,7 @@ def axes(
     questions: Sequence[str] = (),
     graded: Sequence[Path] = (),
     n_refits: int = N_REFITS,
+    like: Path | None = None,
     n_examples: int = 5,
     seed: int = 42,
     start_progress: StartProgress = no_progress,
@@ -180,8 +182,12 @@ def axes(
                refitted: they take none, and their discovered axes stay "unnamed"
     questions  text for `question_of`, in addition to the built-in questions
     graded     tables (CSV) with the columns item_id and value; the quantity is named after its file
+    like       a model folder with axes: the new ones take the order and the signs of those they match
     """
     model, stored = load_for_refits(model_folder, data)
+    earlier = None if like is None else _axes_of(like)
+    if earlier is not None and stored is None:
+        raise InputError("--like is for models that recsys trained, not for vectors of another program")
     asked = [question_of(text, model.attributes) for text in questions]
     asked += [
         graded_question(f"low {path.stem}", f"high {path.stem}", read_values(path, model.item_ids)) for path in graded
@@ -195,7 +201,9 @@ def axes(
         found = discover(model.space, model.attributes, method, seed=seed)
     else:
         progress = start_progress("training on other users")
-        found = discover_axes(model, stored.interactions, method, n_refits=n_refits, seed=seed, progress=progress)
+        found = discover_axes(
+            model, stored.interactions, method, n_refits=n_refits, like=earlier, seed=seed, progress=progress
+        )
     found = dataclasses.replace(found, asked=tuple({axis.name: axis for axis in answers}.values()))
     path = store.save_axes(model_folder, found, model.fingerprint)
     return NamedAxes(
@@ -206,6 +214,15 @@ def axes(
         path,
         is_verifiable=stored is not None,
     )
+
+
+def _axes_of(folder: Path) -> tuple[EmbeddingSpace, Axes]:
+    """The space of a model and the axes stored with it. Raises InputError when there are none."""
+    model = store.load_model(folder)
+    found = store.load_axes(folder, model.fingerprint)
+    if found is None:
+        raise InputError(f"{folder}: has no axes; create them with recsys axes")
+    return model.space, found
 
 
 def map_items(

@@ -387,3 +387,10 @@ def test_a_map_is_stored_with_the_model_and_written_to_a_file(work: Path) -> Non
     assert done.returncode == 0, done.stderr
     assert pq.read_table(work / "map.parquet").column_names == ["item_id", "x", "y"]
     assert store.list_maps(work / "model") == ["pca"]
+
+
+def test_axes_like_a_model_without_axes_is_one_line(work: Path) -> None:
+    recsys("train", "--data", "data", "--out", "no-axes", "--factors", 4, cwd=work)
+    done = recsys("axes", "--model", "model", "--data", "data", "--like", "no-axes", "--refits", 0, cwd=work)
+    assert (done.returncode, len(done.stderr.strip().splitlines())) == (2, 1)
+    assert "no-axes: has no axes; create them with recsys axes" in done.stderr
