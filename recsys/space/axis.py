@@ -146,8 +146,9 @@ class Axes:
     """The axes of one embedding space.
 
     method      how the discovered axes were rotated: varimax, quartimax, ica, nmf, none
-    discovered  ordered by share of the variance of the well-known items, greatest first, or as the axes of an
-                earlier model. An orthogonal method gives as many axes as the space has dimensions; they are perpendicular and split every score exactly
+    discovered  ordered by share of the variance of the well-known items, greatest first, or as the axes
+                of an earlier model. An orthogonal method gives as many axes as the space has dimensions;
+                they are perpendicular and split every score exactly
     asked       built-in axes and axes that were asked for
     seed        of the rotation, the refits and the folds
 
