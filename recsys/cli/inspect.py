@@ -92,6 +92,9 @@ def axes(
 def clusters(
     model: ModelFolder,
     method: Annotated[str, typer.Option(help=f"How clusters are found: {', '.join(CLUSTER_METHODS)}.")] = "auto",
+    like: Annotated[
+        Path | None, path_option(help="A model with clusters: the new ones start from them, in the same number.")
+    ] = None,
     examples: Examples = 3,
     seed: Annotated[int, seed_option("Random seed; same vectors and seed: same clusters.")] = 42,
     as_json: AsJson = False,
@@ -109,6 +112,7 @@ def clusters(
         done = clusters(
             model,
             method=method,  # type: ignore[arg-type]
+            like=like,
             n_examples=examples,
             seed=seed,
             start_progress=screen.start_progress,

@@ -19,6 +19,7 @@ from sklearn.exceptions import ConvergenceWarning
 from threadpoolctl import threadpool_limits
 
 from recsys.dataset.attributes import Attributes
+from recsys.dataset.interactions import index_of
 from recsys.errors import InputError, SettingError
 from recsys.limits import next_seed
 from recsys.space.axis import UNNAMED
@@ -124,6 +125,7 @@ def find_clusters(
     *,
     numbers: Sequence[int] = NUMBERS,
     n_resamples: int = N_RESAMPLES,
+    previous: ItemClusters | None = None,
     seed: int = 42,
     progress: Callable[[int, int], None] | None = None,
 ) -> ItemClusters:
@@ -135,6 +137,9 @@ def find_clusters(
                 only, the other items are noise.
                 auto: both; with more than `LARGE` well-known items only kmeans
     numbers     numbers of clusters for k-means; those with fewer than five well-known items per cluster are not tried
+    previous    clusters of an earlier model. Their method is kept instead of `method`, and of k-means their number
+                instead of `numbers`. K-means starts from their members instead of at random, so that a cluster stays
+                recognisable; without items in common it starts as usual. Resamples always start at random
     progress    called with the number of clusterings done and the total
 
     1. The well-known items are clustered with each setting. A result with fewer than two clusters is dropped, and one
@@ -166,13 +171,17 @@ def find_clusters(
         raise SettingError(f"numbers of clusters must be 2 or more, not {list(numbers)}")
     known = well_known_items(space, attributes)
     directions = space.item_directions[known]
+    start = None
+    if previous is not None:
+        method, numbers = previous.method, (previous.n_clusters,)
+        start = _labels_before(space.item_ids[known], previous)
     ways = _ways(method, sorted(set(numbers)), len(directions))
     candidates = []
     # One thread: the order of sums would change the last bits, and with them which centre is nearest.
     with threadpool_limits(1):
         samples = _samples(len(directions), n_resamples, seed)
         for number, (how, setting) in enumerate(ways):
-            candidates.append(_candidate(directions, how, setting, samples, seed))
+            candidates.append(_candidate(directions, how, setting, samples, seed, start))
             if progress is not None:
                 progress(number + 1, len(ways))
         chosen = _chosen([candidate for candidate in candidates if candidate.is_readable])
@@ -255,9 +264,14 @@ def _samples(n: int, n_resamples: int, seed: int) -> list[np.ndarray]:
 
 
 def _candidate(
-    directions: np.ndarray, method: ClusterMethod, setting: int, samples: list[np.ndarray], seed: int
+    directions: np.ndarray,
+    method: ClusterMethod,
+    setting: int,
+    samples: list[np.ndarray],
+    seed: int,
+    start: np.ndarray | None,
 ) -> _Candidate:
-    labels = _cluster(directions, method, setting, seed)
+    labels = _cluster(directions, method, setting, seed, start)
     n_clusters = int(labels.max()) + 1
     inside = labels != NO_CLUSTER
     if n_clusters < 2:
@@ -270,22 +284,36 @@ def _candidate(
     return _Candidate(method, setting, labels, silhouette, np.column_stack(jaccards))
 
 
-def _cluster(directions: np.ndarray, method: ClusterMethod, setting: int, seed: int) -> np.ndarray:
-    """Labels (n,) int64, 0 … k − 1 without gaps, and `NO_CLUSTER`."""
-    labels = _kmeans(directions, setting, seed) if method == "kmeans" else _hdbscan(directions, setting)
+def _labels_before(item_ids: np.ndarray, previous: ItemClusters) -> np.ndarray | None:
+    """The cluster that each item was in, (n,), `NO_CLUSTER` for none. None unless each cluster has one of the items."""
+    rows = index_of(previous.item_ids).get_indexer(index_of(item_ids))
+    labels: np.ndarray = np.where(rows >= 0, previous.labels[rows], NO_CLUSTER)
+    return labels if len(np.unique(labels[labels != NO_CLUSTER])) == previous.n_clusters else None
+
+
+def _cluster(
+    directions: np.ndarray, method: ClusterMethod, setting: int, seed: int, start: np.ndarray | None = None
+) -> np.ndarray:
+    """Labels (n,) int64, 0 … k − 1 without gaps, and `NO_CLUSTER`. K-means starts from the labels `start`."""
+    labels = _kmeans(directions, setting, seed, start) if method == "kmeans" else _hdbscan(directions, setting)
     numbers, places = np.unique(labels[labels != NO_CLUSTER], return_inverse=True)
     compact = np.full(len(labels), NO_CLUSTER, dtype=np.int64)
     compact[labels != NO_CLUSTER] = places
     return compact if len(numbers) else np.full(len(labels), NO_CLUSTER, dtype=np.int64)
 
 
-def _kmeans(directions: np.ndarray, n_clusters: int, seed: int) -> np.ndarray:
-    """Spherical k-means, started from the result of k-means: reassign to the nearest unit centre until convergence."""
+def _kmeans(directions: np.ndarray, n_clusters: int, seed: int, start: np.ndarray | None = None) -> np.ndarray:
+    """Spherical k-means, started from the result of k-means, or from the centres of the items that `start` labels:
+    reassign to the nearest unit centre until convergence."""
     with warnings.catch_warnings():
         # With fewer different vectors than clusters some clusters are empty and dropped.
         warnings.simplefilter("ignore", ConvergenceWarning)
         n_starts = N_STARTS if len(directions) <= LARGE else N_STARTS_IF_LARGE
-        labels: np.ndarray = KMeans(n_clusters, n_init=n_starts, random_state=seed).fit_predict(directions)
+        if start is None:
+            labels: np.ndarray = KMeans(n_clusters, n_init=n_starts, random_state=seed).fit_predict(directions)
+        else:
+            labelled = start != NO_CLUSTER
+            labels = (directions @ _centres(directions[labelled], start[labelled]).T).argmax(axis=1)
     for _ in range(100):
         moved = (directions @ _centres(directions, np.unique(labels, return_inverse=True)[1]).T).argmax(axis=1)
         if np.array_equal(moved, labels):

@@ -280,15 +280,23 @@ def clusters(
     model_folder: Path,
     *,
     method: ClusterChoice = "auto",
+    like: Path | None = None,
     n_examples: int = 5,
     seed: int = 42,
     start_progress: StartProgress = no_progress,
 ) -> ClusteredItems:
-    """Cluster a model's items, name the clusters whose names can be verified, and store them with the model."""
+    """Cluster a model's items, name the clusters whose names can be verified, and store them with the model.
+
+    like  a model folder: the clusters stored there decide the method and the number, and k-means starts from them
+    """
+    if like is not None and method != "auto":
+        raise InputError("the method is that of the earlier clusters: leave out --method or --like")
     model = store.load_model(model_folder)
-    found = find_clusters(
-        model.space, model.attributes, method, seed=seed, progress=start_progress("looking for clusters")
-    )
+    previous = None if like is None else store.load_clusters(like)
+    if like is not None and previous is None:
+        raise InputError(f"{like}: has no clusters; create them with recsys clusters")
+    progress = start_progress("looking for clusters")
+    found = find_clusters(model.space, model.attributes, method, previous=previous, seed=seed, progress=progress)
     path = store.save_clusters(model_folder, found, model.fingerprint)
     rows = [found.examples(model.space, model.n_ratings, number, n_examples) for number in range(found.n_clusters)]
     return ClusteredItems(model_folder, found, tuple(tuple(model.catalog.labels[near]) for near in rows), path)

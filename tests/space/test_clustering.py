@@ -71,6 +71,24 @@ def test_random_vectors_have_no_clusters_and_no_names() -> None:
     assert set(clusters.names) == {UNNAMED} and clusters.title(2) == "cluster 3"
 
 
+def test_clusters_start_from_those_of_an_earlier_model() -> None:
+    """Random directions have many equally good clusterings; only the start says which one is found again."""
+    rng = np.random.default_rng(1)
+    vectors = rng.normal(size=(500, 16))
+    space, attributes = made(vectors)
+    before = find_clusters(space, attributes, "kmeans", numbers=(9,))
+    turned, _ = np.linalg.qr(rng.normal(size=(16, 16)))
+    order = rng.permutation(500)[:480]
+    moved = (vectors + rng.normal(scale=0.1, size=vectors.shape))[order] @ turned
+    later = EmbeddingSpace(moved, space.item_ids[order]), made(vectors[order])[1]
+    same = find_clusters(*later, previous=before, seed=7)
+    other = find_clusters(*later, "kmeans", numbers=(9,), seed=7)
+    agreement = [adjusted_rand_score(before.labels[order], found.labels) for found in (same, other)]
+    assert same.n_clusters == 9 and agreement[0] > 0.8 > 0.4 > agreement[1], agreement
+    strangers = EmbeddingSpace(vectors, [f"x{i}" for i in range(500)])
+    assert find_clusters(strangers, attributes, previous=before).n_clusters == 9
+
+
 @pytest.mark.slow
 def test_movielens_has_clusters_with_verified_names(found: ItemClusters, ml100k_model: Model) -> None:
     model, known = ml100k_model, ml100k_model.attributes.well_known
