@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import json
 import os
@@ -36,6 +37,8 @@ from recsys.space.layout import make_map
 MODEL_KEY = "model"
 LOADING = Lock()
 """Held while a model or ratings are read: visitors who ask for several at once do not multiply the memory."""
+ATTEMPTS = 5
+"""How often a folder is read that is replaced while it is read."""
 MAX_OWN_AXES = 20
 MEASUREMENTS = {Path(store.RANKING).stem, Path(store.REPORT_PAGE).stem}
 """Measurements in a model folder, which the page Quality reads itself: a change of these reloads nothing."""
@@ -183,7 +186,15 @@ def load_model(folder: Path) -> Loaded:
 
 
 def _stamp(folder: Path) -> tuple[tuple[str, int], ...]:
-    """Names and times of the loaded files of a folder: a cache key that changes when the model is retrained."""
+    """Names and times of the loaded files of a folder: a cache key that changes when the model is retrained. A folder
+    that is replaced meanwhile, as every night, is listed again."""
+    for _ in range(ATTEMPTS - 1):
+        with contextlib.suppress(FileNotFoundError):
+            return _listed(folder)
+    return _listed(folder)
+
+
+def _listed(folder: Path) -> tuple[tuple[str, int], ...]:
     read = (file for file in folder.iterdir() if file.is_file() and file.stem not in MEASUREMENTS)
     return tuple(sorted((file.name, file.stat().st_mtime_ns) for file in read))
 
@@ -199,7 +210,26 @@ def _read_interactions(folder: str, stamp: tuple[tuple[str, int], ...]) -> Inter
 
 @st.cache_resource(show_spinner=False, max_entries=4)
 def _read(folder: str, stamp: tuple[tuple[str, int], ...]) -> Loaded:
+    """Model, maps, clusters and axes of a folder, all of the same model: when it is replaced meanwhile, all are read
+    again."""
     path = Path(folder)
+    for _ in range(ATTEMPTS - 1):
+        before = _identity(path)
+        loaded = _load(path)
+        if _identity(path) == before:
+            return loaded
+    return _load(path)
+
+
+def _identity(folder: Path) -> tuple[int, int] | None:
+    """Changes when a folder is replaced; None in the instant between two renames."""
+    with contextlib.suppress(FileNotFoundError):
+        status = folder.stat()
+        return status.st_ino, status.st_ctime_ns
+    return None
+
+
+def _load(path: Path) -> Loaded:
     with LOADING:
         model = store.load_model(path)
     # The first search indexes all titles, which takes seconds for tens of thousands: start before anyone types.
@@ -239,8 +269,15 @@ def _read(folder: str, stamp: tuple[tuple[str, int], ...]) -> Loaded:
 
 
 def own_axes(loaded: Loaded) -> list[Axis]:
-    """The axes that this session created on the page "Dimensions"; callers may modify the list."""
-    return st.session_state.setdefault(f"own-axes-{loaded.name}", [])
+    """The axes that this session created on the page "Dimensions"; callers may modify the list. They are dropped when
+    the model was replaced: their directions belong to its vectors."""
+    axes: list[Axis] = st.session_state.setdefault(f"own-axes-{loaded.name}", [])
+    of_model, fingerprint = f"own-axes-model-{loaded.name}", loaded.model.fingerprint
+    if st.session_state.setdefault(of_model, fingerprint) != fingerprint:
+        axes.clear()
+        st.session_state.pop(f"answer-{loaded.name}", None)
+        st.session_state[of_model] = fingerprint
+    return axes
 
 
 def _explain(title: str, why: str, command: str) -> None:
