@@ -7,6 +7,7 @@ not fit into the memory of Spark's driver.
 from __future__ import annotations
 
 import json
+import secrets
 import shutil
 import time
 import zipfile
@@ -117,8 +118,10 @@ def _send_package(context: Any, folder: Path) -> tuple[str, str]:
     """
     package = Path(recsys.__file__).parent
     digest = remote.digest_of(package)
-    archive = folder / f"recsys-{digest[:16]}.zip"
-    if not archive.exists():
+    archive = next(folder.glob("recsys-*.zip"), None)
+    if archive is None:
+        # Spark refuses a second file of the same name in a session, though the folder of the first one is gone.
+        archive = folder / f"recsys-{digest[:16]}-{secrets.token_hex(4)}.zip"
         with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as file:
             for path in sorted(package.rglob("*")):
                 if path.is_file() and "__pycache__" not in path.parts:
