@@ -247,6 +247,12 @@ def show_axes(done: NamedAxes, top: int) -> None:
     print_table(shown)
     if not done.is_verifiable:
         print_line("Imported vectors cannot be refitted, so stability is unknown and no discovered axis is named.")
+    if done.like is not None:
+        match = done.match
+        print_line(
+            f"{match['matched']} of {match['axes']} axes match those of {done.like} with a cosine of .8 or more; "
+            f"median {match['median']:.3f}, lowest {match['lowest']:.3f}"
+        )
     if done.asked:
         asked = table("Asked for", "low end", "high end", "in this space", "evidence on held-out movies")
         for found in done.asked:

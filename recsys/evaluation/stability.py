@@ -50,16 +50,20 @@ def discover_axes(
     space, attributes = model.space, model.attributes
     with threadpool_limits(1, "blas"):  # several threads would change the order of sums and with it the last bits
         directions = rotate(space.item_directions[well_known_items(space, attributes)], method, seed)
+        matched = None
         if like is not None:
-            directions = in_order_of(space, directions, *like)
+            directions, matched = in_order_of(space, directions, *like)
         cosines = axis_stability(
             model, interactions, directions, method, n_refits=n_refits, seed=seed, progress=progress
         )
-        return name_axes(space, attributes, directions, method, stability=cosines, seed=seed)
+        return name_axes(space, attributes, directions, method, stability=cosines, like=matched, seed=seed)
 
 
-def in_order_of(space: EmbeddingSpace, directions: np.ndarray, earlier: EmbeddingSpace, axes: Axes) -> np.ndarray:
-    """`directions` (n_factors, n_axes), columns, in the order and with the signs of earlier discovered axes.
+def in_order_of(
+    space: EmbeddingSpace, directions: np.ndarray, earlier: EmbeddingSpace, axes: Axes
+) -> tuple[np.ndarray, np.ndarray]:
+    """`directions` (n_factors, n_axes), columns, in the order and with the signs of earlier discovered axes; and the
+    absolute cosine of each with the earlier one of its number, (n_axes,) float64, NaN for those without a match.
 
     The axes are matched one to one (Hungarian algorithm) by the absolute cosine between the centred coordinates of the
     items that both spaces have, so the spaces need no common basis. Axes without a match come last. Raises InputError
@@ -79,7 +83,8 @@ def in_order_of(space: EmbeddingSpace, directions: np.ndarray, earlier: Embeddin
     numbers, matches = linear_sum_assignment(-np.abs(cosines))
     signs = np.where(cosines[numbers, matches] < 0, -1.0, 1.0)
     others = np.setdiff1d(np.arange(directions.shape[1]), matches)
-    return np.hstack([directions[:, matches] * signs, directions[:, others]])
+    matched = np.concatenate([np.abs(cosines[numbers, matches]), np.full(len(others), np.nan)])
+    return np.hstack([directions[:, matches] * signs, directions[:, others]]), matched
 
 
 def axis_stability(

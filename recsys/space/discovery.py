@@ -56,9 +56,12 @@ def name_axes(
     method: Method,
     *,
     stability: np.ndarray | None = None,
+    like: np.ndarray | None = None,
     seed: int = 42,
 ) -> Axes:
     """The axes along `directions` (n_factors, n_axes), columns as `rotate` returns them, with verified names.
+
+    like  (n_axes,) cosine of each axis with that of an earlier model, NaN where there is none
 
     Parameters and errors as for `discover`.
     """
@@ -81,6 +84,7 @@ def name_axes(
             is_stable=is_stable,
             low=tuple(low),
             high=tuple(high),
+            like=None if like is None or np.isnan(like[number]) else float(like[number]),
         )
         at_low, at_high = (
             ", ".join(name.attribute for name in end) if is_stable and end else UNNAMED for end in (low, high)

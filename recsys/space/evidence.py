@@ -50,6 +50,7 @@ class DiscoveryEvidence:
     refits     cosine with the matching axis of each refitted model, 0 … 1
     is_stable  whether `stability` reaches `STABLE_AXIS`; only then the axis gets a name
     low, high  verified names of both ends, best first, whether the axis is stable or not
+    like       cosine with the axis of the same number of an earlier model, 0 … 1; None where there is none
     """
 
     share: float
@@ -58,10 +59,12 @@ class DiscoveryEvidence:
     is_stable: bool
     low: tuple[Name, ...]
     high: tuple[Name, ...]
+    like: float | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """The fields as plain values."""
-        return {
+        """The fields as plain values; `like` only where it is known."""
+        like = {} if self.like is None else {"like": self.like}
+        return like | {
             "share": self.share,
             "stability": self.stability,
             "refits": list(self.refits),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,8 +20,9 @@ from recsys.recommend.steer import axis_called
 from recsys.space.axis import UNNAMED, Axes, Axis
 from recsys.space.clustering import Choice as ClusterChoice
 from recsys.space.clustering import find_clusters
-from recsys.space.discovery import discover
+from recsys.space.discovery import STABLE_AXIS, discover
 from recsys.space.embedding import EmbeddingSpace
+from recsys.space.evidence import DiscoveryEvidence
 from recsys.space.item_clusters import NO_CLUSTER, ItemClusters
 from recsys.space.item_map import DEFAULT_MAP, ItemMap, MapMethod
 from recsys.space.layout import make_map
@@ -57,6 +59,7 @@ class NamedAxes:
     """The axes of the model in the folder `model`, stored in `out`: the discovered ones, then those asked for.
 
     is_verifiable  whether the model could be refitted to measure stability; if not, no discovered axis is named
+    like           the earlier model whose axes these follow
     """
 
     model: Path
@@ -65,6 +68,19 @@ class NamedAxes:
     asked: tuple[AxisWithMovies, ...]
     out: Path
     is_verifiable: bool = True
+    like: Path | None = None
+
+    @property
+    def match(self) -> dict[str, float]:
+        """How the discovered axes match those of `like`: the number of pairs (axes), how many have a cosine of
+        `STABLE_AXIS` or more (matched), the median and the lowest cosine. Empty without `like`."""
+        found = [item.axis.evidence for item in self.discovered]
+        cosines = [item.like for item in found if isinstance(item, DiscoveryEvidence) and item.like is not None]
+        if not cosines:
+            return {}
+        n_matched = sum(cosine >= STABLE_AXIS for cosine in cosines)
+        median, lowest = statistics.median(cosines), min(cosines)
+        return {"axes": len(cosines), "matched": n_matched, "median": median, "lowest": lowest}
 
     @property
     def n_named(self) -> int:
@@ -73,7 +89,8 @@ class NamedAxes:
 
     def to_json(self) -> dict[str, Any]:
         """Plain values, as `recsys axes --json` prints them."""
-        return {
+        like = {} if self.like is None else {"like": {"model": str(self.like), **self.match}}
+        return like | {
             "model": str(self.model),
             "method": self.method,
             "named": self.n_named,
@@ -213,6 +230,7 @@ def axes(
         tuple(_with_movies(axis, model, n_examples) for axis in found.asked),
         path,
         is_verifiable=stored is not None,
+        like=like,
     )
 
 

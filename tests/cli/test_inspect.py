@@ -389,6 +389,22 @@ def test_a_map_is_stored_with_the_model_and_written_to_a_file(work: Path) -> Non
     assert store.list_maps(work / "model") == ["pca"]
 
 
+def test_axes_like_an_earlier_model_say_how_well_they_match(movielens: Path) -> None:
+    shutil.copytree(movielens / "model", movielens / "later")  # with its axes: these are named anew, like the earlier
+    command = ("axes", "--model", "later", "--data", "data", "--like", "model", "--refits", 0)
+    printed = recsys(*command, "--json", cwd=movielens)
+    assert printed.returncode == 0, printed.stderr
+    result = json.loads(printed.stdout)
+    match = result["like"]
+    assert (match["model"], match["axes"], match["matched"]) == ("model", 64, 64)
+    assert match["lowest"] == pytest.approx(1, abs=1e-5) and match["lowest"] <= match["median"]
+    assert [axis["evidence"]["like"] for axis in result["discovered"]] == pytest.approx([1] * 64, abs=1e-5)
+    stored = store.load_axes(movielens / "later")
+    assert stored is not None
+    assert [axis.evidence.like for axis in stored.discovered] == [a["evidence"]["like"] for a in result["discovered"]]
+    assert "64 of 64 axes match those of model" in recsys(*command, cwd=movielens).stdout
+
+
 def test_axes_like_a_model_without_axes_is_one_line(work: Path) -> None:
     recsys("train", "--data", "data", "--out", "no-axes", "--factors", 4, cwd=work)
     done = recsys("axes", "--model", "model", "--data", "data", "--like", "no-axes", "--refits", 0, cwd=work)

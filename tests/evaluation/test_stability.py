@@ -132,9 +132,15 @@ def test_axes_take_the_order_and_signs_of_those_they_match() -> None:
     space = EmbeddingSpace((vectors @ turn)[10:], ids[10:])
     axes = Axes("none", tuple(Axis(f"axis {n}", "", "", row, 0, 1, False) for n, row in enumerate(np.eye(4))), (), 0)
     mixed = turn.T[:, [2, 0, 3, 1]] * [1, -1, -1, 1]
-    np.testing.assert_allclose(in_order_of(space, mixed, earlier, axes), turn.T, atol=1e-6)
+    found, cosines = in_order_of(space, mixed, earlier, axes)
+    np.testing.assert_allclose(found, turn.T, atol=1e-6)
+    np.testing.assert_allclose(cosines, 1, atol=1e-6)
+    strangers = in_order_of(EmbeddingSpace(rng.standard_normal((50, 4)), ids[10:]), mixed, earlier, axes)[1]
+    assert (strangers < 0.6).all(), "the control: other vectors of the same items"
     two = dataclasses.replace(axes, discovered=axes.discovered[2:])
-    np.testing.assert_allclose(in_order_of(space, mixed, earlier, two)[:, :2], turn.T[:, 2:], atol=1e-6)
+    found, cosines = in_order_of(space, mixed, earlier, two)
+    np.testing.assert_allclose(found[:, :2], turn.T[:, 2:], atol=1e-6)
+    assert np.isnan(cosines).tolist() == [False, False, True, True]
     with pytest.raises(InputError, match="too few of the items"):
         in_order_of(space, mixed, EmbeddingSpace(vectors, ids + 100), axes)
     with pytest.raises(InputError, match="no discovered axes"):
