@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 EPOCHS = 3
 """Epochs after which training that starts from yesterday's model is as good as a new one; see benchmarks/RESULTS.md."""
+RANDOM_LENGTH = 0.1
+"""Length of the random vector of an item that nobody known rated, as in training anew."""
 UNSAVED = "unsaved"
 """What `Model.data` records about a start that is not a stored model and has no fingerprint."""
 
@@ -47,8 +49,9 @@ def starting_space(learner: VectorLearner, start: Model, weights: Interactions) 
     weights  of the new data
 
     Users and items are matched by their ids; those that the data lack are dropped. New users are folded in with the
-    known items fixed, then new items with all users fixed. Raises InputError when the ids have other types or no item
-    is in both.
+    known items fixed, then new items with all users fixed. Items that are still without a vector, because only users
+    without one rated them, get a small random one: alternating least squares never leaves zero. Raises InputError when
+    the ids have other types or no item is in both.
     """
     assert isinstance(start.fitted, Vectors)
     space = start.fitted.space
@@ -68,6 +71,11 @@ def starting_space(learner: VectorLearner, start: Model, weights: Interactions) 
         known = np.flatnonzero(items >= 0)
         known_space = EmbeddingSpace(y[known], weights.item_ids[known], x, weights.user_ids, space.has_bias)
         y[new_items] = learner.fold_in_items(known_space, matrix[:, new_items].T.tocsr())
+    taste = y[:, : space.n_factors]
+    is_zero = ~taste.any(axis=1)
+    if is_zero.any():
+        drawn = np.random.default_rng(learner.seed).standard_normal((int(is_zero.sum()), space.n_factors), np.float32)
+        taste[is_zero] = drawn * np.float32(RANDOM_LENGTH / np.sqrt(space.n_factors))
     return EmbeddingSpace(y, weights.item_ids, x, weights.user_ids, space.has_bias)
 
 

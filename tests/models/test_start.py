@@ -119,6 +119,19 @@ def test_what_cannot_be_a_start_is_refused(learner: VectorLearner, yesterday: Mo
         learner.fit(Dataset(strangers, Catalog.of(strangers.item_ids)), start=yesterday)
 
 
+def test_new_users_and_items_that_share_nothing_with_the_known_ones_get_vectors(
+    learner: VectorLearner, yesterday: Model
+) -> None:
+    apart = sp.block_diag([DATA.matrix, np.ones((3, 2), dtype=np.float32)], format="csr")
+    data = Interactions(apart, [*DATA.user_ids, "p", "q", "r"], [*DATA.item_ids, "v", "w"])
+    few = learner.replace(epochs=3)
+    model = few.fit(Dataset(data, Catalog.of(data.item_ids)), start=yesterday)
+    taste = np.linalg.norm(model.space.item_factors[:, : model.space.n_factors], axis=1)
+    assert (taste[-2:] > taste.max() / 100).all()
+    again = few.fit(Dataset(data, Catalog.of(data.item_ids)), start=yesterday)
+    assert again.space.item_factors.tobytes() == model.space.item_factors.tobytes()
+
+
 def test_training_goes_on_where_all_users_are_new(learner: VectorLearner, yesterday: Model) -> None:
     data = Interactions(DATA.matrix, [f"new {u}" for u in range(N_USERS)], DATA.item_ids)
     model = learner.replace(epochs=3).fit(Dataset(data, Catalog.of(data.item_ids)), start=yesterday)
