@@ -42,8 +42,8 @@ BASES: tuple[tuple[object, ...], ...] = (
     ("app",),
 )
 """At least one command that works for every verb but those of `ELSEWHERE`."""
-ELSEWHERE = {"demo", "doctor"}
-"""`demo` downloads; `doctor` prints what it found before it exits with 2."""
+ELSEWHERE = {"demo", "doctor", "serve"}
+"""`demo` downloads; `doctor` prints what it found before it exits with 2; `serve` does not end (see tests/service)."""
 
 LONG, ESCAPES, LINES = "x" * 100_000, "\x1b]0;x\x07\x1b[2J\x9b1m\u202e", "one\ntwo\r\nthree"
 COMMON = (
