@@ -37,8 +37,8 @@ from recsys.space.layout import make_map
 MODEL_KEY = "model"
 LOADING = Lock()
 """Held while a model or ratings are read: visitors who ask for several at once do not multiply the memory."""
-ATTEMPTS = 5
-"""How often a folder is read that is replaced while it is read."""
+ATTEMPTS = 20
+"""How often a folder is read that is replaced each time while it is read."""
 MAX_OWN_AXES = 20
 MEASUREMENTS = {Path(store.RANKING).stem, Path(store.REPORT_PAGE).stem}
 """Measurements in a model folder, which the page Quality reads itself: a change of these reloads nothing."""
@@ -211,14 +211,17 @@ def _read_interactions(folder: str, stamp: tuple[tuple[str, int], ...]) -> Inter
 @st.cache_resource(show_spinner=False, max_entries=4)
 def _read(folder: str, stamp: tuple[tuple[str, int], ...]) -> Loaded:
     """Model, maps, clusters and axes of a folder, all of the same model: when it is replaced meanwhile, all are read
-    again."""
+    again.
+
+    Raises InputError when it is replaced each time: what was read then may be of two models, and must not be cached.
+    """
     path = Path(folder)
-    for _ in range(ATTEMPTS - 1):
+    for _ in range(ATTEMPTS):
         before = _identity(path)
         loaded = _load(path)
         if _identity(path) == before:
             return loaded
-    return _load(path)
+    raise InputError(f"{path}: is replaced again and again by other processes; reload the page when they have ended")
 
 
 def _identity(folder: Path) -> tuple[int, int] | None:

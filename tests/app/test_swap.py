@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import shutil
 from pathlib import Path
-from threading import Event, Thread
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from recsys import atomic, store
+from recsys.app import session
 from recsys.dataset.dataset import Dataset
 from recsys.models import IALS
 from recsys.workflows import inspect as inspect_workflow
@@ -57,26 +57,39 @@ def test_a_replaced_model_is_picked_up_and_axes_of_the_old_one_are_dropped(folde
     assert app.run().text[0].value.startswith(f"{store.fingerprint_of(made[0])} "), "also back"
 
 
-def test_no_run_fails_while_models_are_exchanged(folders) -> None:
+@pytest.mark.parametrize(
+    ("place", "step"),
+    [(session, "_listed"), (store, "load_model"), (store, "load_clusters"), (store, "load_axes"), (store, "load_map")],
+)
+def test_a_model_that_is_replaced_before_any_step_of_a_read_is_read_again(folders, monkeypatch, place, step) -> None:
     published, made = folders
-    known, stop, n_swaps = {store.fingerprint_of(folder) for folder in made}, Event(), 0
+    read, left = getattr(place, step), [made[1], made[0], made[1]]
 
-    def swap() -> None:
+    def replaced_first(*arguments: object) -> object:
+        if left:
+            publish(left.pop(0), published)
+            if step == "_listed":  # a file that was listed is gone
+                raise FileNotFoundError(arguments)
+        return read(*arguments)
+
+    monkeypatch.setattr(place, step, replaced_first)
+    app = AppTest.from_function(shown, default_timeout=60).run()
+    assert not app.exception and not left
+    assert app.text[0].value == f"{store.fingerprint_of(made[1])} 0 ()", "all of it of the newest model"
+
+
+def test_a_model_that_is_replaced_in_every_read_is_an_error_and_not_cached(folders, monkeypatch) -> None:
+    published, made = folders
+    load_map, n_swaps = store.load_map, 0
+
+    def replaced_first(*arguments: object) -> object:
         nonlocal n_swaps
-        while not stop.wait(0.02):
-            publish(made[n_swaps % 2], published)
-            n_swaps += 1
+        n_swaps += 1
+        publish(made[n_swaps % 2], published)
+        return load_map(*arguments)
 
-    swapping = Thread(target=swap)
-    swapping.start()
-    try:
-        app = AppTest.from_function(shown, default_timeout=60)
-        for _ in range(15):
-            app.run()
-            assert not app.exception and len(app.text) == 1, [element.value for element in (*app.title, *app.text)]
-            fingerprint, _, unreadable = app.text[0].value.split(maxsplit=2)
-            assert fingerprint in known and unreadable == "()"
-    finally:
-        stop.set()
-        swapping.join()
-    assert n_swaps > 5
+    with monkeypatch.context() as patch:
+        patch.setattr(store, "load_map", replaced_first)
+        app = AppTest.from_function(shown, default_timeout=60).run()
+        assert "replaced again and again" in app.text[0].value
+    assert app.run().text[0].value == f"{store.fingerprint_of(made[n_swaps % 2])} 0 ()"
