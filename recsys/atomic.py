@@ -227,12 +227,13 @@ def _lock_file(path: Path) -> Path:
 def _acquire(path: Path, target: Path, wait: float, on_wait: Callable[[], None] | None) -> int:
     """The descriptor of the locked lock file. A lock file is removed by its holder, so that after waiting for one the
     name may belong to another file, or to none: then the wait starts again."""
-    file, deadline = _lock_file(target), time.monotonic() + wait
+    file, deadline, n_missing = _lock_file(target), time.monotonic() + wait, 0
     while True:
         try:
             descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o666)
         except FileNotFoundError:  # another writer had created the parent, wrote nothing, and removed it again
-            if time.monotonic() >= deadline:
+            n_missing += 1
+            if n_missing > 100:  # or the parent takes no files, as /proc
                 raise
             file.parent.mkdir(parents=True, exist_ok=True)
             continue

@@ -236,19 +236,9 @@ def test_a_report_is_a_page_and_numbers(movielens: Path) -> None:
     page = (movielens / "model" / "report.html").read_text()
     assert page.startswith("<!doctype html>") and "Axes with verified names" in page and "Horror" in page
     done = recsys(
-        "report",
-        "--model",
-        "model",
-        "--data",
-        "data",
-        "--dimensions",
-        2,
-        "--seeds",
-        0,
-        "--out",
-        "r/s.html",
+        "report", "--model", "model", "--data", "data", "--dimensions", 2, "--seeds", 0, "--out", "r/s.html",
         cwd=movielens,
-    )
+    )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert (movielens / "r" / "s.html").is_file() and (movielens / "r" / "s.json").is_file() and "ials" in done.stdout
 

@@ -368,7 +368,7 @@ def test_clusters_by_formula(name, report: Report, vectors, evaluated, genres) -
 # --------------------------------------------------------------------------------------------------------- analogies
 
 
-@pytest.mark.parametrize("name", ["ials", TITLES, RAW, COMPONENTS, RANDOM])
+@pytest.mark.parametrize("name", ["ials", TITLES])
 def test_analogies_agree_with_asking_them_one_by_one(
     name, report: Report, vectors, evaluated, ml100k, n_ratings
 ) -> None:
@@ -376,6 +376,7 @@ def test_analogies_agree_with_asking_them_one_by_one(
     found = report["representations"][name]["analogies"]
     space = EmbeddingSpace(vectors[name][evaluated], evaluated)
     pairs = title_pairs(ml100k.catalog, n_ratings)
+    near_to = {pair.first: space.neighbours([pair.first], k=12)[0][0].tolist() for pair in pairs}
     rows = []
     for one in pairs:
         for other in pairs:
@@ -385,7 +386,7 @@ def test_analogies_agree_with_asking_them_one_by_one(
             if d in (a, b, c):
                 continue
             answers = space.analogy(a, b, c, k=len(evaluated))[0].tolist()
-            near = [item for item in space.neighbours([c], k=12)[0][0].tolist() if item not in (a, b)][:10]
+            near = [item for item in near_to[c] if item not in (a, b)][:10]
             rows.append((one.kind, 1 + answers.index(d), d in near, 10 / len(set(evaluated.tolist()) - {a, b, c})))
     asked = pd.DataFrame(rows, columns=["kind", "place", "near", "chance"])
     for kind, numbers in {"all": found, **found["by_kind"]}.items():

@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from recsys import store
@@ -35,7 +35,6 @@ def write(path: Path, rows: list[str]) -> str:
     return str(path)
 
 
-@settings(max_examples=60, deadline=None)
 @given(st.lists(st.lists(ROW, max_size=14), min_size=2, max_size=5), st.integers(1, 3), st.integers(1, 3), st.data())
 def test_appending_gives_the_bytes_of_preparing_at_once(parts, min_user, min_item, data) -> None:
     root = Path(tempfile.mkdtemp())
