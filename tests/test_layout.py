@@ -42,7 +42,8 @@ LAYOUT: dict[str, tuple[str, ...]] = {
     ),
     "recommend": ("candidates", "topn", "reasons", "steer", "queries", "rerank", "compare"),
     "evaluation": (
-        "serialization", "ranking", "evaluate", "tune", "vectors", "retrieval", "linear_probes", "clusters", "shape",
+        "serialization", "interval", "ranking", "few_ratings", "evaluate", "tune", "vectors", "retrieval",
+        "linear_probes", "clusters", "shape",
         "divergence", "baselines", "analogies", "stability", "report", "significance",
     ),
     "plots": ("escape", "colours", "dimensions", "quality", "overlap", "data", "map", "picture", "report"),
@@ -101,7 +102,7 @@ PAGES: dict[str, tuple[str, ...]] = {
     "movie": ("link", "facts", "similar", "position", "fans"),
     "dimensions": ("axis_facts", "axis_map", "axes", "plane", "own_axis", "genres", "dimension_count"),
     "batch": ("ownership", "progress", "result", "make", "compare"),
-    "quality": ("measure", "groups", "ranking", "space"),
+    "quality": ("measure", "groups", "few", "ranking", "space"),
 }  # fmt: skip
 """Pages that are packages, and their modules, lowest first."""
 PLACES = [name for package, modules in LAYOUT.items() for name in (*(f"{package}.{m}" for m in modules), package)]

@@ -31,6 +31,7 @@ from recsys.cli.options import (
 from recsys.limits import MOST_LISTED, MOST_RUNS
 
 BASELINES: tuple[str, ...] = facts.constant("workflows.evaluate", "BASELINES")
+FEW: tuple[int, ...] = facts.constant("dataset.split", "FEW")
 SEARCH = "search"
 
 
@@ -50,11 +51,22 @@ def evaluate(
             "the folder, where the app shows it."
         ),
     ] = None,
+    compare: Annotated[
+        list[Path] | None,
+        path_option(help="With --trained: another such folder, to compare with on the same users; may be repeated."),
+    ] = None,
     protocol: ProtocolName = "random",
     part: Annotated[str, typer.Option(help=f"Which held-out part to evaluate on: {', '.join(PARTS)}.")] = "test",
     k: Annotated[
         list[int] | None, typer.Option("-k", min=1, max=MOST_LISTED, help="Length of the lists; may be repeated.")
     ] = None,
+    few: Annotated[
+        bool,
+        typer.Option(
+            help=f"Also measure quality for new users of whom {', '.join(map(str, FEW))} ratings are known, which "
+            "trains every model once more."
+        ),
+    ] = True,
     seed: Annotated[int, seed_option("Random seed of the split.")] = 42,
     set_: Annotated[
         list[str] | None, typer.Option("--set", help="field=value, for a single model; may be repeated.")
@@ -67,7 +79,8 @@ def evaluate(
 ) -> None:
     """Train on part of the ratings and evaluate on the rest.
 
-    Metrics come with 95 % confidence intervals.
+    Metrics come with 95 % confidence intervals. A model is ahead of another if the interval of the difference over the
+    same users excludes 0.
     """
     check_choice("--protocol", protocol, PROTOCOLS)
     check_choice("--part", part, PARTS)
@@ -82,12 +95,14 @@ def evaluate(
             data,
             models=model or (None if trained or settings else [DEFAULT_MODEL, "popular"]),
             trained=trained,
+            compare=compare or (),
             protocol=protocol,  # type: ignore[arg-type]
             part=part,  # type: ignore[arg-type]
             k=k or [10],
             settings=settings,
             weighting=None if chosen == Weighting() and weighting is None else chosen,
             seed=seed,
+            few=FEW if few else (),
             out=out,
             start_progress=screen.start_progress,
         )

@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any
 from rich.markup import escape
 
 from recsys.cli.console import count, print_line, print_pairs, print_table, table
+from recsys.dataset.split import MIN_USERS
 from recsys.space.axis import UNNAMED
 from recsys.space.evidence import DiscoveryEvidence, ProbeEvidence
 from recsys.workflows.common import rows_of_table
 
 if TYPE_CHECKING:  # each command imports only its own workflow
     from recsys.evaluation.evaluate import Evaluation
+    from recsys.evaluation.interval import Interval
     from recsys.recommend.reasons import Reason
     from recsys.workflows.demo import DemoResult
     from recsys.workflows.doctor import Examination
@@ -122,8 +124,56 @@ def show_evaluation(done: Evaluation) -> None:
         shown.add_row(metric, *(str(result.metrics[metric]) for result in done.results))
     shown.add_row("seconds to train", *(f"{result.seconds_to_train:.1f}" for result in done.results))
     print_table(shown)
+    if first.from_few:
+        _show_from_few(done, names)
+    if len(names) > 1:
+        _show_leads(done, names)
+    movies = count(done.best_known, "most-rated movie")
+    print_line(f"ndcg_beyond: quality without the {movies}; best_known: their share of all hits")
     if first.skipped_users:
         print_line(f"{count(first.skipped_users, 'user')} without held-out ratings skipped")
+
+
+def _show_from_few(done: Evaluation, names: list[str]) -> None:
+    """Quality for new users of whom few ratings are known."""
+    title = f"{count(done.few_users, 'new user')} of whom few ratings are known; hidden likes and dislikes"
+    shown = table(title, "", *names)
+    shown.columns[0].no_wrap = True
+    for column in shown.columns[1:]:
+        column.justify = "right"
+    for at, few in enumerate(done.results[0].from_few):
+        of_each = [result.from_few[at] for result in done.results]
+        shown.add_row(f"ndcg@{done.main_k} from {few.n_known}", *(str(each.ndcg) for each in of_each))
+        shown.add_row(f"harm@{done.main_k} from {few.n_known}", *(str(each.harm) for each in of_each))
+    print_table(shown)
+
+
+def _show_leads(done: Evaluation, names: list[str]) -> None:
+    """By how much the first model is better than each other one, and whether that is shown."""
+    k, others = done.main_k, done.results[1:]
+    few_users = done.results[0].evaluated_users < MIN_USERS
+    shown = table(f"{names[0]} minus each other model: mean difference over the same users", "metric", *names[1:])
+    shown.columns[0].no_wrap = True
+    for column in shown.columns[1:]:
+        column.justify = "right"
+    for metric in (f"ndcg@{k}", f"recall@{k}", f"ndcg_beyond@{k}", "auc"):
+        shown.add_row(metric, *(_lead(other.lead_of_first[metric], few_users) for other in others))
+    for at, few in enumerate(done.results[0].from_few):
+        leads = [(result.from_few[at].ndcg_lead, result.from_few[at].harm_lead) for result in others]
+        shown.add_row(f"ndcg@{k} from {few.n_known}", *(_lead(lead, False) for lead, _ in leads))
+        shown.add_row(f"harm@{k} from {few.n_known}", *(_lead(lead, False, less_is_better=True) for _, lead in leads))
+    print_table(shown)
+
+
+def _lead(value: Interval | None, few_users: bool, less_is_better: bool = False) -> str:
+    """A difference with its interval, and the word for it; none where the users are too few to tell."""
+    if value is None or value.mean is None or value.low is None or value.high is None:
+        return "–"
+    numbers = f"{value.mean:+.4f} ({value.low:+.4f} … {value.high:+.4f})"
+    if few_users:
+        return f"{numbers} too few users"
+    word = {1: "ahead", 0: "not shown", -1: "behind"}[-value.sign if less_is_better else value.sign]
+    return f"{numbers} {word}"
 
 
 def show_tuned(done: TunedSettings) -> None:

@@ -6,6 +6,7 @@ part of the test.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -14,7 +15,7 @@ import scipy.sparse as sp
 
 from recsys.dataset.interactions import NO_TIME, Interactions
 from recsys.errors import InputError, SettingError, quoted
-from recsys.limits import MOST_RUNS, check_number, check_seed
+from recsys.limits import MOST_LISTED, MOST_RUNS, check_number, check_seed
 
 Protocol = Literal["leave-last-out", "random", "time", "new-users"]
 Part = Literal["test", "validation"]
@@ -25,6 +26,13 @@ HIDDEN_SHARE = 0.2
 """Held-out share of each user's ratings (random), of all ratings (time), or of the users (new-users)."""
 QUERY_SHARE = 0.5
 """Share of a new user's ratings that is known to the model; the rest is held out."""
+
+FEW = (3, 5, 10, 20)
+"""Numbers of ratings that a new user may have given."""
+LEAST_HIDDEN = 5
+"""Held-out ratings of a user that an evaluation from few ratings needs."""
+MIN_USERS = 30
+"""From fewer evaluated users nothing is concluded: intervals from so few are themselves unreliable."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,6 +86,47 @@ def hold_out(
         what = "train" if not split.train.n_ratings else "evaluate"
         raise InputError(f"too few ratings: protocol {protocol!r} leaves none to {what} on in the {part} part")
     return split
+
+
+@dataclass(frozen=True, eq=False)
+class FewKnown:
+    """New users of whom few ratings are known. At each number of known ratings the users, the held-out ratings and the
+    candidates of the lists are the same: everything that is not in `known` at its largest number.
+
+    train  the ratings of the other users
+    known  by number of known ratings, ascending: the users with so many ratings each; a smaller number is part of a
+           larger one. Empty where too few users have enough ratings
+    truth  CSR float32 (n_users, n_items), the held-out ratings
+    """
+
+    train: Interactions
+    known: dict[int, Interactions]
+    truth: sp.csr_matrix
+
+
+def few_known(
+    interactions: Interactions, numbers: Sequence[int] = FEW, *, part: Part = "test", seed: int = 42, draw: int = 0
+) -> FewKnown:
+    """Hold out users, with a few ratings of each that are known, drawn at random, and the rest held out.
+
+    numbers  of known ratings. Those are left out that fewer than `MIN_USERS` of the held-out users have with
+             `LEAST_HIDDEN` more ratings; users with fewer ratings than the largest one left are not evaluated
+
+    The users are those that `hold_out` excludes from training in the protocol "new-users", whose errors it raises too.
+    """
+    for number in numbers:
+        check_number("the number of known ratings", number, 1, MOST_LISTED, whole=True)
+    split = hold_out(interactions, "new-users", part=part, seed=seed, draw=draw)
+    whole = Interactions(split.known.matrix + split.truth, split.known.user_ids, split.known.item_ids)
+    n_ratings = np.diff(whole.matrix.indptr)
+    left = sorted({number for number in numbers if (n_ratings >= number + LEAST_HIDDEN).sum() >= MIN_USERS})
+    users = _users(whole, n_ratings >= left[-1] + LEAST_HIDDEN if left else np.zeros(len(n_ratings), dtype=bool))
+    rng = np.random.default_rng([seed, get_args(Part).index(part), draw, len(get_args(Protocol))])
+    counts = np.diff(users.matrix.indptr)
+    order = np.lexsort((rng.random(users.n_ratings), np.repeat(np.arange(users.n_users), counts)))
+    known = {number: users.select(_last_of_each(order, counts, np.full(users.n_users, number))) for number in left}
+    hidden = ~_last_of_each(order, counts, np.full(users.n_users, left[-1] if left else 0))
+    return FewKnown(split.train, known, users.select(hidden).matrix)
 
 
 def _ratings(interactions: Interactions, protocol: Protocol, rng: np.random.Generator) -> HoldOut:

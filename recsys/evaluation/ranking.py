@@ -9,6 +9,10 @@ item at rank p is in T:
     ndcg       Σ_p r_p / log₂(p + 1), divided by the same sum of an ideal list with min(k, n) hits
     auc        share of pairs (one of T, one neither rated nor in T) in the right order, ties half; does not need k
 
+    ndcg_beyond  nDCG without the best-known items: they are neither listed nor counted among T. What a model adds to
+                 a list of hits that everybody knows; undefined for users who only have such items in T
+    best_known   share of all hits that are such items (of all users together)
+
 and of the lists themselves:
 
     novelty     mean of −log₂(share of the training users who rated the item): 1 is an item that half of them rated
@@ -33,8 +37,10 @@ import pandas as pd
 import scipy.sparse as sp
 
 from recsys.dataset.catalog import Catalog, one_hot
+from recsys.dataset.interactions import select_entries
 from recsys.dataset.split import HoldOut
 from recsys.errors import InputError, SettingError, quoted
+from recsys.evaluation.interval import bootstrap
 from recsys.limits import MOST_LISTED, check_number
 from recsys.models import COLD, Model, UserBatch
 from recsys.recommend.topn import batch_of_users, best_items, score
@@ -42,7 +48,8 @@ from recsys.topk import BLOCK_BYTES, NONE, canonical, in_threads, row_blocks
 
 AT_K = ("hr", "recall", "recall_all", "precision", "map", "mrr", "ndcg")
 HEAD_TO_TAIL = ("head", "middle", "tail")
-N_BOOTSTRAP = 1000
+N_BEST_KNOWN = 100
+"""The most-rated items are the best-known: so many, or a tenth of a smaller catalogue."""
 USERS_AT_ONCE = 16_384
 """Users whose vectors and ratings are in memory at a time; scores are computed in much smaller blocks."""
 FEW_HIDDEN = 400
@@ -54,7 +61,7 @@ class Ranking:
     """The ranking quality of one model.
 
     users    one row per evaluated user: user_id, n_known, n_hidden, then `metric@k` and auc, float64; NaN: undefined
-    overall  coverage@k and gini@k, which are not means over users
+    overall  coverage@k, gini@k and best_known@k, which are not means over users
     listed   by k: in how many lists each item is, (n_items,) int64
     skipped  number of users without held-out items
     cold     number of evaluated users without known ratings; they were recommended the most popular items
@@ -68,6 +75,11 @@ class Ranking:
     cold: int
     seed: int
 
+    @property
+    def metrics(self) -> pd.DataFrame:
+        """The metrics of `users`, without the other columns."""
+        return self.users.drop(columns=["user_id", "n_known", "n_hidden"])
+
     @cached_property
     def summary(self) -> pd.DataFrame:
         """One row per metric, columns metric, mean, low, high: the mean over users with its 95 % bootstrap interval.
@@ -75,7 +87,7 @@ class Ranking:
         low and high are NaN for metrics that are not means over users. Computed on first access, because a search for
         settings needs only the means.
         """
-        means = bootstrap(self.users.drop(columns=["user_id", "n_known", "n_hidden"]), self.seed)
+        means = bootstrap(self.metrics, self.seed)
         extra = pd.DataFrame(
             {"metric": list(self.overall), "mean": list(self.overall.values()), "low": np.nan, "high": np.nan}
         )
@@ -109,6 +121,8 @@ def rank_quality(
     k: Sequence[int] = (10,),
     *,
     auc: bool = True,
+    beyond: bool = False,
+    allowed: np.ndarray | None = None,
     n_threads: int = 1,
     seed: int = 42,
     progress: Callable[[int, int], None] | None = None,
@@ -117,6 +131,8 @@ def rank_quality(
 
     k         lengths of the lists, at least 1
     auc       False saves a pass over all scores
+    beyond    True also measures ndcg_beyond and best_known, which takes a second list per user
+    allowed   (n_items,) bool: the items that may be listed; None: all. It does not change the AUC
     seed      seed of the bootstrap
     progress  called with (users done, total users)
 
@@ -133,22 +149,29 @@ def rank_quality(
     tables, listed, n_cold = [], {at: np.zeros(n_items, dtype=np.int64) for at in k}, 0
     genres = _genre_directions(model.catalog)
     share = model.n_ratings / max(split.train.n_users, 1)
+    is_known = best_known(model.n_ratings)
+    others = ~is_known if allowed is None else allowed & ~is_known
+    n_hits, n_known_hits = dict.fromkeys(k, 0), dict.fromkeys(k, 0)
     for start in range(0, len(evaluated), USERS_AT_ONCE):
         rows = evaluated[start : start + USERS_AT_ONCE]
         batch = batch_of_users(model, split.known, split.known.user_ids[rows])
         truth = canonical(split.truth[rows])
-        lists, areas = _rank(model, batch, truth, longest, auc, n_threads)
+        lists, areas = _rank(model, batch, truth, longest, auc, allowed, n_threads)
         columns = {
             "user_id": batch.user_ids,
             "n_known": np.diff(batch.ratings.indptr),
             "n_hidden": hidden[rows],
         }
-        hits = _hits(lists, truth)
+        hits = hits_of(lists, truth)
         for at in k:
-            columns |= {f"{name}@{at}": values for name, values in _at_k(hits, hidden[rows], at).items()}
+            columns |= {f"{name}@{at}": values for name, values in metrics_at(hits, hidden[rows], at).items()}
             columns |= {f"{name}@{at}": values for name, values in _of_lists(lists[:, :at], share, genres).items()}
             shown = lists[:, :at]
             listed[at] += np.bincount(shown[shown != NONE], minlength=n_items)
+            n_hits[at] += int(hits[:, :at].sum())
+            n_known_hits[at] += int((hits & is_known[lists])[:, :at].sum())
+        if beyond:
+            columns |= _beyond(model, batch, select_entries(truth, ~is_known[truth.indices]), k, others, n_threads)
         if auc:
             columns["auc"] = areas
         tables.append(pd.DataFrame(columns))
@@ -158,32 +181,20 @@ def rank_quality(
     users = pd.concat(tables, ignore_index=True)
     overall = {f"coverage@{at}": float((counts > 0).mean()) for at, counts in listed.items()}
     overall |= {f"gini@{at}": gini(counts) for at, counts in listed.items()}
+    if beyond:
+        overall |= {f"best_known@{at}": n_known_hits[at] / n_hits[at] if n_hits[at] else np.nan for at in k}
     return Ranking(users, overall, listed, len(hidden) - len(evaluated), n_cold, seed)
 
 
-def bootstrap(values: pd.DataFrame, seed: int = 42, n: int = N_BOOTSTRAP) -> pd.DataFrame:
-    """Mean of every column with the 2.5 % and 97.5 % quantiles of the means of `n` resamples of the rows.
+def best_known(n_ratings: np.ndarray) -> np.ndarray:
+    """The `N_BEST_KNOWN` most-rated items, or a tenth of a smaller catalogue: (n_items,) bool.
 
-    The percentile bootstrap (Efron & Tibshirani 1993, ch. 13). NaN values are left out of a mean. Returns columns
-    metric, mean, low, high; a column without values gives NaN.
+    n_ratings  (n_items,) how often each item was rated; equal ones in item order
     """
-    rng = np.random.default_rng(seed)
-    table = values.to_numpy(np.float64)
-    present = ~np.isnan(table)
-    filled = np.where(present, table, 0.0)
-    everyone = np.ones(len(table))
-
-    def mean(times_drawn: np.ndarray) -> np.ndarray:
-        weight = times_drawn @ present
-        return np.divide(times_drawn @ filled, weight, out=np.full(table.shape[1], np.nan), where=weight > 0)
-
-    draws = np.array(
-        [mean(np.bincount(rng.integers(len(table), size=len(table)), minlength=len(table))) for _ in range(n)]
-    )
-    low, high = np.full(table.shape[1], np.nan), np.full(table.shape[1], np.nan)
-    known = present.any(axis=0)
-    low[known], high[known] = np.nanquantile(draws[:, known], [0.025, 0.975], axis=0)
-    return pd.DataFrame({"metric": values.columns, "mean": mean(everyone), "low": low, "high": high})
+    n = min(N_BEST_KNOWN, len(n_ratings) // 10)
+    chosen = np.zeros(len(n_ratings), dtype=bool)
+    chosen[np.argsort(-n_ratings, kind="stable")[:n]] = True
+    return chosen
 
 
 def by_activity(ranking: Ranking, metric: str = "ndcg@10", groups: int = 10) -> pd.DataFrame:
@@ -249,10 +260,16 @@ def gini(counts: np.ndarray) -> float:
 
 
 def _rank(
-    model: Model, batch: UserBatch, truth: sp.csr_matrix, k: int, auc: bool, n_threads: int
+    model: Model,
+    batch: UserBatch,
+    truth: sp.csr_matrix,
+    k: int,
+    auc: bool,
+    allowed: np.ndarray | None,
+    n_threads: int,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Lists (n, k) of item rows, and the AUC of each user (NaN without `auc`), for which every item is scored."""
-    lists, _ = best_items(model, batch, k, n_threads=n_threads)
+    lists, _ = best_items(model, batch, k, allowed=allowed, n_threads=n_threads)
     areas = np.full(len(batch), np.nan)
     known = canonical(batch.ratings)
 
@@ -269,16 +286,29 @@ def _rank(
     return lists, areas
 
 
-def _hits(lists: np.ndarray, truth: sp.csr_matrix) -> np.ndarray:
+def _beyond(
+    model: Model, batch: UserBatch, truth: sp.csr_matrix, k: Sequence[int], allowed: np.ndarray, n_threads: int
+) -> dict[str, np.ndarray]:
+    """nDCG of lists of the allowed items only; NaN for users without a held-out one."""
+    lists, _ = best_items(model, batch, min(max(k), len(allowed)), allowed=allowed, n_threads=n_threads)
+    n_hidden = np.diff(truth.indptr)
+    hits, defined = hits_of(lists, truth), n_hidden > 0
+    quality = {at: metrics_at(hits, np.maximum(n_hidden, 1), at)["ndcg"] for at in k}
+    return {f"ndcg_beyond@{at}": np.where(defined, values, np.nan) for at, values in quality.items()}
+
+
+def hits_of(lists: np.ndarray, truth: sp.csr_matrix) -> np.ndarray:
     """Whether each listed item is held out for its user: bool (n, k)."""
     n_items = truth.shape[1]
     wanted = np.repeat(np.arange(truth.shape[0], dtype=np.int64), np.diff(truth.indptr)) * n_items + truth.indices
     keys = np.arange(len(lists), dtype=np.int64)[:, None] * n_items + lists
+    if not len(wanted):
+        return np.zeros(lists.shape, dtype=bool)
     position = np.minimum(np.searchsorted(wanted, keys.ravel()), len(wanted) - 1).reshape(lists.shape)
     return (wanted[position] == keys) & (lists != NONE)
 
 
-def _at_k(hits: np.ndarray, n_hidden: np.ndarray, k: int) -> dict[str, np.ndarray]:
+def metrics_at(hits: np.ndarray, n_hidden: np.ndarray, k: int) -> dict[str, np.ndarray]:
     """The metrics of lists cut at k, one value per user; lists are shorter if the catalogue is."""
     hits = hits[:, :k].astype(np.float64)
     ranks = np.arange(1, hits.shape[1] + 1)

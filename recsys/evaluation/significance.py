@@ -1,8 +1,8 @@
 """What measured numbers show: which differences between models, groups and representations are supported by the data.
 
-Two values are called different only if their 95 % intervals do not overlap. For models evaluated on the same users this
-is stricter than a paired test: a reported difference is significant, but overlapping intervals do not show that two
-models are equally good. Measures nothing itself.
+Two models evaluated on the same users are called different if the 95 % interval of their paired difference excludes 0;
+groups of users and numbers of dimensions, only if their intervals do not overlap. That no difference is shown does not
+mean that two are equally good. Measures nothing itself.
 """
 
 from __future__ import annotations
@@ -13,31 +13,24 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from recsys.evaluation.evaluate import ActivityGroup, EvaluatedModel, Interval
+from recsys.evaluation.evaluate import ActivityGroup, EvaluatedModel
 from recsys.evaluation.report import DimensionQuality, Representation
-
-MIN_USERS = 30
-"""With fewer evaluated users no model is called better: intervals from so few users are themselves unreliable."""
 
 
 @dataclass(frozen=True)
 class Comparison:
     """The first of several models compared with each other one by one metric: positions of the others in the list."""
 
-    better_than: tuple[int, ...]
-    overlapping: tuple[int, ...]
-    worse_than: tuple[int, ...]
+    ahead_of: tuple[int, ...]
+    not_shown: tuple[int, ...]
+    behind: tuple[int, ...]
 
 
 def compare_first(results: Sequence[EvaluatedModel], metric: str) -> Comparison:
-    """Compare the first result with each other one. Raises KeyError for a metric that was not measured, ValueError for
-    one without intervals."""
-    low, high = _bounds(results[0].metrics[metric])
-    others = {at: _bounds(result.metrics[metric]) for at, result in enumerate(results) if at}
-    better_than = tuple(at for at, (_, other_high) in others.items() if low > other_high)
-    worse_than = tuple(at for at, (other_low, _) in others.items() if high < other_low)
-    overlapping = tuple(at for at in others if at not in better_than + worse_than)
-    return Comparison(better_than, overlapping, worse_than)
+    """Compare the first result with each other one. Raises KeyError for a metric that is not a mean over users."""
+    signs = {at: result.lead_of_first[metric].sign for at, result in enumerate(results) if at}
+    ahead_of, not_shown, behind = (tuple(at for at in signs if signs[at] == sign) for sign in (1, 0, -1))
+    return Comparison(ahead_of, not_shown, behind)
 
 
 def lowest_quality_groups(groups: Sequence[ActivityGroup]) -> slice:
@@ -93,9 +86,3 @@ def best_representations(representations: Mapping[str, Representation]) -> dict[
         }
         best[measure] = {name for name, value in values.items() if value == max(values.values())}
     return best
-
-
-def _bounds(value: Interval) -> tuple[float, float]:
-    if value.low is None or value.high is None:
-        raise ValueError("a metric without intervals cannot be compared")
-    return value.low, value.high

@@ -9,14 +9,15 @@ from pathlib import Path
 from typing import Any
 
 from recsys import store
-from recsys.dataset.split import Part, Protocol, hold_out
+from recsys.dataset.dataset import Dataset
+from recsys.dataset.split import FEW, Part, Protocol, hold_out
 from recsys.dataset.weighting import Weighting
 from recsys.errors import InputError
 from recsys.evaluation.evaluate import Evaluation, TrainedModel
 from recsys.evaluation.evaluate import evaluate as evaluate_learners
 from recsys.evaluation.ranking import check_metric
 from recsys.evaluation.tune import tune as find_settings
-from recsys.models import DEFAULT_MODEL, Model, with_settings
+from recsys.models import DEFAULT_MODEL, Learner, Model, with_settings
 from recsys.models.ease import MOST_ITEMS as MOST_ITEMS_OF_EASE
 from recsys.progress import StartProgress, no_progress
 from recsys.threads import n_cores
@@ -66,12 +67,14 @@ def evaluate(
     *,
     models: Sequence[str] | None = None,
     trained: Path | None = None,
+    compare: Sequence[Path] = (),
     protocol: Protocol = "random",
     part: Part = "test",
     k: Sequence[int] = (10,),
     settings: Mapping[str, Any] | None = None,
     weighting: Weighting | None = None,
     seed: int = 42,
+    few: Sequence[int] = FEW,
     out: Path | None = None,
     start_progress: StartProgress = no_progress,
 ) -> Evaluation:
@@ -81,13 +84,15 @@ def evaluate(
              model only
     trained  a model folder: a model with its settings is evaluated first, and its weighting is used for all models.
              The result is stored in the folder as ranking.json
+    compare  model folders with the same weighting: models with their settings are evaluated next
     seed     seed of the split
+    few      also measure quality from so many known ratings
     out      JSON file for the result, instead of the model's folder; without both nothing is stored
     """
     own = None if trained is None else trained / store.RANKING
     out = out or own
     if out is not None:
-        check_output(out, inputs=[data, trained], own=[own])
+        check_output(out, inputs=[data, trained, *compare], own=[own])
     stored = store.load_prepared(data)
     learners: list[Any] = []
     trained_model: TrainedModel | None = None
@@ -98,14 +103,26 @@ def evaluate(
         check_data(model, trained, stored, data)
         learners, weighting = [model.learner_anew], model.weighting.settings
         trained_model = TrainedModel(trained.resolve().name, str(model.fingerprint))
-        models = baselines_for(model) if models is None else models
+        for folder in compare:
+            learners.append(_to_compare(folder, weighting, trained, stored, data))
+        models = baselines_for(model) if models is None and not compare else models or ()
+    elif compare:
+        raise InputError("name the model folder to compare with the others by --trained")
     elif models is None:
         models = (DEFAULT_MODEL,)
     if settings and len(models) > 1:
         raise InputError("settings are for one model; evaluate the models one by one, or all with their defaults")
     learners += [with_settings(learner_called(name), settings or {}) for name in models]
     found = evaluate_learners(
-        stored, learners, protocol=protocol, part=part, k=k, weighting=weighting, seed=seed, progress=start_progress
+        stored,
+        learners,
+        protocol=protocol,
+        part=part,
+        k=k,
+        weighting=weighting,
+        seed=seed,
+        few=few,
+        progress=start_progress,
     )
     found = dataclasses.replace(found, data=str(data), trained=trained_model)
     if out is not None:
@@ -113,6 +130,15 @@ def evaluate(
             store.check_unchanged(trained, trained_model.fingerprint)
         store.write_json(out, found.to_json())
     return found
+
+
+def _to_compare(folder: Path, weighting: Weighting, trained: Path, stored: Dataset, data: Path) -> Learner:
+    """The untrained learner of another model folder. Raises InputError unless it was trained alike on these data."""
+    other = store.load_model(folder)
+    check_data(other, folder, stored, data)
+    if other.weighting.settings != weighting:
+        raise InputError(f"{folder}: weights ratings otherwise than {trained}; train both with the same weighting")
+    return other.learner_anew
 
 
 def baselines_for(model: Model) -> tuple[str, ...]:

@@ -86,12 +86,16 @@ def test_results_are_shown_in_words_and_numbers(root: Path) -> None:
     head = ranking["results"][0]["by_popularity"][0]
     assert f"**{head['items']:,} most popular movies**" in text and f"**{head['recommendations']:.0%}**" in text
     assert "a random 20% of each user's ratings" in text and "20,000 ratings of 943 users" in text
+    assert f"**{ranking['results'][0]['metrics']['best_known@10']['mean']:.0%}** of its hits are among the 100" in text
+    few = ranking["results"][0]["from_few"][0]
+    assert f"With **3 ratings** of a new user, nDCG@10 is **{few['ndcg']['mean']:.2f}**" in text
+    assert "Ahead of **popular** with" in text
     space = app.dataframe[1].value.set_index("name")
     report = json.loads((root / "models" / "a-ials" / "report.json").read_text())
     assert space.at["genres (one-hot)", "genre_retrieval"] == "1.000 †"
     assert space["genre_retrieval"].str.endswith("★").sum() >= 1
     assert f"{report['representations']['ials']['genre_retrieval']['precision']:.0%} of a movie's ten nearest" in text
-    assert len(app.get("plotly_chart")) == 4 and len(app.get("download_button")) == 1
+    assert len(app.get("plotly_chart")) == 5 and len(app.get("download_button")) == 1
 
 
 def test_results_in_chinese(root: Path) -> None:
@@ -155,6 +159,8 @@ def without(*path: str | int):
         without("results", 0, "by_activity", 0, "fewest"),
         without("results", 0, "by_popularity", 2),
         without("results", 1, "by_activity", 0),
+        without("results", 1, "lead_of_first", "ndcg@10"),
+        without("results", 1, "from_few", 0),
     ],
 )
 def test_an_incomplete_ranking_gives_a_one_line_warning(root: Path, change) -> None:
@@ -215,13 +221,13 @@ def test_few_evaluated_users_allow_no_conclusion(root: Path) -> None:
     assert "ahead of" not in text and "Lowest quality" not in text and "equally many ratings" not in text
 
 
-def test_overlapping_intervals_are_not_called_equal(root: Path) -> None:
+def test_a_difference_that_is_not_shown_is_not_called_equal(root: Path) -> None:
     path = root / "models" / "a-ials" / store.RANKING
     found = store.read_json(path)
-    found["results"][1]["metrics"]["ndcg@10"] = found["results"][0]["metrics"]["ndcg@10"]
+    found["results"][1]["lead_of_first"]["ndcg@10"]["low"] = -0.01
     store.write_json(path, found)
     text = words(opened())
-    assert "Its 95% interval for nDCG@10 overlaps with that of **popular**" in text and "level" not in text
+    assert "No difference from **popular** in nDCG@10 is shown." in text and "level" not in text
 
 
 def test_without_data_results_are_shown_but_nothing_can_be_measured(root: Path) -> None:

@@ -18,7 +18,7 @@ from recsys.dataset.interactions import Interactions
 from recsys.dataset.split import HoldOut, hold_out
 from recsys.errors import InputError, SettingError
 from recsys.evaluation import ranking
-from recsys.evaluation.ranking import Ranking, bootstrap, by_activity, by_popularity, gini, rank_quality
+from recsys.evaluation.ranking import Ranking, best_known, by_activity, by_popularity, gini, rank_quality
 from recsys.models import IALS, MODELS, Model, Popular, Vectors
 from recsys.recommend.topn import batch_of_users, recommend, score
 from recsys.space.embedding import EmbeddingSpace
@@ -170,15 +170,23 @@ def test_lists_can_be_longer_than_the_catalogue(model: Model, split: HoldOut) ->
     assert found["precision@5000"] == pytest.approx((np.diff(split.truth.indptr) / 5000).mean())
 
 
-def test_the_interval_covers_the_mean_at_its_nominal_rate() -> None:
-    rng = np.random.default_rng(0)
-    covered = 0
-    for trial in range(200):
-        table = bootstrap(pd.DataFrame({"m": rng.exponential(size=100)}), seed=trial, n=200)
-        covered += bool(table.at[0, "low"] <= 1 <= table.at[0, "high"])
-    assert 0.88 <= covered / 200 <= 0.98
-    empty = bootstrap(pd.DataFrame({"m": [np.nan, np.nan], "n": [1.0, np.nan]}), n=20)
-    assert np.isnan(empty.at[0, "mean"]) and empty.at[1, "mean"] == 1
+def test_quality_beyond_the_best_known_movies_leaves_them_out_of_lists_and_answers(
+    ml100k: Dataset, split: HoldOut, model: Model
+) -> None:
+    found = rank_quality(model, split, (5, 10), auc=False, beyond=True)
+    is_known = best_known(model.n_ratings)
+    assert is_known.sum() == 100 and model.n_ratings[is_known].min() >= model.n_ratings[~is_known].max()
+    rest = dataclasses.replace(split, truth=split.truth.multiply(~is_known).tocsr())
+    rest.truth.eliminate_zeros()
+    alone = rank_quality(model, rest, (5, 10), auc=False, allowed=~is_known)
+    both = found.users.merge(alone.users, on="user_id", how="left")
+    np.testing.assert_array_equal(both["ndcg_beyond@5"], both["ndcg@5_y"])
+    assert found["ndcg_beyond@10"] == pytest.approx(alone["ndcg@10"])
+    hits = found.users["precision@10"].sum() * 10
+    others = np.sum(rank_quality(model, rest, (10,), auc=False).users["precision@10"]) * 10
+    assert found["best_known@10"] == pytest.approx(1 - others / hits)
+    popular = rank_quality(Popular().fit(Dataset(split.train, ml100k.catalog)), split, auc=False, beyond=True)
+    assert popular["best_known@10"] > 0.99 and popular["ndcg_beyond@10"] < popular["ndcg@10"] / 2
 
 
 def test_gini_of_known_distributions() -> None:

@@ -9,8 +9,9 @@ import streamlit as st
 from recsys.app.chart import show_chart
 from recsys.app.escape import plain
 from recsys.app.i18n.translate import say
+from recsys.dataset.split import MIN_USERS
 from recsys.evaluation.evaluate import ActivityGroup, Evaluation
-from recsys.evaluation.significance import MIN_USERS, gain_by_group, lowest_quality_groups, mean_over_users
+from recsys.evaluation.significance import gain_by_group, lowest_quality_groups, mean_over_users
 from recsys.plots.quality import bars_by_popularity, lines_by_activity
 
 
@@ -99,6 +100,15 @@ def draw_popularity(found: Evaluation) -> None:
             n_tail=tail.items, of_tail=tail.ratings, tail=tail.recommendations,
         )
     )  # fmt: skip
+    ours = found.results[0].metrics
+    if (share := ours[f"best_known@{k}"].mean) is not None and (rest := ours[f"ndcg_beyond@{k}"].mean) is not None:
+        st.markdown(
+            say(
+                "**{share:.0%}** of its hits are among the {n:,} best-known movies. Without these, nDCG@{k} is "
+                "**{rest:.2f}** instead of {ndcg:.2f}.",
+                share=share, n=found.best_known, k=k, rest=rest, ndcg=ours[f"ndcg@{k}"].mean,
+            )
+        )  # fmt: skip
     parts = [
         say("{n:,} most popular", n=head.items),
         say("{n:,} in the middle", n=middle.items),
@@ -112,7 +122,6 @@ def draw_popularity(found: Evaluation) -> None:
         key="popularity-chart",
         alt=say("Share of each model's recommendations that go to popular and to obscure movies"),
     )  # fmt: skip
-    ours = found.results[0].metrics
     st.caption(
         say(
             "Movies are sorted by number of ratings and split into three parts with about a third of all "

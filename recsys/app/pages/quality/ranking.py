@@ -11,12 +11,15 @@ from recsys.app.chart import show_chart
 from recsys.app.escape import plain
 from recsys.app.i18n.translate import named, say
 from recsys.app.owner import told
+from recsys.app.pages.quality.few import draw_from_few
 from recsys.app.pages.quality.groups import draw_activity, draw_popularity, labels_of
 from recsys.app.pages.quality.measure import available_data, run_measurement, show_equivalent_command
 from recsys.app.session import Loaded
+from recsys.dataset.split import MIN_USERS
 from recsys.errors import InputError
-from recsys.evaluation.evaluate import Evaluation, Interval
-from recsys.evaluation.significance import MIN_USERS, compare_first
+from recsys.evaluation.evaluate import Evaluation
+from recsys.evaluation.interval import Interval
+from recsys.evaluation.significance import compare_first
 from recsys.models import MODELS
 from recsys.models.ease import MOST_ITEMS as MOST_ITEMS_OF_EASE
 from recsys.plots.quality import Dot, dots_with_intervals
@@ -42,6 +45,7 @@ def draw_ranking(loaded: Loaded) -> None:
         _draw_measure_button(loaded)
         return
     _draw_comparison(loaded, found)
+    draw_from_few(found)
     draw_activity(found)
     draw_popularity(found)
 
@@ -52,6 +56,10 @@ def _metrics() -> dict[str, tuple[str, str]]:
         "ndcg": (
             "nDCG",
             say("How many of the held-out movies are in the list, weighted towards the top; 1 is perfect."),
+        ),
+        "ndcg_beyond": (
+            say("Beyond hits"),
+            say("nDCG without the best-known movies: they are neither recommended nor counted. 1 is perfect."),
         ),
         "recall": (
             say("Recall"),
@@ -85,7 +93,7 @@ def _draw_comparison(loaded: Loaded, found: Evaluation) -> None:
 
 
 def _standing_text(found: Evaluation, labels: list[str], k: int) -> str:
-    """One or two sentences: which models this one beats, if enough users were evaluated to tell."""
+    """One or two sentences: which models this one beats on the same users, if enough were evaluated to tell."""
     if len(labels) == 1:
         return say("Only this model was evaluated, so there is no comparison.")
     n_users = found.results[0].evaluated_users
@@ -95,17 +103,15 @@ def _standing_text(found: Evaluation, labels: list[str], k: int) -> str:
     parts = [
         words.format(models=", ".join(f"**{plain(labels[at])}**" for at in places))
         for words, places in (
-            (say("ahead of {models}"), compared.better_than),
-            (say("behind {models}"), compared.worse_than),
+            (say("ahead of {models}"), compared.ahead_of),
+            (say("behind {models}"), compared.behind),
         )
         if places
     ]
-    overlapping = ", ".join(f"**{plain(labels[at])}**" for at in compared.overlapping)
+    not_shown = ", ".join(f"**{plain(labels[at])}**" for at in compared.not_shown)
     return joined(
         say("By nDCG@{k}, this model is {standing}.", k=k, standing=say("; ").join(parts)) if parts else "",
-        say("Its 95% interval for nDCG@{k} overlaps with that of {models}.", k=k, models=overlapping)
-        if overlapping
-        else "",
+        say("No difference from {models} in nDCG@{k} is shown.", k=k, models=not_shown) if not_shown else "",
     )
 
 
@@ -164,6 +170,9 @@ def _method_text(found: Evaluation, k: int) -> str:
         say("The other models use default settings.") if len(found.results) > 1 else "",
         say("Split: {part}, seed {seed}.", part=named(found.part), seed=found.seed),
         "" if least is None else say("For all models, ratings of {stars:g} or more count as positive.", stars=least),
+        say("Ahead or behind: the 95% interval of the difference over the same users excludes 0.")
+        if len(found.results) > 1
+        else "",
         say("In parentheses: 95% intervals over users. Duration: {seconds:,.0f} s.", seconds=found.seconds),
     ]  # fmt: skip
     return joined(*lines)
@@ -184,7 +193,7 @@ def _draw_measure_button(loaded: Loaded) -> None:
     )  # fmt: skip
     st.caption(
         say(
-            "Retrains every model on 80% of the ratings: about 10 s in all for 100,000 ratings, a few minutes "
+            "Trains every model twice on 80% of the data: about 15 s in all for 100,000 ratings, a few minutes "
             "per model for 25 million. Leaving the page stops it."
         )
     )
@@ -193,7 +202,7 @@ def _draw_measure_button(loaded: Loaded) -> None:
             lambda start: evaluate_workflow.evaluate(
                 data, trained=loaded.folder, models=list(chosen), start_progress=start
             ),
-            2 * (1 + len(chosen)),
+            3 * (1 + len(chosen)),  # trained again without the users of whom few ratings are known
         )  # fmt: skip
     models = [word for name in chosen for word in ("--model", name)]
     show_equivalent_command("recsys", "evaluate", "--data", str(data), "--trained", str(loaded.folder), *models)
