@@ -74,7 +74,8 @@ def test_more_ratings_help_a_personalized_model_but_not_popularity(
 
 
 def test_without_a_scale_everything_is_liked(model: Model, split: FewKnown) -> None:
-    flat = [dataclasses.replace(split.train, matrix=split.train.matrix * 0 + 1), split.truth.copy()]
-    flat[1].data[:] = 1
-    found = rank_from_few(model, dataclasses.replace(split, train=flat[0], truth=flat[1]))
+    ones = [matrix.astype(bool).astype(np.float32) for matrix in (split.train.matrix, split.truth)]
+    found = rank_from_few(
+        model, dataclasses.replace(split, train=dataclasses.replace(split.train, matrix=ones[0]), truth=ones[1])
+    )
     assert (found["harm from 3"] == 0).all() and found["ndcg from 3"].notna().all()
