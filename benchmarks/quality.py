@@ -1,7 +1,8 @@
 """Ranking quality of our models and of other libraries on public protocols: `make bench` writes RESULTS.md.
 
 Every model is tuned with the same number of trials on a validation part of the training data, retrained on all training
-data with the best settings, and evaluated once on the test part; "default" is the same without tuning.
+data with the best settings, and evaluated once on the test part; "default" is the same without tuning. "ahead" and
+"behind" mean that the 95 % interval of the difference from the first model over the same users excludes 0.
 
     python benchmarks/quality.py ml-100k       the protocol of the `recommenders` package, cross-checked with its metric
     python benchmarks/quality.py ml-1m         strong generalization: new users, half of whose ratings are known
@@ -16,12 +17,12 @@ import dataclasses
 import os
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 import numpy as np
 import pandas as pd
 import scipy.sparse as sp
-from results import prepared, write_section
+from results import prepared, section, write_section
 
 from recsys import ingest
 from recsys.dataset.catalog import Catalog
@@ -29,12 +30,14 @@ from recsys.dataset.dataset import Dataset
 from recsys.dataset.interactions import Interactions
 from recsys.dataset.split import HoldOut, hold_out
 from recsys.errors import RecsysError
-from recsys.evaluation.ranking import rank_quality
+from recsys.evaluation.interval import intervals, paired
+from recsys.evaluation.ranking import Ranking, rank_quality
 from recsys.evaluation.tune import tune
-from recsys.models import ALS, BPR, EASE, IALS, ItemKNN, Popular
+from recsys.models import ALS, BPR, EASE, IALS, ItemKNN, Learner, Popular
 
 THREADS = os.cpu_count() or 1
 DIMENSIONS = (1, 2, 4, 8, 16, 32, 64, 128)
+DIFFERENCE = "minus the first model, same users"
 Contender = tuple[str, type[Any], dict[str, Any]]
 """Display name, learner, fixed settings."""
 
@@ -46,33 +49,65 @@ def compete(
     catalog: Catalog,
     metrics: list[str],
     trials: int,
+    chosen: dict[str, dict[str, Any]],
 ) -> list[str]:
-    """A table row per contender, default and tuned: the metrics (the first with its interval), the chosen settings."""
-    rows = []
+    """A table row per contender, default and tuned: the metrics (the first with its interval), the mean difference from
+    the first contender (as tuned) over the same users with its interval, the settings.
+
+    chosen  settings of an earlier search by display name, which is then not repeated
+    """
+    measured: list[tuple[str, str, Learner, Ranking]] = []
     at = tuple(sorted({int(metric.partition("@")[2]) for metric in metrics}))
     for name, learner, fixed in contenders:
         variants = [("default", learner(**fixed))]
-        if trials and any(field.metadata["search"] for field in dataclasses.fields(learner)):
+        if chosen:
+            variants += [("tuned", learner(**chosen[name]))] if name in chosen else []
+        elif trials and any(field.metadata["search"] for field in dataclasses.fields(learner)):
             found = tune(
                 learner, validations, catalog, metric=metrics[0], n_trials=trials, fixed=fixed, n_threads=THREADS
             )
             variants.append(("tuned", learner(**found.params)))
         for kind, made in variants:
             model = made.fit(Dataset(test.train, catalog))
-            found_quality = rank_quality(model, test, at, auc=False, n_threads=THREADS)
-            row = found_quality.summary.set_index("metric").loc[metrics[0]]
-            cells = [f"{row['mean']:.4f} ({row['low']:.4f} … {row['high']:.4f})"]
-            cells += [f"{found_quality[metric]:.4f}" for metric in metrics[1:]]
-            settings = {
-                name: value for name, value in dataclasses.asdict(made).items() if value != getattr(learner(), name)
-            }
-            words = ", ".join(f"{k} {v:.3g}" if isinstance(v, float) else f"{k} {v}" for k, v in settings.items())
-            rows.append(f"| {name} | {kind} | {' | '.join(cells)} | {words} |")
-            print(rows[-1], file=sys.stderr, flush=True)
-    return rows
+            measured.append((name, kind, made, rank_quality(model, test, at, auc=False, n_threads=THREADS)))
+            print(f"{name}, {kind}: {measured[-1][3][metrics[0]]:.4f}", file=sys.stderr, flush=True)
+    reference = [quality for name, _, _, quality in measured if name == measured[0][0]][-1]
+    return [
+        f"| {name} | {kind} | {' | '.join(_cells(quality, reference, metrics))} | {_changed(made)} |"
+        for name, kind, made, quality in measured
+    ]
 
 
-def ml_100k(trials: int) -> list[str]:
+def _cells(quality: Ranking, reference: Ranking, metrics: list[str]) -> list[str]:
+    """The first metric with its interval and its difference from the reference, then the other metrics."""
+    mean = intervals(quality.summary)[metrics[0]]
+    lead = intervals(paired(quality.metrics, reference.metrics, quality.seed))[metrics[0]]
+    word = {1: "**ahead**", -1: "behind", 0: "not shown"}[lead.sign]
+    difference = "–" if quality is reference else f"{lead.mean:+.4f} ({lead.low:+.4f} … {lead.high:+.4f}) {word}"
+    return [str(mean), difference, *(f"{quality[metric]:.4f}" for metric in metrics[1:])]
+
+
+def _changed(made: Learner) -> str:
+    """The settings that are not the defaults, such as "n_factors 128, alpha0 0.163"."""
+    default = type(made)()
+    settings = {name: value for name, value in dataclasses.asdict(made).items() if value != getattr(default, name)}
+    return ", ".join(f"{k} {v:.3g}" if isinstance(v, float) else f"{k} {v}" for k, v in settings.items())
+
+
+def chosen_before(heading: str, contenders: list[Contender]) -> dict[str, dict[str, Any]]:
+    """The settings in the rows "tuned" of a section of RESULTS.md, by display name."""
+    learners = {name: learner for name, learner, _ in contenders}
+    found: dict[str, dict[str, Any]] = {}
+    for line in section(heading):
+        cells = [cell.strip() for cell in line.strip("| ").split(" | ")]
+        if cells[0] in learners and cells[1] == "tuned":
+            types = get_type_hints(learners[cells[0]])
+            words = [setting.split() for setting in cells[-1].removesuffix("|").strip().split(", ") if setting.strip()]
+            found[cells[0]] = {name: types[name](float(value)) for name, value in words}
+    return found
+
+
+def ml_100k(trials: int, again: bool) -> list[str]:
     """`python_stratified_split(ratio=0.75, filter_by="item", seed=42)` of recommenders; all ratings are positive."""
     from peers import ImplicitBPR, IrspackIALS
     from recommenders.datasets.python_splitters import python_stratified_split
@@ -108,7 +143,10 @@ def ml_100k(trials: int) -> list[str]:
         ("recsys `bpr`", BPR, {}),
         ("implicit BPR", ImplicitBPR, {}),
     ]
-    rows = compete(contenders, validations, test_split, data.catalog, ["ndcg@10", "map@10", "recall_all@10"], trials)
+    heading = "## ML-100K, the protocol of the `recommenders` package"
+    chosen = chosen_before(heading, contenders) if again else {}
+    metrics = ["ndcg@10", "map@10", "recall_all@10"]
+    rows = compete(contenders, validations, test_split, data.catalog, metrics, trials, chosen)
     model = IALS().fit(Dataset(test_split.train, data.catalog))
     ours = rank_quality(model, test_split, auc=False)
     listed = _lists(model, test_split)
@@ -117,15 +155,15 @@ def ml_100k(trials: int) -> list[str]:
     )
     n = len(ours.users) / test["row"].nunique()
     return [
-        "## ML-100K, the protocol of the `recommenders` package",
+        heading,
         "",
         f"75 % of each item's ratings are used for training, the rest is held out; {trials} trials per model on three "
         "random tenths of the training part. nDCG@10 with its 95 % interval over users. Published by that package: "
         "BiVAE .4751, BPR .4420, LightGCN .4176. For `ials` with default settings (64 factors), the package computes "
         f"an nDCG@10 of {theirs:.6f}, we compute {ours['ndcg@10'] * n:.6f}.",
         "",
-        "| model | settings | nDCG@10 | MAP@10 | recall@10 | chosen |",
-        "|---|---|---|---|---|---|",
+        f"| model | settings | nDCG@10 | {DIFFERENCE} | MAP@10 | recall@10 | chosen |",
+        "|---|---|---|---|---|---|---|",
         *rows,
     ]
 
@@ -159,7 +197,7 @@ def _lists(model: Any, split: HoldOut) -> pd.DataFrame:
     )
 
 
-def ml_1m(trials: int) -> list[str]:
+def ml_1m(trials: int, again: bool) -> list[str]:
     """Strong generalization: a fifth of the users is new, and half of their ratings are known."""
     from peers import IrspackIALS, IrspackRP3beta, IrspackSLIM
 
@@ -176,15 +214,18 @@ def ml_1m(trials: int) -> list[str]:
         ("irspack SLIM", IrspackSLIM, {}),
         ("irspack RP3beta", IrspackRP3beta, {}),
     ]
-    rows = compete(contenders, [validation], test, data.catalog, ["ndcg@20", "ndcg@10", "recall@20"], trials)
+    heading = "## ML-1M, strong generalization"
+    chosen = chosen_before(heading, contenders) if again else {}
+    metrics = ["ndcg@20", "ndcg@10", "recall@20"]
+    rows = compete(contenders, [validation], test, data.catalog, metrics, trials, chosen)
     return [
-        "## ML-1M, strong generalization",
+        heading,
         "",
         f"{test.known.n_users:,} users are excluded from training; half of each one's ratings is known, the rest held "
         f"out; {trials} trials per model, evaluated on other users than the test. All ratings count as positive.",
         "",
-        "| model | settings | nDCG@20 | nDCG@10 | recall@20 | chosen |",
-        "|---|---|---|---|---|---|",
+        f"| model | settings | nDCG@20 | {DIFFERENCE} | nDCG@10 | recall@20 | chosen |",
+        "|---|---|---|---|---|---|---|",
         *rows,
     ]
 
@@ -273,7 +314,7 @@ def ml_20m(name: str, n_held: int, trials: int) -> list[str]:
     contenders: list[Contender] = [("recsys `ials`", IALS, {"n_factors": 256})]
     if test.train.n_items <= 25_000:
         contenders.append(("recsys `ease`", EASE, {}))
-    rows = compete(contenders, [validation], test, catalog, ["ndcg@100", "recall@20", "recall@50"], trials)
+    rows = compete(contenders, [validation], test, catalog, ["ndcg@100", "recall@20", "recall@50"], trials, {})
     return [
         f"## {name}, Liang et al. 2018",
         "",
@@ -281,8 +322,8 @@ def ml_20m(name: str, n_held: int, trials: int) -> list[str]:
         f"training data: {test.train.n_users:,} users × {test.train.n_items:,} movies. Published for ML-20M, R@20 / "
         "R@50 / nDCG@100: EASE .391/.521/.420, Mult-VAE .395/.537/.426, RecVAE .414/.553/.442.",
         "",
-        "| model | settings | nDCG@100 | recall@20 | recall@50 | chosen |",
-        "|---|---|---|---|---|---|",
+        f"| model | settings | nDCG@100 | {DIFFERENCE} | recall@20 | recall@50 | chosen |",
+        "|---|---|---|---|---|---|---|",
         *rows,
     ]
 
@@ -292,14 +333,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("protocol", choices=("ml-100k", "ml-1m", "dimensions", "ml-20m"))
     parser.add_argument("--trials", type=int, default=40, help="tuning trials per model")
+    parser.add_argument(
+        "--again", action="store_true", help="take the settings from RESULTS.md instead of searching (ml-100k, ml-1m)"
+    )
     parser.add_argument("--held", type=int, default=10_000, help="users per part in ml-20m")
     parser.add_argument("--data", default="ml-20m", help="dataset for the protocol of ml-20m")
     chosen = parser.parse_args()
     try:
         if chosen.protocol == "ml-100k":
-            lines = ml_100k(chosen.trials)
+            lines = ml_100k(chosen.trials, chosen.again)
         elif chosen.protocol == "ml-1m":
-            lines = ml_1m(chosen.trials)
+            lines = ml_1m(chosen.trials, chosen.again)
         elif chosen.protocol == "dimensions":
             lines = dimensions(Path(__file__).parents[1] / "docs" / "ndcg-by-dimension.png")
         else:

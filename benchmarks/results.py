@@ -34,6 +34,13 @@ def prepared(name: str, source: Path | None = None) -> Dataset:
     return store.load_prepared(folder)
 
 
+def section(heading: str, path: Path = RESULTS) -> list[str]:
+    """The lines of the section under a heading; none if there is no such section."""
+    old = path.read_text(encoding="utf-8") if path.is_file() else HEAD
+    sections = [part.splitlines() for part in re.split(r"^(?=## )", old, flags=re.M)[1:]]
+    return next((lines for lines in sections if lines[0] == heading), [])
+
+
 def write_section(lines: list[str], path: Path = RESULTS) -> None:
     """Replace the section with the same heading (`lines[0]`), or append a new one."""
     old = path.read_text(encoding="utf-8") if path.is_file() else HEAD
