@@ -6,6 +6,7 @@ part of the test.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
@@ -127,6 +128,44 @@ def few_known(
     known = {number: users.select(_last_of_each(order, counts, np.full(users.n_users, number))) for number in left}
     hidden = ~_last_of_each(order, counts, np.full(users.n_users, left[-1] if left else 0))
     return FewKnown(split.train, known, users.select(hidden).matrix)
+
+
+def lasting_hold_out(interactions: Interactions, share: float) -> HoldOut:
+    """A split that lasts while the data grow: a hash of the ids of user and item alone decides whether a rating is held
+    out, so that what is held out of one model is held out of every later one.
+
+    share  of the ratings that is held out, above 0 and below 1. Users all of whose ratings are held out are not
+           evaluated
+
+    Raises SettingError for another share, InputError when nothing is left to train or evaluate on.
+    """
+    check_number("the held-out share", share, 0.0, 1.0)
+    of_users, of_items = _hashes(interactions.user_ids), _hashes(interactions.item_ids)
+    counts = np.diff(interactions.matrix.indptr)
+    users = np.repeat(np.arange(interactions.n_users), counts)
+    # One more round: the sum of two hashes alone would hold out related sets of items for related users.
+    hidden = _mixed(of_users[users] + _mixed(of_items)[interactions.matrix.indices]) < np.uint64(share * 2.0**64)
+    train = interactions.select(~hidden)
+    split = HoldOut(train, train, interactions.select(hidden & (np.diff(train.matrix.indptr) > 0)[users]).matrix)
+    if not train.n_ratings or not split.truth.nnz:
+        raise InputError(f"too few ratings: holding out {share:g} of them leaves none to train or evaluate on")
+    return split
+
+
+def _hashes(ids: np.ndarray) -> np.ndarray:
+    """A hash of each id, (n,) uint64: the same in every process and for every version of a library."""
+    if ids.dtype == np.int64:
+        return _mixed(ids.view(np.uint64))
+    digests = b"".join(hashlib.blake2b(name.encode(), digest_size=8).digest() for name in ids.tolist())
+    return np.frombuffer(digests, dtype="<u8").astype(np.uint64)
+
+
+def _mixed(numbers: np.ndarray) -> np.ndarray:
+    """The finalizer of SplitMix64 (Steele, Lea & Flood 2014): uint64 → uint64, every bit depends on every bit."""
+    mixed = numbers + np.uint64(0x9E3779B97F4A7C15)
+    mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return mixed ^ (mixed >> np.uint64(31))
 
 
 def _ratings(interactions: Interactions, protocol: Protocol, rng: np.random.Generator) -> HoldOut:

@@ -10,7 +10,7 @@ import scipy.sparse as sp
 
 from recsys.dataset.dataset import Dataset
 from recsys.dataset.interactions import Interactions
-from recsys.dataset.split import HIDDEN_SHARE, Protocol, hold_out
+from recsys.dataset.split import HIDDEN_SHARE, Protocol, hold_out, lasting_hold_out
 from recsys.errors import InputError, SettingError
 
 PROTOCOLS = get_args(Protocol)
@@ -110,3 +110,36 @@ def test_data_that_cannot_be_split_are_refused() -> None:
         hold_out(lone, "random")
     with pytest.raises(SettingError, match="unknown protocol 'weekly': use leave-last-out, random"):
         hold_out(lone, "weekly")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("as_text", [False, True], ids=["integers", "texts"])
+def test_a_lasting_hold_out_holds_out_the_same_ratings_when_the_data_grow(as_text: bool) -> None:
+    rng = np.random.default_rng(0)
+    matrix = sp.random(300, 200, 0.2, "csr", np.float32, rng)
+    users, items = ([f"{role}{i}" if as_text else i for i in range(n)] for role, n in (("u", 300), ("m", 200)))
+    later = Interactions(matrix, users, items)
+    rows, columns = np.sort(rng.permutation(300)[:250]), np.sort(rng.permutation(200)[:180])
+    earlier = Interactions(matrix[rows][:, columns], [users[u] for u in rows], [items[i] for i in columns])
+
+    def named(data: Interactions, part: sp.csr_matrix) -> set[tuple[object, object]]:
+        found = part.tocoo()
+        return set(zip(data.user_ids[found.row].tolist(), data.item_ids[found.col].tolist(), strict=True))
+
+    first, second = lasting_hold_out(earlier, 0.1), lasting_hold_out(later, 0.1)
+    hidden = named(earlier, first.truth)
+    assert hidden <= named(later, second.truth) and not hidden & named(later, second.train.matrix)
+    assert named(earlier, first.train.matrix) <= named(later, second.train.matrix)
+    assert second.truth.nnz + second.train.n_ratings == later.n_ratings
+    assert 0.09 < second.truth.nnz / later.n_ratings < 0.11
+    other = hold_out(later, "random", seed=1).truth  # the control: drawn anew, other ratings are held out
+    assert len(named(later, other) & hidden) < 0.5 * len(hidden)
+    assert len({row.indices.tobytes() for row in second.truth}) > 250, "each user holds out other items"
+    assert np.ptp(np.bincount(second.truth.indices, minlength=200)) < 25, "and each item is held out about as often"
+
+
+def test_a_lasting_hold_out_needs_ratings_on_both_sides() -> None:
+    data = Interactions(np.ones((2, 2)), [1, 2], [1, 2])
+    with pytest.raises(InputError, match="too few ratings: holding out 0 of them"):
+        lasting_hold_out(data, 0.0)
+    with pytest.raises(SettingError, match="held-out share must be between 0 and 1"):
+        lasting_hold_out(data, 1.5)
