@@ -42,6 +42,7 @@ SLOW_FILES = (
     "space/test_probes.py",
     "test_docs.py",
     "test_public_api.py",
+    "workflows/test_nightly.py",
 )
 """Files that take many seconds each on two cores; `make quick` leaves them out."""
 

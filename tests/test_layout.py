@@ -44,7 +44,7 @@ LAYOUT: dict[str, tuple[str, ...]] = {
     "evaluation": (
         "serialization", "interval", "ranking", "few_ratings", "evaluate", "tune", "vectors", "retrieval",
         "linear_probes", "clusters", "shape",
-        "divergence", "baselines", "analogies", "stability", "report", "significance",
+        "divergence", "baselines", "analogies", "stability", "report", "significance", "succession",
     ),
     "plots": ("escape", "colours", "dimensions", "quality", "overlap", "data", "map", "picture", "report"),
     "store": (
@@ -54,14 +54,15 @@ LAYOUT: dict[str, tuple[str, ...]] = {
     "engines": ("remote", "session", "tasks", "ratings", "als", "lists"),
     "workflows": (
         "common", "batch_output", "prepare", "train", "evaluate", "recommend", "similar", "inspect", "import_vectors",
-        "demo", "batch_files", "batch_jobs", "finding", "examine_installation", "examine_data", "doctor",
+        "nightly_settings", "nightly_state", "nightly_report", "nightly", "demo",
+        "batch_files", "batch_jobs", "finding", "examine_installation", "examine_data", "doctor",
     ),
     "service": (
         "settings", "schema", "served", "answers", "metrics", "workers", "guard", "connections", "api", "server"
     ),
     "cli": (
         "facts", "options", "terminal", "console", "tables", "app", "serve", "data", "train", "evaluate", "recommend",
-        "inspect", "doctor", "main",
+        "inspect", "nightly", "doctor", "main",
     ),
     "app": (
         "guard", "escape", "i18n", "blobs", "owner", "work", "session", "axis_text", "chart", "notices", "components",

@@ -23,6 +23,7 @@ if TYPE_CHECKING:  # each command imports only its own workflow
     from recsys.workflows.evaluate import TunedSettings
     from recsys.workflows.import_vectors import ImportedVectors
     from recsys.workflows.inspect import AxisWithMovies, ClusteredItems, MappedItems, MeasuredSpace, NamedAxes
+    from recsys.workflows.nightly_report import Night, RolledBack
     from recsys.workflows.prepare import Fetched, Prepared
     from recsys.workflows.recommend import Recommended, RecommendedBatch, RecommendedNeighbours
     from recsys.workflows.similar import Analogy, SimilarItems
@@ -383,3 +384,24 @@ def show_report(done: MeasuredSpace) -> None:
         curve = ", ".join(f"{row.n_factors}: {row.ndcg:.3f}" for row in report.dimensions)
         print_line(f"nDCG@10 by dimensions: {curve}")
     print_line(f"page: {done.page}\nnumbers: {done.numbers}")
+
+
+def show_night(done: Night) -> None:
+    """The report of a nightly run."""
+    from recsys.workflows.nightly_report import facts
+
+    print_pairs(dict(facts(done)))
+    print_line(f"report: {done.report}")
+
+
+def show_rolled_back(done: RolledBack) -> None:
+    """Which model is published now."""
+    print_pairs(
+        {
+            "published": f"{done.published[:12]}, which was replaced at {done.replaced}",
+            "withdrawn": "–" if done.withdrawn is None else done.withdrawn[:12],
+            "lists": "brought back" if done.has_lists else "there are none of that model; not changed",
+            "previous models left": done.left,
+            "model": done.model,
+        }
+    )

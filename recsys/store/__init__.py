@@ -20,7 +20,9 @@ from recsys.store.catalog import ITEMS
 from recsys.store.clusters import CLUSTERS, load_clusters, save_clusters
 from recsys.store.files import (
     is_safe_name,
+    open_file,
     read_json,
+    reading,
     write_json,
     write_table,
     write_text,
@@ -56,7 +58,7 @@ from recsys.store.prepared import (
     read_report,
     save_prepared,
 )
-from recsys.store.schema import Count, checked
+from recsys.store.schema import Checksum, Count, checked
 
 __all__ = [
     "AXES",
@@ -80,6 +82,7 @@ __all__ = [
     "REPORT_PAGE",
     "USERS",
     "USER_FACTORS",
+    "Checksum",
     "Count",
     "Kind",
     "Parts",
@@ -107,12 +110,14 @@ __all__ = [
     "models_trained_on",
     "new_artifact",
     "new_file",
+    "open_file",
     "prepared_fingerprint",
     "read_json",
     "read_manifest",
     "read_map",
     "read_rejected",
     "read_report",
+    "reading",
     "save_axes",
     "save_clusters",
     "save_map",
