@@ -24,6 +24,7 @@ import numpy as np
 from recsys import __version__, atomic, ingest, store
 from recsys.dataset.dataset import Dataset
 from recsys.dataset.split import HoldOut, lasting_hold_out
+from recsys.dataset.weighting import Weighting
 from recsys.errors import InputError
 from recsys.evaluation.ranking import by_popularity
 from recsys.evaluation.serialization import to_json
@@ -138,7 +139,6 @@ class _Run:
         self.work = settings.work
         self.state = load_state(self.work)
         self.steps: list[Step] = []
-        store.check_replaceable(settings.model, store.MODEL)
         own = (self.work / name for name in ("previous", "copies", "reports"))
         remove_leftovers(self.work, *own, of=settings.outputs)
 
@@ -159,7 +159,9 @@ class _Run:
         added = self._add_ratings()
         before = self._published()
         done = self._digest("night", added.fingerprint, *self._inputs())
-        if not self.anew and before is not None and (self.state.done, self.state.model) == (done, before):
+        is_same = before is not None and (self.state.done, self.state.model) == (done, before)
+        lists = self.settings.lists
+        if is_same and not self.anew and (lists is None or lists.exists()):
             return self._end("unchanged", previous=before)
         trained = self._train(added, before)
         self._make_space(trained, before)
@@ -178,18 +180,29 @@ class _Run:
 
     def _check(self) -> None:
         """Raise InputError for what would only be found after hours."""
-        if self.settings.list_format is not None and self.settings.recommend is not None:
-            assert self.settings.lists is not None
-            if self.settings.recommend.partitions is None:
-                atomic.check_file(self.settings.lists)
-            else:
-                store.check_replaceable(self.settings.lists, store.LISTS)
-        if self.settings.metrics is not None:
-            atomic.check_file(self.settings.metrics)
+        self._check_outputs()
         if self._published() is not None:
             kind = store.read_manifest(self.settings.model)["model"]
             if kind not in MODELS:
-                raise InputError(f"{self.settings.model}: was not trained by recsys ({kind}); name another folder")
+                raise InputError(
+                    f"{self.settings.model}: models of kind {kind!r} cannot be trained here; name another folder"
+                )
+
+    def _check_outputs(self) -> None:
+        """Raise InputError for what must not be replaced."""
+        lists, given = self.settings.lists, self.settings.recommend
+        try:
+            store.check_replaceable(self.settings.model, store.MODEL)
+            if lists is not None and given is not None:
+                if given.partitions is None:
+                    atomic.check_file(lists)
+                else:
+                    store.check_replaceable(lists, store.LISTS)
+        except InputError as error:  # written for commands with an option --out
+            message = str(error).replace("choose another --out", f"name another one in {self.settings.file}")
+            raise InputError(message) from None
+        if self.settings.metrics is not None:
+            atomic.check_file(self.settings.metrics)
 
     def _published(self) -> str | None:
         """The fingerprint of the published model; None if there is none."""
@@ -471,7 +484,7 @@ class _Run:
         part = Dataset(split.train, data.catalog, name=data.name)
         old = None if published is None else self._published_copy(published, part)
         start = None if trained.start is None else old
-        new = self._fitted(self._learner(start is not None), part, start)
+        new = self._fitted(self._learner(start is not None), self.settings.weighting, part, start, "new")
         found = self._compared(old, new, split)
         self._save_copy(trained.fingerprint, new)
         return Quality(found, None if published is None else _drift(store.load_model(self.settings.model), data))
@@ -482,10 +495,10 @@ class _Run:
             old, new, split, k=self.settings.evaluate.k, n_threads=n_cores(), progress=progress
         )
 
-    def _fitted(self, learner: Learner, part: Dataset, start: Model | None) -> Model:
+    def _fitted(self, learner: Learner, weighting: Weighting, part: Dataset, start: Model | None, whose: str) -> Model:
         """An evaluation copy. Ctrl-C ends the run: a copy that was trained less would be worse for that reason."""
-        progress = self.start_progress("training the evaluation copy")
-        model = learner.fit(part, self.settings.weighting, start=start, progress=progress)
+        progress = self.start_progress(f"training the evaluation copy of the {whose} model")
+        model = learner.fit(part, weighting, start=start, progress=progress)
         if getattr(model.learner, "epochs", None) != getattr(learner, "epochs", None):
             raise KeyboardInterrupt
         return model
@@ -497,11 +510,7 @@ class _Run:
         if self._is_copy(folder):
             return store.load_model(folder)
         model = store.load_model(self.settings.model)
-        progress = self.start_progress("training the evaluation copy of the published model")
-        learner = model.learner_anew
-        copy = learner.fit(part, model.weighting.settings, progress=progress)
-        if getattr(copy.learner, "epochs", None) != getattr(learner, "epochs", None):
-            raise KeyboardInterrupt
+        copy = self._fitted(model.learner_anew, model.weighting.settings, part, None, "published")
         self._save_copy(published, copy)
         return copy
 
@@ -623,6 +632,7 @@ class _Run:
 
     def rollback(self) -> RolledBack:
         """Publish the previous model again. Every part may be repeated."""
+        self._check_outputs()
         kept, now, begun = generations(self.work), self._published(), self.state.rolling_back
         if kept and begun is None and kept[0].fingerprint == now:
             remove_generation(kept.pop(0))  # a run was killed after it had kept the model, before it replaced it

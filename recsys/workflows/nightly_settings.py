@@ -5,9 +5,11 @@ from __future__ import annotations
 import dataclasses
 import glob
 import os
+import re
 import tomllib
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated, Any, Literal, NoReturn, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -18,13 +20,15 @@ from recsys.ingest.datasets import DATASETS
 from recsys.ingest.layout import Columns
 from recsys.limits import LARGEST, MOST_EPOCHS, MOST_LISTED, MOST_RUNS, MOST_SEED, check_input
 from recsys.models import DEFAULT_MODEL, Learner, VectorLearner, with_settings
+from recsys.models.start import EPOCHS
 from recsys.workflows.batch_output import MOST_PARTITIONS, Format, format_of
 from recsys.workflows.common import learner_called
 
 MOST_BYTES = 2**20
 """A larger file holds no settings."""
 
-_Text = Annotated[str, Field(min_length=1, max_length=4096, pattern=r"^[^\x00]*$")]
+NO_ZERO = r"^[^\x00]*$"
+_Text = Annotated[str, Field(min_length=1, max_length=4096, pattern=NO_ZERO)]
 
 
 class _Table(BaseModel):
@@ -80,10 +84,10 @@ class TrainSettings(_Table):
     """
 
     model: _Text = DEFAULT_MODEL
-    settings: dict[_Text, int | float | str] = {}
+    settings: dict[_Text, Any] = {}
     min_rating: Annotated[float, Field(ge=-LARGEST, le=LARGEST)] | None = None
     weighting: WeightingScheme = "log"
-    epochs_from: Annotated[int, Field(ge=1, le=MOST_EPOCHS)] = 3
+    epochs_from: Annotated[int, Field(ge=1, le=MOST_EPOCHS)] = EPOCHS
     anew_every: Annotated[int, Field(ge=0, le=10_000)] = 7
 
 
@@ -227,34 +231,69 @@ class NightlySettings:
         return list(found)
 
 
+class _Refusal:
+    """Makes errors that name the file, the line of a key, and the key."""
+
+    def __init__(self, file: Path, text: str) -> None:
+        self.file, self.lines = file, text.splitlines()
+
+    def __call__(self, key: str, why: str) -> InputError:
+        line = self._line(key)
+        return InputError(f"{self.file}: {f'line {line}: ' if line else ''}{key}: {why}")
+
+    def _line(self, key: str) -> int:
+        """The line of the key or of the table it is in; 0 where neither is found."""
+        table, longest, line = "", "", 0
+        for number, text in enumerate(self.lines, 1):
+            if header := re.match(r"\s*\[\s*([\w.-]+)\s*\]", text):
+                found = table = header[1]
+            elif assigned := re.match(r"\s*([\w.-]+)\s*=", text):
+                found = f"{table}.{assigned[1]}" if table else assigned[1]
+            else:
+                continue
+            if f"{key}.".startswith(f"{found}.") and len(found) > len(longest):
+                longest, line = found, number
+        return line
+
+
 def read_settings(file: Path) -> NightlySettings:
     """The settings in a TOML file.
 
-    Raises InputError that names the file and the first wrong key, or the line of a syntax error.
+    Raises InputError that names the file, the line where it is known, and the first wrong key.
     """
-
-    def refuse(why: str) -> NoReturn:
-        raise InputError(f"{file}: {why}")
-
     check_input(file, "file of settings")
     with store.open_file(file) as opened:
         content = opened.read(MOST_BYTES + 1)
     if len(content) > MOST_BYTES:
-        refuse("is larger than 1 MiB; name a file of settings")
+        raise InputError(f"{file}: is larger than 1 MiB; name a file of settings")
     try:
-        value: dict[str, Any] = tomllib.loads(content.decode("utf-8"))
+        text = content.decode("utf-8")
+        value: dict[str, Any] = tomllib.loads(text)
     except RecursionError:
-        refuse("is nested too deeply")
+        raise InputError(f"{file}: is nested too deeply") from None
     except ValueError as error:  # also TOMLDecodeError, with line and column, and UnicodeDecodeError
-        refuse(f"is not valid TOML: {str(error).splitlines()[0]}")
+        raise InputError(f"{file}: is not valid TOML: {str(error).splitlines()[0]}") from None
+    refusal = _Refusal(file, text)
     try:
         given = store.checked(_File, _plain(value))
     except InputError as error:
-        refuse(str(error).replace("Extra inputs are not permitted", "is not a setting of recsys nightly"))
-    return _settings(file, given)
+        key, _, why = str(error).partition(": ")
+        raise refusal(key, _in_plain_words(why)) from None
+    return _settings(file, given, refusal)
 
 
-def _settings(file: Path, given: _File) -> NightlySettings:
+def _in_plain_words(why: str) -> str:
+    """What pydantic says of a wrong value, as this file's other errors say it."""
+    exact = {
+        "Extra inputs are not permitted": "is not a setting of recsys nightly",
+        "Field required": "is missing",
+        f"String should match pattern '{NO_ZERO}'": "contains a zero byte",
+    }
+    why = re.sub(r"^(Input|String|List|Tuple|Dictionary) should ", "must ", exact.get(why, why))
+    return why.removeprefix("Value error, ").replace(" after validation", "").replace("an object", "a table")
+
+
+def _settings(file: Path, given: _File, refusal: _Refusal) -> NightlySettings:
     """Settings with resolved paths. Raises InputError for a model that does not exist, and for paths that overlap."""
     file = file.absolute()
 
@@ -263,24 +302,31 @@ def _settings(file: Path, given: _File) -> NightlySettings:
 
     lists = None if given.recommend is None else path(given.recommend.out)
     try:
-        learner = with_settings(learner_called(given.train.model), given.train.settings)
-        weighting = Weighting(given.train.min_rating, given.train.weighting)
+        kind = learner_called(given.train.model)
     except RecsysError as error:
-        raise InputError(f"{file}: train: {error}") from None
+        raise refusal("train.model", str(error)) from None
+    try:
+        learner = with_settings(kind, given.train.settings)
+    except RecsysError as error:
+        raise refusal("train.settings", str(error)) from None
+    weighting = Weighting(given.train.min_rating, given.train.weighting)
+    for method in given.space.maps:
+        if method in ("umap", "pacmap") and find_spec(method) is None:
+            raise refusal("space.maps", f"{method} needs pip install 'recsys-atlas[maps]'")
     data, model, work = (_resolved(file.parent, text) for text in (given.data, given.model, given.work))
     settings = NightlySettings(
         file, data, model, work, given.keep, path(given.metrics), path(given.ratings.items), lists,
         given.ratings, given.train, given.space, given.evaluate, given.recommend, learner, weighting,
     )  # fmt: skip
-    _check_paths(settings)
+    _check_paths(settings, refusal)
     try:
         _ = settings.list_format
     except RecsysError as error:
-        raise InputError(f"{file}: recommend.out: {error}") from None
+        raise refusal("recommend.out", str(error).replace("or give --format", "or set recommend.format")) from None
     return settings
 
 
-def _check_paths(settings: NightlySettings) -> None:
+def _check_paths(settings: NightlySettings, refusal: _Refusal) -> None:
     """Raise InputError where a folder or file that is written is or contains another one, or the settings."""
     written = {
         "data": settings.data, "model": settings.model, "work": settings.work,
@@ -289,12 +335,12 @@ def _check_paths(settings: NightlySettings) -> None:
     places = {key: path.resolve() for key, path in written.items() if path is not None}
     for key, path in places.items():
         if not path.name:
-            raise InputError(f"{settings.file}: {key}: names no file or folder")
+            raise refusal(key, "names no file or folder")
         if settings.file.resolve().is_relative_to(path):
-            raise InputError(f"{settings.file}: {key}: contains the settings themselves; name another folder")
+            raise refusal(key, "contains the settings themselves; name another folder")
         for other, place in places.items():
             if key != other and path.is_relative_to(place):
-                raise InputError(f"{settings.file}: {key}: is in the place of {other}; name another one")
+                raise refusal(key, f"is in the place of {other}; name another one")
 
 
 def _resolved(base: Path, text: str) -> Path:

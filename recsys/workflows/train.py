@@ -102,13 +102,14 @@ def train(
         return _train_on(spark, data, out, model, settings or {}, weighting, validate)
     if start is not None and validate is not None:
         raise InputError("--validate chooses the epochs of a training from the beginning; leave it out with --from")
-    earlier = None if start is None else store.load_model(start)
-    if earlier is None or start is None:
-        learner = with_settings(learner_called(model or DEFAULT_MODEL), settings or {})
-    else:
-        learner = _continued(earlier, start, model, settings or {})
     is_replaced = start is not None and start.resolve() == out.resolve()
     with writing(out, store.MODEL, inputs=[data] if is_replaced else [data, start]):
+        # Loaded with the lock held: nobody replaces the model to start from between here and the end.
+        earlier = None if start is None else store.load_model(start)
+        if earlier is None or start is None:
+            learner = with_settings(learner_called(model or DEFAULT_MODEL), settings or {})
+        else:
+            learner = _continued(earlier, start, model, settings or {})
         stored = store.load_prepared(data)
         curve: list[EpochQuality] = []
         if validate is not None:

@@ -17,7 +17,8 @@ from tests.attack.process import Server
 from tests.attack.scene import part, state_of
 from tests.attack.world import write_sources
 
-N_KILLS = 20 if EVERYTHING else 2
+pytestmark = pytest.mark.skipif(not EVERYTHING, reason="takes minutes: set RECSYS_ATTACK=1, or run `make attack`")
+N_KILLS = 40
 SETTINGS = """
 data = "data"
 model = "models/mine"
@@ -33,8 +34,6 @@ settings = { n_factors = 4, epochs = 3 }
 [space]
 maps = ["pca"]
 refits = 1
-axes = AXES
-clusters = AXES
 
 [evaluate]
 max_fall = 1.0
@@ -54,7 +53,7 @@ def base(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_sources(folder)
     shutil.rmtree(folder / "root")
     (folder / "new").mkdir()
-    (folder / "nightly.toml").write_text(SETTINGS.replace("AXES", "true" if EVERYTHING else "false"))
+    (folder / "nightly.toml").write_text(SETTINGS)
     for _ in range(2):  # the first one compiles, in the warm process
         assert server.ask({"do": "warm", "argv": list(NIGHT), "cwd": str(folder)})["status"] == 0
     rows = (f"u{user},m{item},{1 + item % 5},1200000000\n" for user in range(50, 70) for item in range(0, 60, 7))

@@ -40,6 +40,7 @@ BASES: tuple[tuple[object, ...], ...] = (
     ("map", "--model", "ials", "--x", "adult", "--y", "Horror"),
     ("report", "--model", "ials", "--data", "data", "--seeds", 0, "--dimensions", "2"),
     ("app",),
+    ("nightly", "nightly.toml"),
 )
 """At least one command that works for every verb but those of `ELSEWHERE`."""
 ELSEWHERE = {"demo", "doctor", "serve"}

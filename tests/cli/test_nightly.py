@@ -49,4 +49,6 @@ def test_the_report_is_a_table_or_json_and_a_refusal_has_status_2(config: Path) 
 def test_wrong_use_is_one_line(config: Path) -> None:
     assert "exclude each other" in complaint(recsys("nightly", config, "--anew", "--rollback"))
     config.write_text(SETTINGS.replace("[train]", "[trian]"))
-    assert complaint(recsys("nightly", config)) == f"recsys: {config}: trian: is not a setting of recsys nightly"
+    assert (
+        complaint(recsys("nightly", config)) == f"recsys: {config}: line 6: trian: is not a setting of recsys nightly"
+    )
