@@ -9,8 +9,10 @@ from __future__ import annotations
 import json
 import os
 import random
+import shutil
+import subprocess
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -119,3 +121,24 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
     lines = [f"| {row['attack']} | {row['tried']:,} | {row['wrong']:,} |\n" for row in rows]
     TABLE.with_suffix(".md").write_text("".join(lines), encoding="utf-8")
     terminalreporter.line(f"{'total':<{width}}  {total:>6,} tried  {total - sum(right.values()):>5,} wrong")
+
+
+@pytest.fixture
+def mount(tmp_path: Path) -> Iterator[Callable[..., Path]]:
+    """Mount a file system in memory; skip where this is not allowed."""
+    place = tmp_path / "disk"
+    place.mkdir()
+
+    def mounted(options: str) -> Path:
+        done = subprocess.run(
+            ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(place)], capture_output=True, text=True
+        )
+        if done.returncode:
+            pytest.skip(f"mounting is not allowed here: {done.stderr.strip()}")
+        return place
+
+    if os.geteuid() or not shutil.which("mount"):
+        pytest.skip("only root can mount a file system")
+    yield mounted
+    while os.path.ismount(place):
+        subprocess.run(["umount", str(place)], check=True)

@@ -27,27 +27,6 @@ READING = (
 NAMES = CASES if EVERYTHING else SAMPLED[:2]
 
 
-@pytest.fixture
-def mount(tmp_path: Path) -> Iterator[Callable[..., Path]]:
-    """Mount a file system in memory; skip where this is not allowed."""
-    place = tmp_path / "disk"
-    place.mkdir()
-
-    def mounted(options: str) -> Path:
-        done = subprocess.run(
-            ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(place)], capture_output=True, text=True
-        )
-        if done.returncode:
-            pytest.skip(f"mounting is not allowed here: {done.stderr.strip()}")
-        return place
-
-    if os.geteuid() or not shutil.which("mount"):
-        pytest.skip("only root can mount a file system")
-    yield mounted
-    while os.path.ismount(place):
-        subprocess.run(["umount", str(place)], check=True)
-
-
 def fault_of(scene: Scene, folder: Path, name: str, *, is_refused: bool = False) -> str:
     """Run the command of a case in a hostile folder; what is wrong, empty if nothing is."""
     ran = scene.server.run(folder, *scene.case.command, **scene.options)

@@ -3,8 +3,10 @@ finishes with the result of an undisturbed night and leaves nothing behind. So d
 
 from __future__ import annotations
 
+import os
 import random
 import shutil
+import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -18,7 +20,7 @@ from tests.attack.scene import part, state_of
 from tests.attack.world import write_sources
 
 pytestmark = pytest.mark.skipif(not EVERYTHING, reason="takes minutes: set RECSYS_ATTACK=1, or run `make attack`")
-N_KILLS = 40
+N_KILLS, N_SIZES = 40, 24
 SETTINGS = """
 data = "data"
 model = "models/mine"
@@ -151,6 +153,34 @@ def test_a_second_run_is_refused_while_one_is_under_way(server: Server, base: Pa
         attempts.record(second.argv, second.fault or ("" if is_refused else f"not refused: {second}"))
     attempts.record("the first run", ran.fault or ("" if ran.status == 0 else str(ran)))
     attempts.check("a second nightly run")
+
+
+def test_a_disk_that_is_full_at_any_point(
+    server: Server, base: Path, later: Path, attempts: Attempts, mount: Callable[..., Path]
+) -> None:
+    """Started with more and more space. What the night could not finish, the next one does when there is space."""
+    disk = mount("size=256m")
+    old, new = ({name: part(state_of(folder), (name,)) for name in PUBLISHED} for folder in (base, later))
+    n_refused = 0
+    for number in range(N_SIZES):
+        folder = disk / "attempt"
+        shutil.copytree(base, folder)
+        sizes = os.statvfs(disk)
+        used = (sizes.f_blocks - sizes.f_bfree) * sizes.f_frsize
+        resize(disk, used + number * used // N_SIZES)
+        ran = server.run(folder, *NIGHT)
+        n_refused += ran.status == 2
+        if not ran.fault and ran.status == 2 and "No space left on device" not in ran.err:
+            attempts.record(ran.argv, f"does not say why: {ran.err}")
+        resize(disk, 256 << 20)
+        attempts.record(f"{number / N_SIZES:.0%} of free space", ran.fault or fault_of(server, folder, NIGHT, old, new))
+        shutil.rmtree(folder)
+    attempts.check("a night on a full disk", N_SIZES)
+    assert n_refused >= N_SIZES / 3
+
+
+def resize(disk: Path, size: int) -> None:
+    subprocess.run(["mount", "-o", f"remount,size={size}", str(disk)], check=True)
 
 
 def wait_for(condition: Callable[[], bool]) -> None:
