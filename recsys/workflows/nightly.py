@@ -11,6 +11,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -118,7 +119,17 @@ def _alone(settings: NightlySettings) -> Iterator[None]:
                 raise
             raise InputError(f"{settings.file}: another nightly run with these settings is under way") from None
         settings.work.mkdir(exist_ok=True)
-        yield
+        try:
+            yield
+        except InputError as error:
+            raise InputError(_in_terms_of_settings(str(error), settings.file)) from error
+
+
+def _in_terms_of_settings(message: str, file: Path) -> str:
+    """An error of another command, which names its options, with the settings that stand for them."""
+    message = message.replace("choose another --out", f"name another one in {file}")
+    message = re.sub(r"--(user|item|rating|time)-col\b", r"ratings.columns.\1", message)
+    return re.sub(r"--(scale|ids|min-user|min-item)\b", lambda it: "ratings." + it[1].replace("-", "_"), message)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -190,17 +201,12 @@ class _Run:
 
     def _check_outputs(self) -> None:
         """Raise InputError for what must not be replaced."""
-        lists, given = self.settings.lists, self.settings.recommend
-        try:
-            store.check_replaceable(self.settings.model, store.MODEL)
-            if lists is not None and given is not None:
-                if given.partitions is None:
-                    atomic.check_file(lists)
-                else:
-                    store.check_replaceable(lists, store.LISTS)
-        except InputError as error:  # written for commands with an option --out
-            message = str(error).replace("choose another --out", f"name another one in {self.settings.file}")
-            raise InputError(message) from None
+        store.check_replaceable(self.settings.model, store.MODEL)
+        if self.settings.lists is not None and self.settings.recommend is not None:
+            if self.settings.recommend.partitions is None:
+                atomic.check_file(self.settings.lists)
+            else:
+                store.check_replaceable(self.settings.lists, store.LISTS)
         if self.settings.metrics is not None:
             atomic.check_file(self.settings.metrics)
 
