@@ -102,7 +102,7 @@ def compare_with_successor(
     truth = truth.select(counted)
     if not truth.n_ratings:
         raise InputError(
-            "the new model and the published one have no held-out rating of a user and an item in common; train anew"
+            "no held-out rating is of a user and an item that both models have: they were trained on different data"
         )
     report = progress or (lambda done, total: None)
     report(0, 2)
