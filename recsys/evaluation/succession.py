@@ -17,13 +17,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-import pandas as pd
 
 from recsys.dataset.interactions import Interactions
 from recsys.dataset.split import HoldOut
 from recsys.errors import InputError
-from recsys.evaluation.evaluate import Interval
-from recsys.evaluation.ranking import Ranking, bootstrap, rank_quality
+from recsys.evaluation.interval import Interval, bootstrap, intervals, paired
+from recsys.evaluation.ranking import Ranking, rank_quality
 from recsys.evaluation.serialization import known
 from recsys.models import Model
 from recsys.progress import Progress
@@ -130,8 +129,9 @@ def compare_with_successor(
 
 
 def _quality(found: Ranking, k: int) -> ListQuality:
+    ndcg = f"ndcg@{k}"
     return ListQuality(
-        _interval(found.users[f"ndcg@{k}"], found.seed),
+        intervals(bootstrap(found.users[[ndcg]], found.seed))[ndcg],
         known(found[f"popularity@{k}"]),
         found[f"coverage@{k}"],
         found[f"gini@{k}"],
@@ -140,9 +140,4 @@ def _quality(found: Ranking, k: int) -> ListQuality:
 
 def _gain(old: Ranking, new: Ranking, metric: str) -> Interval:
     """The mean difference over the users, who are the same in the same order."""
-    return _interval(new.users[metric] - old.users[metric], new.seed)
-
-
-def _interval(values: pd.Series, seed: int) -> Interval:
-    [[_, mean, low, high]] = bootstrap(values.to_frame(), seed).to_numpy()
-    return Interval(known(mean), known(low), known(high))
+    return intervals(paired(new.users[[metric]], old.users[[metric]], new.seed))[metric]
