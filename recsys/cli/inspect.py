@@ -58,7 +58,8 @@ def axes(
     top: Top = 20,
     examples: Examples = 3,
     like: Annotated[
-        Path | None, path_option(help="An earlier model with axes: the new ones keep their order and direction.")
+        Path | None,
+        path_option(help="An earlier model with axes: the new ones resemble these, in their order."),
     ] = None,
     seed: Annotated[int, seed_option("Random seed of refits and folds.")] = 42,
     as_json: AsJson = False,

@@ -14,12 +14,11 @@ from threadpoolctl import threadpool_limits
 
 from recsys.dataset.catalog import Catalog
 from recsys.dataset.dataset import Dataset
-from recsys.dataset.interactions import Interactions, index_of
-from recsys.errors import InputError
+from recsys.dataset.interactions import Interactions
 from recsys.limits import MOST_RUNS, check_number, check_seed, next_seed
 from recsys.models import Model
 from recsys.space.axis import Axes
-from recsys.space.discovery import name_axes
+from recsys.space.discovery import centred, name_axes, rotated_like
 from recsys.space.embedding import EmbeddingSpace, well_known_items
 from recsys.space.rotation import DEFAULT_METHOD, Method, rotate
 
@@ -49,42 +48,11 @@ def discover_axes(
     check_number("n_refits", n_refits, 0, MOST_RUNS, whole=True)
     space, attributes = model.space, model.attributes
     with threadpool_limits(1, "blas"):  # several threads would change the order of sums and with it the last bits
-        directions = rotate(space.item_directions[well_known_items(space, attributes)], method, seed)
-        matched = None
-        if like is not None:
-            directions, matched = in_order_of(space, directions, *like)
+        directions, matched = rotated_like(space, attributes, method, like, seed)
         cosines = axis_stability(
             model, interactions, directions, method, n_refits=n_refits, seed=seed, progress=progress
         )
         return name_axes(space, attributes, directions, method, stability=cosines, like=matched, seed=seed)
-
-
-def in_order_of(
-    space: EmbeddingSpace, directions: np.ndarray, earlier: EmbeddingSpace, axes: Axes
-) -> tuple[np.ndarray, np.ndarray]:
-    """`directions` (n_factors, n_axes), columns, in the order and with the signs of earlier discovered axes; and the
-    absolute cosine of each with the earlier one of its number, (n_axes,) float64, NaN for those without a match.
-
-    The axes are matched one to one (Hungarian algorithm) by the absolute cosine between the centred coordinates of the
-    items that both spaces have, so the spaces need no common basis. Axes without a match come last. Raises InputError
-    when there are no earlier axes or fewer than two common items.
-    """
-    if not axes.discovered:
-        raise InputError("the earlier model has no discovered axes; create them with recsys axes")
-    rows = np.full(space.n_items, -1)
-    if space.item_ids.dtype == earlier.item_ids.dtype:
-        rows = earlier.item_index.get_indexer(index_of(space.item_ids))
-    common = np.flatnonzero(rows >= 0)
-    if len(common) < 2:
-        raise InputError("the earlier model has too few of the items of this one to match axes")
-    old = _centred(earlier.item_directions[rows[common]] @ np.array([axis.direction for axis in axes.discovered]).T)
-    new = _centred(space.item_directions[common] @ directions)
-    cosines = old.T @ new
-    numbers, matches = linear_sum_assignment(-np.abs(cosines))
-    signs = np.where(cosines[numbers, matches] < 0, -1.0, 1.0)
-    others = np.setdiff1d(np.arange(directions.shape[1]), matches)
-    matched = np.concatenate([np.abs(cosines[numbers, matches]), np.full(len(others), np.nan)])
-    return np.hstack([directions[:, matches] * signs, directions[:, others]]), matched
 
 
 def axis_stability(
@@ -106,13 +74,13 @@ def axis_stability(
     the absolute cosine between the centred coordinates of the well-known items.
     """
     known = well_known_items(model.space, model.attributes)
-    original = _centred(model.space.item_directions[known] @ directions)
+    original = centred(model.space.item_directions[known] @ directions)
     cosines = np.zeros((directions.shape[1], n_refits))
     if not np.array_equal(interactions.item_ids, model.item_ids):
         interactions = interactions.with_items(model.item_ids)
     for number in range(n_refits):
         refitted = _refit(model, interactions, next_seed(seed, number))
-        other = _centred(refitted[known] @ rotate(refitted[known], method, seed))
+        other = centred(refitted[known] @ rotate(refitted[known], method, seed))
         similarity = np.abs(original.T @ other)
         cosines[:, number] = similarity[linear_sum_assignment(-similarity)]
         if progress is not None:
@@ -127,10 +95,3 @@ def _refit(model: Model, interactions: Interactions, seed: int) -> np.ndarray:
     learner = model.learner_anew.replace(seed=seed)
     refitted = learner.fit(Dataset(sample, Catalog.of(interactions.item_ids)), model.weighting.settings)
     return refitted.space.item_directions
-
-
-def _centred(coordinates: np.ndarray) -> np.ndarray:
-    """Columns with mean 0 and length 1; a column without variance becomes zeros."""
-    coordinates = coordinates.astype(np.float64) - coordinates.mean(axis=0, dtype=np.float64)
-    lengths = np.linalg.norm(coordinates, axis=0)
-    return np.divide(coordinates, lengths, out=np.zeros_like(coordinates), where=lengths > 0)

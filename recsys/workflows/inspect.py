@@ -203,8 +203,6 @@ def axes(
     """
     model, stored = load_for_refits(model_folder, data)
     earlier = None if like is None else _axes_of(like)
-    if earlier is not None and stored is None:
-        raise InputError("--like is for models that recsys trained, not for vectors of another program")
     asked = [question_of(text, model.attributes) for text in questions]
     asked += [
         graded_question(f"low {path.stem}", f"high {path.stem}", read_values(path, model.item_ids)) for path in graded
@@ -215,7 +213,7 @@ def axes(
         *(ask(model.space, model.attributes, question, seed) for question in asked),
     ]
     if stored is None:
-        found = discover(model.space, model.attributes, method, seed=seed)
+        found = discover(model.space, model.attributes, method, like=earlier, seed=seed)
     else:
         progress = start_progress("training on other users")
         found = discover_axes(

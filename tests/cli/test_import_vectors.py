@@ -78,9 +78,20 @@ def test_horror_is_found_in_random_projections_but_not_in_noise(files: Path) -> 
     assert not any(axis["is_valid"] for axis in control["asked"] if axis["high"] == "Horror")
 
 
-def test_the_table_of_axes_says_why_none_is_named(files: Path) -> None:
+def test_axes_say_why_none_is_named_and_follow_those_of_earlier_vectors(files: Path) -> None:
     done = recsys("axes", "--model", "model", cwd=files)
     assert done.returncode == 0 and "cannot be refitted" in done.stdout
+    vectors = pd.read_csv(files / "gensim.txt", sep=" ", skiprows=1, header=None)
+    vectors = vectors.iloc[::-1, [0, *range(64, 0, -1)]]  # the same space: other rows first, other dimensions first
+    vectors.columns = ["item_id", *(f"d{at}" for at in range(64))]
+    vectors.to_parquet(files / "today.parquet")
+    recsys("import-vectors", "today.parquet", "--items", "items.csv", "--out", "today", cwd=files)
+    found = printed("axes", "--model", "today", "--like", "model", cwd=files)
+    assert found["like"]["matched"] == 64 and found["like"]["lowest"] > 0.99
+    old, new = (store.load_axes(files / name).discovered for name in ("model", "today"))
+    spaces = [store.load_model(files / name).space for name in ("model", "today")]
+    for one, other in zip(old, new, strict=True):
+        np.testing.assert_allclose(one.positions(spaces[0])[::-1], other.positions(spaces[1]), atol=0.1)
 
 
 @pytest.mark.slow

@@ -387,8 +387,8 @@ def test_axes_like_an_earlier_model_say_how_well_they_match(movielens: Path) -> 
     result = json.loads(printed.stdout)
     match = result["like"]
     assert (match["model"], match["axes"], match["matched"]) == ("model", 64, 64)
-    assert match["lowest"] == pytest.approx(1, abs=1e-5) and match["lowest"] <= match["median"]
-    assert [axis["evidence"]["like"] for axis in result["discovered"]] == pytest.approx([1] * 64, abs=1e-5)
+    assert match["lowest"] == pytest.approx(1, abs=1e-3) and match["lowest"] <= match["median"]
+    assert [axis["evidence"]["like"] for axis in result["discovered"]] == pytest.approx([1] * 64, abs=1e-3)
     stored = store.load_axes(movielens / "later")
     assert stored is not None
     assert [axis.evidence.like for axis in stored.discovered] == [a["evidence"]["like"] for a in result["discovered"]]

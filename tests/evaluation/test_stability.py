@@ -12,9 +12,9 @@ from recsys.dataset.catalog import Catalog
 from recsys.dataset.dataset import Dataset
 from recsys.dataset.interactions import Interactions
 from recsys.errors import InputError, UnknownId, Unsupported
-from recsys.evaluation.stability import discover_axes, in_order_of
+from recsys.evaluation.stability import discover_axes
 from recsys.models import BPR, IALS, Model, Popular
-from recsys.space.axis import UNNAMED, Axes, Axis
+from recsys.space.axis import UNNAMED, Axes
 from recsys.space.decompose import split_by_axes
 from recsys.space.discovery import STABLE_AXIS
 from recsys.space.embedding import EmbeddingSpace
@@ -121,27 +121,3 @@ def test_models_and_data_without_axes_are_refused(ml100k) -> None:
         discover_axes(IALS(n_factors=2).fit(Dataset(small, Catalog.of(small.item_ids))), small)
     with pytest.raises(Unsupported, match="no user and item vectors"):
         discover_axes(Popular().fit(Dataset(small, Catalog.of(small.item_ids))), small)
-
-
-def test_axes_take_the_order_and_signs_of_those_they_match() -> None:
-    rng = np.random.default_rng(0)
-    vectors = rng.standard_normal((60, 4)) * [4, 3, 2, 1]
-    turn = np.linalg.qr(rng.standard_normal((4, 4)))[0]
-    ids = np.arange(60)
-    earlier = EmbeddingSpace(vectors[:50], ids[:50])
-    space = EmbeddingSpace((vectors @ turn)[10:], ids[10:])
-    axes = Axes("none", tuple(Axis(f"axis {n}", "", "", row, 0, 1, False) for n, row in enumerate(np.eye(4))), (), 0)
-    mixed = turn.T[:, [2, 0, 3, 1]] * [1, -1, -1, 1]
-    found, cosines = in_order_of(space, mixed, earlier, axes)
-    np.testing.assert_allclose(found, turn.T, atol=1e-6)
-    np.testing.assert_allclose(cosines, 1, atol=1e-6)
-    strangers = in_order_of(EmbeddingSpace(rng.standard_normal((50, 4)), ids[10:]), mixed, earlier, axes)[1]
-    assert (strangers < 0.6).all(), "the control: other vectors of the same items"
-    two = dataclasses.replace(axes, discovered=axes.discovered[2:])
-    found, cosines = in_order_of(space, mixed, earlier, two)
-    np.testing.assert_allclose(found[:, :2], turn.T[:, 2:], atol=1e-6)
-    assert np.isnan(cosines).tolist() == [False, False, True, True]
-    with pytest.raises(InputError, match="too few of the items"):
-        in_order_of(space, mixed, EmbeddingSpace(vectors, ids + 100), axes)
-    with pytest.raises(InputError, match="no discovered axes"):
-        in_order_of(space, mixed, earlier, dataclasses.replace(axes, discovered=()))

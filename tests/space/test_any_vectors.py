@@ -13,9 +13,9 @@ from recsys.dataset.catalog import Catalog
 from recsys.errors import InputError, Unsupported
 from recsys.models import Model
 from recsys.recommend.steer import parse_shift
-from recsys.space.axis import UNNAMED
+from recsys.space.axis import UNNAMED, Axes, Axis
 from recsys.space.clustering import find_clusters
-from recsys.space.discovery import STABLE_AXIS, discover
+from recsys.space.discovery import STABLE_AXIS, discover, in_order_of
 from recsys.space.embedding import EmbeddingSpace, well_known_items
 from recsys.space.evidence import DiscoveryEvidence, ProbeEvidence
 from recsys.space.item_clusters import NO_CLUSTER
@@ -188,3 +188,27 @@ def test_results_as_data_frames() -> None:
         first["is_valid"] and first["measure"] == "auc" and first["value_low"] <= first["value"] <= first["value_high"]
     )
     assert pd.isna(first["share"]) and pd.isna(second["stability"]) and axes["share"].iloc[1:].sum() == pytest.approx(1)
+
+
+def test_axes_take_the_order_and_signs_of_those_they_match() -> None:
+    rng = np.random.default_rng(0)
+    vectors = rng.standard_normal((60, 4)) * [4, 3, 2, 1]
+    turn = np.linalg.qr(rng.standard_normal((4, 4)))[0]
+    ids = np.arange(60)
+    earlier = EmbeddingSpace(vectors[:50], ids[:50])
+    space = EmbeddingSpace((vectors @ turn)[10:], ids[10:])
+    axes = Axes("none", tuple(Axis(f"axis {n}", "", "", row, 0, 1, False) for n, row in enumerate(np.eye(4))), (), 0)
+    mixed = turn.T[:, [2, 0, 3, 1]] * [1, -1, -1, 1]
+    found, cosines = in_order_of(space, mixed, earlier, axes)
+    np.testing.assert_allclose(found, turn.T, atol=1e-6)
+    np.testing.assert_allclose(cosines, 1, atol=1e-6)
+    strangers = in_order_of(EmbeddingSpace(rng.standard_normal((50, 4)), ids[10:]), mixed, earlier, axes)[1]
+    assert (strangers < 0.6).all(), "the control: other vectors of the same items"
+    two = dataclasses.replace(axes, discovered=axes.discovered[2:])
+    found, cosines = in_order_of(space, mixed, earlier, two)
+    np.testing.assert_allclose(found[:, :2], turn.T[:, 2:], atol=1e-6)
+    assert np.isnan(cosines).tolist() == [False, False, True, True]
+    with pytest.raises(InputError, match="too few of the items"):
+        in_order_of(space, mixed, EmbeddingSpace(vectors, ids + 100), axes)
+    with pytest.raises(InputError, match="no discovered axes"):
+        in_order_of(space, mixed, earlier, dataclasses.replace(axes, discovered=()))

@@ -70,6 +70,19 @@ def test_in_two_dimensions_it_finds_the_best_angle(gamma: float) -> None:
     assert criterion(orthomax(items, gamma)) == pytest.approx(best, rel=1e-6)
 
 
+def test_it_finds_an_optimum_near_the_start() -> None:
+    rng = np.random.default_rng(2)
+    items = rng.normal(size=(60, 20))  # without structure there are several optima
+    axes, later = rotate(items), items + rng.normal(scale=0.03, size=items.shape)
+
+    def likeness(found: np.ndarray) -> float:
+        """Of the axis with the worst match."""
+        return float(np.abs(axes.T @ found).max(axis=1).min())
+
+    assert likeness(rotate(later, start=axes)) > 0.95
+    assert likeness(rotate(later)) < 0.7, "the control: a small change leads to another optimum"
+
+
 def test_invalid_input_is_refused() -> None:
     with pytest.raises(SettingError, match="'promax'"):
         rotate(RNG.normal(size=(30, 3)), "promax")  # type: ignore[arg-type]
