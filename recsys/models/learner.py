@@ -18,7 +18,7 @@ from recsys.errors import Diverged, NotFinite
 from recsys.limits import check_memory
 from recsys.models.fitted import Fitted
 from recsys.models.settings import check_settings
-from recsys.models.start import UNSAVED, check_start, starting_space
+from recsys.models.start import check_start, digest_of, starting_space
 from recsys.progress import Progress
 from recsys.space.embedding import EmbeddingSpace
 
@@ -101,7 +101,13 @@ class Learner(ABC):
         interactions, learner = data.interactions, self
         epochs_done = 0
         size = f"training on {interactions.n_users:,} users and {interactions.n_items:,} items"
-        check_memory(self.memory(interactions.n_users, interactions.n_items), self.name, size)
+        needed = self.memory(interactions.n_users, interactions.n_items)
+        if start is not None:
+            check_start(self, start)
+            weighting = weighting or start.weighting.settings
+            # The vectors of the model, and those in the order of the data.
+            needed += 2 * (start.space.user_factors.nbytes + start.space.item_factors.nbytes)
+        check_memory(needed, self.name, size)
 
         def count(done: int, total: int) -> None:
             nonlocal epochs_done
@@ -109,9 +115,6 @@ class Learner(ABC):
             if progress is not None:
                 progress(done, total)
 
-        if start is not None:
-            check_start(self, start)
-            weighting = weighting or start.weighting.settings
         weights_of = (weighting or Weighting()).fit(interactions)
         weights = Interactions(weights_of.apply(interactions.matrix), interactions.user_ids, interactions.item_ids)
         n_ratings = np.bincount(interactions.matrix.indices, minlength=interactions.n_items).astype(np.int64)
@@ -124,7 +127,7 @@ class Learner(ABC):
             "n_ratings": interactions.n_ratings,
         }
         if start is not None:
-            provenance["started_from"] = start.fingerprint or UNSAVED
+            provenance["started_from"] = start.fingerprint or digest_of(start.space)
             provenance["epochs_anew"] = getattr(start.learner_anew, "epochs", None)
 
         def model(fitted: Fitted) -> Model:
@@ -155,10 +158,10 @@ class Learner(ABC):
 class VectorLearner(Learner):
     """A learner that finds user and item vectors. Subclasses return `Vectors(space, self)` from `_learn`.
 
-    needs_users     whether its models always have user vectors
+    needs_users          whether its models always have user vectors
     starts_from_vectors  whether training can start from the vectors of a model
-    explains_users  whether `contributions` also splits the scores of users from training, whose vectors are what
-                    `fold_in` would give them
+    explains_users       whether `contributions` also splits the scores of users from training, whose vectors are what
+                         `fold_in` would give them
     """
 
     needs_users: ClassVar[bool] = True

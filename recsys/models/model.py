@@ -39,7 +39,8 @@ class Model:
     catalog    the items, in the order of the vectors
     n_ratings  (n_items,) int64, the number of ratings of each item in training
     data       where it comes from: name, path, fingerprint, n_users, n_items, n_ratings; for training that started from
-               a model also started_from, its fingerprint ("unsaved" without one), and epochs_anew (see `learner_anew`)
+               a model also started_from, its fingerprint (`digest_of` its vectors if it was not loaded), and
+               epochs_anew (see `learner_anew`)
     metrics    measured quality, by the name of the metric
     dataset    the training data, kept by `fit`; None for a model loaded from disk
     fingerprint  of the folder it was loaded from, a SHA-256 (hex); None for a model that was not loaded

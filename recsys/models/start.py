@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,11 +19,9 @@ if TYPE_CHECKING:
     from recsys.models.model import Model
 
 EPOCHS = 3
-"""Epochs after which training that starts from yesterday's model is as good as a new one; see benchmarks/RESULTS.md."""
+"""Epochs of training that starts from a model, unless given; quality beside training anew: benchmarks/RESULTS.md."""
 RANDOM_LENGTH = 0.1
 """Length of the random vector of an item that nobody known rated, as in training anew."""
-UNSAVED = "unsaved"
-"""What `Model.data` records about a start that is not a stored model and has no fingerprint."""
 
 
 def check_can_start(learner: Learner) -> None:
@@ -57,26 +56,35 @@ def starting_space(learner: VectorLearner, start: Model, weights: Interactions) 
     space = start.fitted.space
     users = _rows("user", space.user_ids, weights.user_ids)
     items = _rows("item", space.item_ids, weights.item_ids)
-    if not (items >= 0).any():
+    is_known, is_new_user = items >= 0, users < 0
+    if not is_known.any():
         raise InputError("the model to start from has none of the items of these data; train anew")
     x, y = _taken(space.user_factors, users), _taken(space.item_factors, items)
     matrix = sp.csr_matrix(weights.matrix)
-    new_users, new_items = np.flatnonzero(users < 0), np.flatnonzero(items < 0)
-    if len(new_users):
-        known = np.flatnonzero(items >= 0)
-        # Only known items: an item without a vector yet must not count as one that the user does not want.
-        of_known = EmbeddingSpace(y[known], weights.item_ids[known], has_bias=space.has_bias)
-        x[new_users] = learner.fold_in(of_known, matrix[new_users][:, known])
-    if len(new_items):
-        known = np.flatnonzero(items >= 0)
-        known_space = EmbeddingSpace(y[known], weights.item_ids[known], x, weights.user_ids, space.has_bias)
-        y[new_items] = learner.fold_in_items(known_space, matrix[:, new_items].T.tocsr())
+    # Only known items: an item without a vector yet must not count as one that the user does not want.
+    known_y, known_ids = y[is_known], weights.item_ids[is_known]
+    if is_new_user.any():
+        of_items = EmbeddingSpace(known_y, known_ids, has_bias=space.has_bias)
+        x[is_new_user] = learner.fold_in(of_items, matrix[is_new_user][:, is_known])
+    if not is_known.all():
+        of_both = EmbeddingSpace(known_y, known_ids, x, weights.user_ids, space.has_bias)
+        y[~is_known] = learner.fold_in_items(of_both, matrix[:, ~is_known].T.tocsr())
     taste = y[:, : space.n_factors]
     is_zero = ~taste.any(axis=1)
     if is_zero.any():
         drawn = np.random.default_rng(learner.seed).standard_normal((int(is_zero.sum()), space.n_factors), np.float32)
         taste[is_zero] = drawn * np.float32(RANDOM_LENGTH / np.sqrt(space.n_factors))
     return EmbeddingSpace(y, weights.item_ids, x, weights.user_ids, space.has_bias)
+
+
+def digest_of(space: EmbeddingSpace) -> str:
+    """SHA-256 (hex) of the ids and vectors of a space: what identifies a model that is not stored."""
+    digest = hashlib.sha256()
+    for ids, factors in ((space.user_ids, space.user_factors), (space.item_ids, space.item_factors)):
+        digest.update(f"{ids.dtype.kind}{factors.shape}".encode())
+        digest.update(ids.tobytes() if ids.dtype.kind == "i" else "\0".join(ids).encode())
+        digest.update(np.ascontiguousarray(factors, dtype="<f4").data)
+    return digest.hexdigest()
 
 
 def turned_to(factors: np.ndarray, start: np.ndarray) -> np.ndarray:

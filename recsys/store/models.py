@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import numpy as np
 import pyarrow as pa
@@ -74,7 +74,7 @@ class _Source:
     n_users: Count | None = None
     n_items: Count | None = None
     n_ratings: Count | None = None
-    started_from: Checksum | Literal["unsaved"] | None = None
+    started_from: Checksum | None = None
     epochs_anew: Annotated[int, Field(ge=1, le=MOST_EPOCHS)] | None = None
 
 

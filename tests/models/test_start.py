@@ -15,8 +15,8 @@ from recsys.dataset.dataset import Dataset
 from recsys.dataset.interactions import Interactions
 from recsys.dataset.weighting import Weighting
 from recsys.errors import InputError, SettingError, Unsupported
-from recsys.models import ALS, BPR, EASE, IALS, Model, VectorLearner
-from recsys.models.start import starting_space
+from recsys.models import ALS, BPR, EASE, IALS, MLlibALS, Model, VectorLearner
+from recsys.models.start import digest_of, starting_space
 from recsys.recommend.topn import batch_of_users, recommend
 from tests.models.test_contract import DATA, N_GROUPS, N_ITEMS, N_USERS, missing_item
 
@@ -100,7 +100,10 @@ def test_the_model_says_what_it_started_from_and_how_to_train_it_anew(
     third = few.fit(ALL, Weighting(), start=store.load_model(tmp_path / "m"))
     assert third.learner_anew == learner  # also at the end of a chain
     assert third.weighting.settings == Weighting()
-    assert few.fit(ALL, start=model).data["started_from"] == "unsaved"
+    of_unsaved = few.fit(ALL, start=model)
+    assert of_unsaved.data["started_from"] == digest_of(model.space) != digest_of(stored.space)
+    of_unsaved.save(tmp_path / "m")
+    assert store.load_model(tmp_path / "m").data["started_from"] == digest_of(model.space)
 
 
 def test_what_cannot_be_a_start_is_refused(learner: VectorLearner, yesterday: Model) -> None:
@@ -111,12 +114,24 @@ def test_what_cannot_be_a_start_is_refused(learner: VectorLearner, yesterday: Mo
         learner.replace(n_factors=5).fit(ALL, start=yesterday)
     with pytest.raises(Unsupported, match="'ease' cannot start from a model"):
         EASE().fit(ALL, start=yesterday)
+    with pytest.raises(Unsupported, match="'mllib' cannot start from a model"):
+        MLlibALS(n_factors=yesterday.space.n_factors).fit(ALL, start=yesterday)
     numbers = Interactions(DATA.matrix, DATA.user_ids, np.arange(N_ITEMS))
     with pytest.raises(InputError, match="item ids are text in the model to start from, whole numbers in these data"):
+        learner.fit(Dataset(numbers, Catalog.of(numbers.item_ids)), start=yesterday)
+    numbers = Interactions(DATA.matrix, np.arange(N_USERS), DATA.item_ids)
+    with pytest.raises(InputError, match="user ids are text in the model to start from, whole numbers in these data"):
         learner.fit(Dataset(numbers, Catalog.of(numbers.item_ids)), start=yesterday)
     strangers = Interactions(DATA.matrix, DATA.user_ids, [f"other {i}" for i in range(N_ITEMS)])
     with pytest.raises(InputError, match="none of the items"):
         learner.fit(Dataset(strangers, Catalog.of(strangers.item_ids)), start=yesterday)
+
+
+def test_the_model_to_start_from_counts_as_memory(learner: VectorLearner, yesterday: Model, monkeypatch) -> None:
+    monkeypatch.setenv("RECSYS_MAX_MEMORY", str(learner.memory(N_USERS, N_ITEMS)))
+    learner.replace(epochs=1).fit(ALL)
+    with pytest.raises(InputError, match="more than the limit"):
+        learner.replace(epochs=1).fit(ALL, start=yesterday)
 
 
 def test_new_users_and_items_that_share_nothing_with_the_known_ones_get_vectors(
