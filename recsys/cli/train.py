@@ -88,6 +88,7 @@ def train(
 
     default = None if from_ is None else weighting_of(from_)
     settings, chosen = read_settings(params, set_ or [], min_rating, weighting, default)
+    unchanged = chosen == default  # then it is that of --from as `train` reads it, under the lock on --out
     if factors is not None:
         settings["n_factors"] = factors
     if seed is not None:
@@ -98,7 +99,7 @@ def train(
             out,
             model=model,
             settings=settings,
-            weighting=chosen,
+            weighting=None if unchanged else chosen,
             start=from_,
             validate=validate,  # type: ignore[arg-type]
             patience=patience,

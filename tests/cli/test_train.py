@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import itertools
 import json
 import os
+import shutil
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from recsys import store
+from recsys.dataset.catalog import Catalog
+from recsys.dataset.dataset import Dataset
+from recsys.dataset.interactions import Interactions
+from recsys.errors import InputError
+from recsys.models import IALS, MLlibALS, Model, Popular
 from tests.cli.run import recsys
 
 
@@ -110,6 +120,21 @@ def test_training_from_a_model_takes_its_settings_and_may_replace_it(work: Path)
     assert result["confidence"]["min_rating"] == 2
 
 
+@pytest.fixture(scope="module")
+def unfit(work: Path) -> None:
+    """Models that training on `data` cannot start from."""
+    ratings = store.load_prepared(work / "data").interactions
+    numbers = Interactions(ratings.matrix, np.arange(ratings.n_users), ratings.item_ids)
+    others = Interactions(ratings.matrix, ratings.user_ids, [f"other {item}" for item in ratings.item_ids])
+    for name, data in (("numbers", numbers), ("strangers", others)):
+        IALS(n_factors=2, epochs=1).fit(Dataset(data, Catalog.of(data.item_ids))).save(work / name)
+    Popular().fit(store.load_prepared(work / "data")).save(work / "popular")
+    model = store.load_model(work / "strangers")
+    of_spark = MLlibALS(n_factors=2)
+    fitted = dataclasses.replace(model.fitted, learner=of_spark)  # type: ignore[type-var]
+    dataclasses.replace(model, learner=of_spark, fitted=fitted).save(work / "mllib")
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -118,11 +143,42 @@ def test_training_from_a_model_takes_its_settings_and_may_replace_it(work: Path)
         (("--from", "model", "--factors", 5), "n_factors is 5, the model to start from has 4"),
         (("--from", "model", "--model", "als"), "of kind 'ials', not 'als'"),
         (("--from", "model", "--validate", "random"), "leave it out with --from"),
+        (("--from", "model", "--engine", "spark"), "--from does not apply to --engine spark"),
+        (("--from", "mllib"), "'mllib' cannot start from a model"),
+        (("--from", "model", "--model", "mllib"), "unknown model 'mllib'"),
+        (("--from", "popular"), "'popular' cannot start from a model"),
+        (("--from", "numbers"), "user ids are whole numbers in the model to start from, text in these data"),
+        (("--from", "strangers"), "none of the items of these data"),
     ],
 )
-def test_a_model_to_start_from_that_does_not_fit_changes_nothing(work: Path, options: tuple, message: str) -> None:
+def test_a_model_to_start_from_that_does_not_fit_changes_nothing(
+    work: Path, unfit: None, options: tuple, message: str
+) -> None:
     before = (work / "model" / "manifest.json").read_bytes()
     done = recsys("train", "--data", "data", "--out", "model", *options, cwd=work)
     assert done.returncode == 2
     assert message in done.stderr and len(done.stderr.strip().splitlines()) == 1
     assert (work / "model" / "manifest.json").read_bytes() == before
+
+
+def test_the_model_to_start_from_is_read_under_the_lock_on_the_output(work: Path, monkeypatch) -> None:
+    shutil.copytree(work / "model", work / "locked")
+    read, refused = store.load_model, []
+
+    def lock_in_another_thread() -> None:
+        try:
+            with store.lock(work / "locked", wait=0):
+                pass
+        except InputError as error:
+            refused.append(str(error))
+
+    def load_model(folder: Path) -> Model:
+        other = threading.Thread(target=lock_in_another_thread)
+        other.start()
+        other.join()
+        return read(folder)
+
+    monkeypatch.setattr(store, "load_model", load_model)
+    done = recsys("train", "--data", "data", "--from", "locked", "--out", "locked", cwd=work)
+    assert done.returncode == 0, done.stderr
+    assert len(refused) == 1 and "locked" in refused[0]
