@@ -99,10 +99,10 @@ def chosen_before(heading: str, contenders: list[Contender]) -> dict[str, dict[s
     learners = {name: learner for name, learner, _ in contenders}
     found: dict[str, dict[str, Any]] = {}
     for line in section(heading):
-        cells = [cell.strip() for cell in line.strip("| ").split(" | ")]
-        if cells[0] in learners and cells[1] == "tuned":
+        cells = [cell.strip() for cell in line.split("|")[1:-1]]
+        if len(cells) > 1 and cells[0] in learners and cells[1] == "tuned":
             types = get_type_hints(learners[cells[0]])
-            words = [setting.split() for setting in cells[-1].removesuffix("|").strip().split(", ") if setting.strip()]
+            words = [setting.split() for setting in cells[-1].split(", ") if setting]
             found[cells[0]] = {name: types[name](float(value)) for name, value in words}
     return found
 

@@ -19,6 +19,8 @@ WeightingScheme = Literal["binary", "rating", "log", "bm25"]
 
 BM25_K1 = 100.0
 BM25_B = 0.8
+PRIOR = 5
+"""Weights of 1 that are added to those of a user for their mean."""
 FLOAT32_MAX = float(np.finfo(np.float32).max)
 
 
@@ -113,6 +115,25 @@ class FittedWeighting:
             largest = chosen.data.max()
             raise InputError(f"a rating of {largest:g} is too large beside the ratings of training; use the same scale")
         return sp.csr_matrix((weights, chosen.indices, chosen.indptr), shape=chosen.shape)
+
+    @property
+    def tells_dislikes(self) -> bool:
+        """Whether a lower rating has a lower weight, whatever the item: not for binary and bm25."""
+        return self.settings.scheme in ("log", "rating")
+
+    def above_mean(self, weights: sp.csr_matrix) -> np.ndarray:
+        """By how much each weight is above its user's mean: (nnz,) float64, in mean weights of training.
+
+        The mean of a user with n weights is (Σ w + `PRIOR`) / (n + `PRIOR`): with few ratings it stays near 1, the mean
+        of all users, so that a single low rating is one below the mean. All 0 where weights do not tell dislikes.
+        """
+        if not self.tells_dislikes:
+            return np.zeros(weights.nnz)
+        n = np.diff(weights.indptr)
+        users = np.repeat(np.arange(len(n)), n)
+        means = (np.bincount(users, weights.data, len(n)) + PRIOR) / (n + PRIOR)
+        above: np.ndarray = weights.data - means[users]
+        return above
 
 
 def _raw_weights(settings: Weighting, chosen: sp.csr_matrix, item_totals: np.ndarray) -> np.ndarray:

@@ -41,6 +41,17 @@ class FoldIn(Protocol):
         weights  CSR (1, n_items), one user; the rows of the result follow `weights.indices`
         """
 
+    def fold_in_visitors(self, space: EmbeddingSpace, weights: sp.csr_matrix, above: np.ndarray) -> np.ndarray:
+        """As `fold_in`, for visitors of whom few ratings are known.
+
+        above  (nnz,) float64, by how much each weight is above the user's mean: `FittedWeighting.above_mean`
+        """
+
+    def visitor_contributions(
+        self, space: EmbeddingSpace, weights: sp.csr_matrix, above: np.ndarray, item_rows: np.ndarray
+    ) -> np.ndarray:
+        """As `contributions`, for a user vector of `fold_in_visitors`."""
+
 
 @dataclass(frozen=True, eq=False)
 class Contributions:
@@ -71,7 +82,7 @@ class Fitted(ABC):
         """Users with their vectors (if the type has vectors) and their origin.
 
         ratings  CSR (n, n_items), raw
-        is_new   ignore what is stored under these ids and use the ratings alone
+        is_new   these are visitors: ignore what is stored under these ids and use the ratings alone
         """
 
     @abstractmethod
@@ -160,17 +171,22 @@ class Vectors(Fitted):
             vectors = np.empty((len(user_ids), space.item_factors.shape[1]), dtype=np.float32)
             vectors[known] = space.user_factors[rows[known]]
             if not known.all():
-                vectors[~known] = self._folded_in(weighting.apply(ratings[~known]))
+                weights = weighting.apply(ratings[~known])
+                vectors[~known] = self._folded_in(weights, weighting.above_mean(weights) if is_new else None)
         origin = np.where(known, np.array(STORED, dtype=object), np.array(FOLDED_IN, dtype=object))
         origin[~vectors[:, : space.n_factors].any(axis=1)] = COLD
-        return UserBatch(user_ids, ratings, vectors, origin)
+        return UserBatch(user_ids, ratings, vectors, origin, visitors=is_new)
 
-    def _folded_in(self, weights: sp.csr_matrix) -> np.ndarray:
-        """Vectors of users from their weights. Raises NotFinite where the solution is no usable number."""
+    def _folded_in(self, weights: sp.csr_matrix, above: np.ndarray | None) -> np.ndarray:
+        """Vectors of users, or with `above` of visitors, from their weights. Raises NotFinite where the solution is no
+        usable number."""
         vectors: np.ndarray | None
         try:
             with np.errstate(all="ignore"):
-                vectors = self.learner.fold_in(self.space, weights)
+                if above is None:
+                    vectors = self.learner.fold_in(self.space, weights)
+                else:
+                    vectors = self.learner.fold_in_visitors(self.space, weights, above)
         except np.linalg.LinAlgError:
             vectors = None
         if vectors is None or not (np.abs(vectors) <= LARGEST).all():
@@ -208,7 +224,12 @@ class Vectors(Fitted):
         if batch.origin[0] == STORED and not self.learner.explains_users:
             return None
         weights = weighting.apply(batch.ratings)
-        return Contributions(weights.indices, self.learner.contributions(self.space, weights, item_rows))
+        if batch.visitors:
+            above = weighting.above_mean(weights)
+            shares = self.learner.visitor_contributions(self.space, weights, above, item_rows)
+        else:
+            shares = self.learner.contributions(self.space, weights, item_rows)
+        return Contributions(weights.indices, shares)
 
     def to_tables(self) -> dict[str, pa.Table]:
         """user_factors (if there are users) and item_factors: an id and its vector as fixed_size_list<float32>[d]."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
@@ -24,6 +24,12 @@ if TYPE_CHECKING:
 
 Solver = Literal["cg", "cholesky", "blocks"]
 
+CONTRAST, CAUTION, COMMON = 6.0, 10.0, 0.05
+"""How visitors are treated, see `IALS`: γ, c and ρ. Chosen on validation users of ML-100K and latest-small
+(`benchmarks/visitors.py`): more contrast lowers the share of disliked movies further and costs nDCG at few ratings."""
+LEAST_MEASURED = 3
+"""They were chosen for visitors with so many ratings or more."""
+
 
 @dataclass(frozen=True)
 class IALS(VectorLearner):
@@ -38,6 +44,16 @@ class IALS(VectorLearner):
     u, U_i the users of item i. λ is `regularization`, α₀ `alpha0`, ν `nu`. The more often a user or an item occurs, the
     more its vector is regularized, so quality does not drop as factors are added. "Revisiting the Performance of iALS
     on Item Recommendation Benchmarks", RecSys 2022.
+
+    A visitor, of whom a few ratings S are known and no more, has the vector that minimizes
+
+        Σ_{i∈S} w_i (1 + γ (w_i − w̄) − xᵀ y_i)²  +  α₀ / (1 + c/n) Σ_i (xᵀ y_i)²  +  λ (|S| + α₀ |I|)^ν |x − ρ c/n x̄|²
+
+    with n = max(|S|, 3), the visitor's mean weight w̄ (`FittedWeighting.above_mean`), the mean user vector x̄, and the
+    constants γ (`CONTRAST`), c (`CAUTION`) and ρ (`COMMON`). A rating below the mean pushes away. The fewer ratings
+    there are, the less it means that the others are missing, and the more the common taste counts. In training
+    γ = c = 0, because ratings of any value are to be predicted: that someone watches a movie at all is the strongest
+    signal.
 
     The score x_uᵀ y_i estimates whether the user has seen the item or will: near 1 for a sure choice, near 0 for the
     opposite. Scores are comparable between the items of one user, less so between users. There is no bias.
@@ -55,6 +71,7 @@ class IALS(VectorLearner):
     """
 
     name: ClassVar[str] = "ials"
+    counts_dislikes: ClassVar[bool] = True
     remedy: ClassVar[str] = "lower alpha0, or use a regularization nearer to its default"
     summary: ClassVar[str] = "alternating least squares, frequency-scaled (Rendle et al. 2022)"
 
@@ -154,6 +171,33 @@ class IALS(VectorLearner):
         ridge = float(self._ridge(_positive(weights))[0])
         equations = NormalEquations.of(space, weights.indices, self.alpha0, values, values, ridge)
         return equations.contributions(space, item_rows)
+
+    def fold_in_visitors(self, space: EmbeddingSpace, weights: sp.csr_matrix, above: np.ndarray) -> np.ndarray:
+        """The exact minimum for each visitor; see the docstring of the class."""
+        weights = sp.csr_matrix(weights)
+        vectors = np.zeros((weights.shape[0], space.item_factors.shape[1]), dtype=np.float32)
+        for row in np.flatnonzero(np.diff(weights.indptr)):
+            part = slice(weights.indptr[row], weights.indptr[row + 1])
+            vectors[row] = self._visitor(space, weights.indices[part], weights.data[part], above[part]).solve()
+        return vectors
+
+    def visitor_contributions(
+        self, space: EmbeddingSpace, weights: sp.csr_matrix, above: np.ndarray, item_rows: np.ndarray
+    ) -> np.ndarray:
+        """The exact split, up to what the common taste adds, which belongs to no rated item. The share of a movie rated
+        below the mean may be negative."""
+        return self._visitor(space, weights.indices, weights.data, above).contributions(space, item_rows)
+
+    def _visitor(
+        self, space: EmbeddingSpace, items: np.ndarray, weights: np.ndarray, above: np.ndarray
+    ) -> NormalEquations:
+        values = np.maximum(weights, 0).astype(np.float64)
+        n_rated = max(int((values > 0).sum()), 1)
+        ridge = self.regularization * (n_rated + self.alpha0 * space.n_items) ** self.nu
+        caution = CAUTION / max(n_rated, LEAST_MEASURED)
+        base = self.alpha0 / (1 + caution)
+        equations = NormalEquations.of(space, items, base, values, values * (1 + CONTRAST * above), ridge)
+        return replace(equations, prior=ridge * COMMON * caution * space.mean_user)
 
     def epoch(self, users: Side, items: Side, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """One sweep over users and items; returns new vectors and leaves its arguments unchanged."""

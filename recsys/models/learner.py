@@ -40,9 +40,12 @@ class Learner(ABC):
 
     is_trainable  whether `fit` can train it; imported vectors cannot be
     remedy        what to do when training diverges
+    counts_dislikes  whether a visitor is moved away from what they rated below their mean; else every rating shows
+                     interest
     """
 
     is_trainable: ClassVar[bool] = True
+    counts_dislikes: ClassVar[bool] = False
     remedy: ClassVar[str] = "use less extreme settings"
 
     name: ClassVar[str]
@@ -199,6 +202,19 @@ class VectorLearner(Learner):
         The item factors of `space` stay fixed. A user without weights gets the zero vector (with 1 in the bias
         dimension, where there is one).
         """
+
+    def fold_in_visitors(self, space: EmbeddingSpace, weights: sp.csr_matrix, above: np.ndarray) -> np.ndarray:
+        """As `fold_in`, for visitors, who give few ratings, each for or against an item. By default the same.
+
+        above  (nnz,) float64, by how much each weight is above the user's mean: `FittedWeighting.above_mean`
+        """
+        return self.fold_in(space, weights)
+
+    def visitor_contributions(
+        self, space: EmbeddingSpace, weights: sp.csr_matrix, above: np.ndarray, item_rows: np.ndarray
+    ) -> np.ndarray:
+        """As `contributions`, for a user vector of `fold_in_visitors`."""
+        return self.contributions(space, weights, item_rows)
 
     @abstractmethod
     def contributions(self, space: EmbeddingSpace, weights: sp.csr_matrix, item_rows: np.ndarray) -> np.ndarray:

@@ -23,10 +23,12 @@ class NormalEquations:
 
     matrix  (d, d) float64, A
     parts   (n_rated, d) float64, the terms c_i·y_i of b
+    prior   (d,) float64, a further term of b that belongs to no rated item; None: there is none
     """
 
     matrix: np.ndarray
     parts: np.ndarray
+    prior: np.ndarray | None = None
 
     @classmethod
     def of(
@@ -50,14 +52,17 @@ class NormalEquations:
 
     def solve(self) -> np.ndarray:
         """The user's vector x, (d,) float64."""
-        solution: np.ndarray = scipy.linalg.solve(self.matrix, self.parts.sum(axis=0), assume_a="pos")
+        right = self.parts.sum(axis=0)
+        if self.prior is not None:
+            right = right + self.prior
+        solution: np.ndarray = scipy.linalg.solve(self.matrix, right, assume_a="pos")
         return solution
 
     def contributions(self, space: EmbeddingSpace, item_rows: np.ndarray) -> np.ndarray:
         """The exact split of the user's scores over the rated items: (n_rated, len(item_rows)) float32.
 
         x = A⁻¹ Σ_j c_j y_j, so score_i = Σ_j c_j · y_iᵀ A⁻¹ y_j (Hu, Koren & Volinsky 2008, section 5). Columns sum to
-        the scores.
+        the scores, without what the prior adds.
         """
         solved = scipy.linalg.solve(self.matrix, space.item_factors[item_rows].T.astype(np.float64), assume_a="pos")
         shares: np.ndarray = self.parts @ solved

@@ -107,6 +107,12 @@ class Model:
         """The vectors, with the attributes of the items. Raises Unsupported for a model without vectors."""
         return self._vectors.space.with_attributes(partial(_attributes_of, self))
 
+    @property
+    def counts_dislikes(self) -> bool:
+        """Whether low ratings of a visitor count against similar items. Else they only keep the rated item itself out
+        of the list."""
+        return self.learner.counts_dislikes and self.weighting.tells_dislikes
+
     @cached_property
     def built_in_axes(self) -> Axes:
         """The built-in axes (children's ↔ adult, …); computed on first access. Raises Unsupported without vectors."""
@@ -222,8 +228,8 @@ class Model:
 
         item            a title or an id
         user, ratings   as for `recommend`
-        top             only the largest positive shares; None: all, so that they add up to the score (for `bpr`, up to
-                        a remainder that belongs to no rated item)
+        top             only the largest positive shares; None: all, so that they add up to the score (for `bpr`, and
+                        for `ratings` with `ials`, up to a remainder that belongs to no rated item)
 
         The table is empty for a model that does not use a user's ratings. Raises as `recommend` does.
         """

@@ -19,12 +19,14 @@ class UserBatch:
     vectors   (n, d) float32; None for a model without vectors
     origin    (n,) str: "stored" (vector from training), "folded in" (vector computed from the ratings) or "cold"
               (no usable ratings: the user gets the most popular items)
+    visitors  whether the vectors were made from the ratings alone as `fold_in_visitors` does
     """
 
     user_ids: np.ndarray
     ratings: sp.csr_matrix
     vectors: np.ndarray | None
     origin: np.ndarray
+    visitors: bool = False
 
     def __len__(self) -> int:
         return len(self.user_ids)
@@ -33,7 +35,7 @@ class UserBatch:
         """Some of the users: a slice, or an array of row numbers in any order."""
         vectors = None if self.vectors is None else self.vectors[rows]
         ratings = _rows_of(self.ratings, rows) if isinstance(rows, slice) else self.ratings[rows]
-        return UserBatch(self.user_ids[rows], ratings, vectors, self.origin[rows])
+        return UserBatch(self.user_ids[rows], ratings, vectors, self.origin[rows], self.visitors)
 
 
 def _rows_of(matrix: sp.csr_matrix, rows: slice) -> sp.csr_matrix:

@@ -7,6 +7,7 @@ sum over the axes.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -65,7 +66,7 @@ def shifted(model: Model, batch: UserBatch, shifts: Sequence[tuple[Axis, float]]
     vectors = batch.vectors.copy()
     lengths = np.linalg.norm(vectors[:, : space.n_factors], axis=1, keepdims=True)
     vectors[:, : space.n_factors] += lengths * _total(shifts, space.n_factors)
-    return UserBatch(batch.user_ids, batch.ratings, vectors, batch.origin)
+    return dataclasses.replace(batch, vectors=vectors)
 
 
 def steer(

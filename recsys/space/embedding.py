@@ -187,6 +187,14 @@ class EmbeddingSpace:
         return result
 
     @cached_property
+    def mean_user(self) -> np.ndarray:
+        """The mean of the user vectors, (d,) float64; zeros where there are none."""
+        if not self.has_users:
+            return np.zeros(self.item_factors.shape[1])
+        mean: np.ndarray = self.user_factors.mean(axis=0, dtype=np.float64)
+        return mean
+
+    @cached_property
     def inner_products(self) -> Products:
         """The item vectors, arranged for exact top-k by score."""
         return Products(self.item_factors)

@@ -131,10 +131,24 @@ def test_novelty_and_diversity_change_the_list(app: AppTest, model: Model) -> No
 
 
 def test_steering_moves_the_list_towards_the_chosen_end(app: AppTest, model: Model) -> None:
+    def for_children() -> int:
+        genres = [model.catalog.items["genres"][model.catalog.row_of(title)] for title in listed(app)]
+        return sum("Children's" in row for row in genres)
+
     run(app, {ALIEN: 5.0})
+    assert for_children() <= 1
     app.slider(key="steer-ml-100k-ials-children's ↔ adult").set_value(-2.0).run()
-    genres = [model.catalog.items["genres"][model.catalog.row_of(title)] for title in listed(app)]
-    assert sum("Children's" in row for row in genres) >= 8
+    assert for_children() >= 7
+
+
+def test_the_page_says_where_low_stars_only_hide(app: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
+    run(app, {ALIEN: 1.0})
+    assert "low stars only hide" not in said(app) and "Aliens (1986)" not in listed(app)
+    monkeypatch.setattr(Model, "counts_dislikes", False)
+    run(app)
+    assert "low stars only hide" in said(app)
+    run(app, {ALIEN: 3.0})
+    assert "low stars only hide" not in said(app)
 
 
 def test_only_named_axes_can_be_steered(app: AppTest) -> None:

@@ -79,3 +79,18 @@ def test_a_rating_out_of_proportion_is_refused() -> None:
 def test_a_minimum_rating_is_a_finite_number(least) -> None:
     with pytest.raises(SettingError, match="min_rating must be"):
         Weighting(min_rating=least)
+
+
+def test_weights_above_the_mean_of_their_user_tell_dislikes_where_they_follow_the_rating() -> None:
+    matrix = sp.csr_matrix(np.array([[5.0, 1, 0, 0], [0, 0, 0, 0], [0, 3, 3, 3]]))
+    data = Interactions(matrix, ["a", "b", "c"], [1, 2, 3, 4])
+    for scheme in ("log", "rating"):
+        fitted = Weighting(scheme=scheme).fit(data)  # type: ignore[arg-type]
+        weights = fitted.apply(matrix)
+        above = fitted.above_mean(weights)
+        assert above[0] == pytest.approx(weights.data[0] - (weights.data[:2].sum() + 5) / 7) and above[0] > 0 > above[1]
+        assert (above[2:] == above[2]).all() and abs(above[2]) < 0.05  # three equal ratings say nothing
+        assert fitted.tells_dislikes
+    for scheme in ("binary", "bm25"):
+        fitted = Weighting(scheme=scheme).fit(data)  # type: ignore[arg-type]
+        assert not fitted.tells_dislikes and not fitted.above_mean(fitted.apply(matrix)).any()

@@ -8,13 +8,16 @@ import itertools
 import numpy as np
 import pytest
 import scipy.sparse as sp
+from scipy.optimize import minimize
 
 from recsys.dataset.dataset import Dataset
 from recsys.dataset.interactions import Interactions
 from recsys.dataset.split import HoldOut, hold_out
+from recsys.dataset.weighting import Weighting
 from recsys.errors import SettingError
 from recsys.evaluation.ranking import rank_quality
 from recsys.models import ALS, IALS
+from recsys.models.ials import CAUTION, COMMON, CONTRAST
 from recsys.space.embedding import EmbeddingSpace
 
 
@@ -86,6 +89,47 @@ def test_contributions_add_up_to_the_score(data: Interactions) -> None:
     parts = model.contributions(space, ratings, np.arange(data.n_items))
     assert parts.shape == (ratings.nnz, data.n_items)
     np.testing.assert_allclose(parts.sum(axis=0), space.score(model.fold_in(space, ratings))[0], atol=1e-4)
+
+
+def test_the_vector_of_a_visitor_minimizes_the_documented_objective(data: Interactions) -> None:
+    model = IALS(n_factors=6, regularization=0.05, epochs=5)
+    space = model._learn(data).space
+    y, common = space.item_factors.astype(float), space.user_factors.mean(axis=0, dtype=float)
+    row = data.matrix[3]
+    w, rated = row.data.astype(float), y[row.indices]
+    above = w - (w.sum() + 5) / (len(w) + 5)
+    ridge = model.regularization * (len(w) + model.alpha0 * data.n_items) ** model.nu
+
+    caution = CAUTION / max(len(w), 3)
+    base, prior = model.alpha0 / (1 + caution), COMMON * caution * common
+
+    def objective(x: np.ndarray) -> float:
+        fit = w @ (1 + CONTRAST * above - rated @ x) ** 2 + base * ((y @ x) ** 2).sum()
+        return fit + ridge * ((x - prior) ** 2).sum()
+
+    both = sp.vstack([row, data.matrix[3] * 0, row]).tocsr()
+    both.eliminate_zeros()  # the second visitor has rated nothing
+    found = model.fold_in_visitors(space, both, np.concatenate([above, above]))
+    np.testing.assert_allclose(found[0], minimize(objective, np.zeros(6), tol=1e-10).x, atol=1e-4)
+    assert (found[1] == 0).all() and (found[2] == found[0]).all()
+    parts = model.visitor_contributions(space, row, above, np.arange(data.n_items)).sum(axis=0)
+    matrix = base * y.T @ y + (rated.T * w) @ rated + ridge * np.eye(6)
+    of_all = y @ np.linalg.solve(matrix, ridge * prior)  # belongs to no rated item
+    np.testing.assert_allclose(parts + of_all, space.score(found[:1])[0], atol=1e-4)
+
+
+def test_a_visitors_low_rating_lowers_similar_movies_unless_weights_ignore_ratings(ml100k: Dataset) -> None:
+    def rank_of_sequel(stars: float, scheme: str) -> int:
+        model = models[scheme]
+        listed = model.recommend(ratings={"Star Wars (1977)": stars}, k=2000)["title"].tolist()
+        return listed.index("Return of the Jedi (1983)")
+
+    schemes = ("log", "binary")
+    learner = IALS(n_factors=16, epochs=5)
+    models = {scheme: learner.fit(ml100k, Weighting(scheme=scheme)) for scheme in schemes}  # type: ignore[arg-type]
+    assert models["log"].counts_dislikes and not models["binary"].counts_dislikes
+    assert rank_of_sequel(5, "log") < 10 < 100 < rank_of_sequel(1, "log")
+    assert rank_of_sequel(1, "binary") == rank_of_sequel(5, "binary") < 10  # the control: stars are not looked at
 
 
 def test_a_stored_zero_is_not_an_interaction(data: Interactions) -> None:

@@ -41,6 +41,9 @@ WORDS: dict[str, str] = {
     "title": "片名",
     "year": "年份",
     "stars": "星级",
+    "With this model, low stars only hide a movie; they do not keep similar ones away.": (
+        "对该模型，低星只会隐藏这部电影，不会减少类似电影的推荐。"
+    ),
     # --- controls ---
     "Filter": "筛选",
     "Genres": "类型",

@@ -21,6 +21,8 @@ ENOUGH_RATED = 3
 N_LISTED = 5
 """Latest ratings that are always listed."""
 MOST_LISTED = 200
+LOW = 2
+"""So many stars or fewer say that a movie was disliked."""
 
 
 def draw_my_ratings(loaded: Loaded) -> dict[Any, float]:
@@ -51,6 +53,9 @@ def draw_my_ratings(loaded: Loaded) -> dict[Any, float]:
                 say("Start over"), type="tertiary", icon=":material/restart_alt:", on_click=_start_over, args=(loaded,)
             )
     _draw_rated(loaded, list(mine)[::-1])
+    with st.container():
+        if not loaded.model.counts_dislikes and min(mine.values(), default=LOW + 1) <= LOW:
+            st.caption(say("With this model, low stars only hide a movie; they do not keep similar ones away."))
     _draw_hidden(loaded, memory)
     return mine
 
