@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import math
 import re
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from importlib import resources
@@ -35,7 +37,7 @@ from recsys.service.schema import (
     Wish,
 )
 from recsys.service.served import Served, newest_stamp
-from recsys.service.settings import WATCH_SECONDS, Settings
+from recsys.service.settings import RETRY_SECONDS, WATCH_SECONDS, Settings
 from recsys.service.workers import Busy, Workers
 from recsys.space.embedding import Metric
 from recsys.threads import n_cores
@@ -61,6 +63,8 @@ _ALTERNATIVE = re.compile(r"(int|str|constrained-\w+|(dict|list|tuple|nullable|f
 """What pydantic calls the alternatives of a field that takes several types."""
 MANY_NAMES = 100
 """Requests that name more movies are computed one at a time."""
+SHORT = 100
+"""Lists of known users up to this length are computed on the event loop; longer ones would hold it for milliseconds."""
 
 
 class Service:
@@ -71,7 +75,7 @@ class Service:
         self.quick = Workers(n_cores(), 200)
         self.slow = Workers(1, 20)
         self.problem: str | None = None
-        self._stamp = stamp
+        self._stamp, self._again = stamp, math.inf
         self._tell()
 
     def _tell(self) -> None:
@@ -89,31 +93,34 @@ class Service:
         """Load the model again if it or its data were replaced, and serve that; requests meanwhile get the old one, and
         those that began with the old one end with it. What cannot be loaded is logged, and the old one stays."""
         settings = self.settings
+        stamp: tuple[object, ...] = ()
         try:
             stamp = await asyncio.to_thread(newest_stamp, settings.model, settings.data)
-            if stamp == self._stamp:
+            if stamp == self._stamp and time.monotonic() < self._again:
                 return
-            self._stamp = stamp  # what cannot be loaded is tried again when it changes
             self.served = await asyncio.to_thread(Served.load, settings.model, settings.data)
-        except (RecsysError, OSError, MemoryError) as error:
+        except Exception as error:  # noqa: BLE001 — whatever it is, the old model is served on, and a newer one may follow
+            # What is damaged is tried again when it changes; what failed for another reason, also later.
+            self._stamp = stamp
+            self._again = math.inf if isinstance(error, RecsysError) else time.monotonic() + RETRY_SECONDS
             if self.problem is None:
-                LOG.warning("the newer model is not served: %s", " ".join(str(error).split()))
+                LOG.warning("the newer model is not served: %s", " ".join(str(error).split()) or type(error).__name__)
                 self.metrics.reloads.labels("failed").inc()
             self.problem = _problem_of(error)
             return
-        self.problem = None
+        self._stamp, self._again, self.problem = stamp, math.inf, None
         self.metrics.reloads.labels("swapped").inc()
         self._tell()
         LOG.info("now serving model %s", self.served.fingerprint[:12])
         tidy()
 
     async def answer(self, work: Callable[..., T], *arguments: Any, is_slow: bool = False) -> Response:
-        """The answer of a worker, as JSON. The model stays the same while it works."""
+        """The answer of a worker, which also writes the JSON. The model stays the same while it works."""
+        served = self.served
         try:
-            found = await (self.slow if is_slow else self.quick).run(work, self.served, *arguments)
+            return await (self.slow if is_slow else self.quick).run(lambda: as_json(work(served, *arguments)))
         except Busy:
             raise HTTPException(503, "too much to do; try again later", {"Retry-After": "1"}) from None
-        return as_json(found)
 
     def close(self) -> None:
         """Start nothing more."""
@@ -186,12 +193,13 @@ def _add_errors(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     async def invalid(request: Request, error: RequestValidationError) -> JSONResponse:
-        first = error.errors()[0]
+        errors = error.errors()
+        first = max(errors, key=lambda one: len(one["loc"]))  # of several allowed forms, the one that fits best
         if first["type"] == "json_invalid":
             return _problem(422, f"the body is not JSON: {first['ctx']['error']}, at character {first['loc'][-1]}")
         parts = [str(part) for part in first["loc"] if part != "body" and not _ALTERNATIVE.fullmatch(str(part))]
         place = quoted(".".join(parts))[1:-1]
-        more = len(error.errors()) - 1
+        more = len(errors) - 1
         line = f"{place}: {first['msg']}" if place else first["msg"]
         return _problem(422, line + (f" (and {more} more)" if more else ""))
 
@@ -214,11 +222,8 @@ def _problem(status: int, line: str, headers: dict[str, str] | None = None) -> J
 def _add_routes(app: FastAPI, service: Service) -> None:
     async def recommended(wish: Wish) -> Response:
         n_names = len(wish.ratings or ()) + len(wish.allow or ()) + len(wish.deny)
-        service_now = service.served
-        if wish.user is not None and not (n_names or wish.steer or wish.explain):
-            found = answers.recommend(service_now, wish)  # faster than handing it to a thread
-            service.metrics.users.labels(found.origin).inc()
-            return as_json(found)
+        if wish.user is not None and wish.k <= SHORT and not (n_names or wish.steer or wish.explain):
+            return as_json(_counted(service.served, wish))  # faster than handing it to a thread
         is_slow = bool(wish.steer) or wish.explain or n_names > MANY_NAMES
         return await service.answer(_counted, wish, is_slow=is_slow)
 

@@ -1,4 +1,5 @@
-"""Connections: bounds on how long and how large the head of a request may be, and on connections of one address.
+"""Connections: bounds on the time and size of the head of a request, on requests that wait in one connection, on unread
+answers, and on connections of one address.
 
 uvicorn bounds none of these; a body is bounded by `recsys.service.guard`.
 """
@@ -6,24 +7,27 @@ uvicorn bounds none of these; a body is bounded by `recsys.service.guard`.
 from __future__ import annotations
 
 import asyncio
+import json
 from collections import Counter
 from typing import Any, ClassVar
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from recsys.addresses import visitor_at
-from recsys.service.settings import HEAD_SECONDS, MOST_HEAD_BYTES, MOST_PER_ADDRESS
-
-TOO_LARGE = b'{"error":"the headers of the request are too large"}\n'
-ANSWER = (
-    b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-type: application/json\r\n"
-    b"content-length: %d\r\nconnection: close\r\n\r\n%b" % (len(TOO_LARGE), TOO_LARGE)
+from recsys.service.settings import (
+    HEAD_SECONDS,
+    MOST_HEAD_BYTES,
+    MOST_PER_ADDRESS,
+    MOST_PIPELINED,
+    REQUEST_SECONDS,
 )
+
+HEAD_TOO_LARGE = (b"431 Request Header Fields Too Large", "the headers of the request are too large")
 
 
 class Connection(HttpToolsProtocol):
-    """One connection. It is closed when no head of a request arrives in time, when a head is too large, or when its
-    address has too many connections."""
+    """One connection. It is closed when no head of a request arrives in time, when a head is too large, when too many
+    requests wait in it, when its last answer is not read, or when its address has too many connections."""
 
     by_address: ClassVar[Counter[str]] = Counter()
     """Open connections of the process, by address."""
@@ -31,8 +35,10 @@ class Connection(HttpToolsProtocol):
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self._late: asyncio.TimerHandle | None = None
+        self._ending: asyncio.TimerHandle | None = None
         self._head_bytes = 0
         self._visitor = ""
+        self._refusal = (b"400 Bad Request", "this is not a request of HTTP/1.1")
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Close the connection if its address has too many, else wait for a head."""
@@ -47,6 +53,9 @@ class Connection(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the connection."""
         self._have_head()
+        if self._ending is not None:
+            self._ending.cancel()
+        self.pipeline.clear()
         self.by_address[self._visitor] -= 1
         if not self.by_address[self._visitor]:
             del self.by_address[self._visitor]
@@ -58,12 +67,16 @@ class Connection(HttpToolsProtocol):
         if self._late is not None:
             self._head_bytes += len(data)
             if self._head_bytes > MOST_HEAD_BYTES:
-                self._have_head()
-                self.transport.write(ANSWER)
-                self.transport.close()
+                self._refusal = HEAD_TOO_LARGE
+                self.send_400_response("")
+        elif self.cycle is not None and self.cycle.response_complete and self.timeout_keep_alive_task is None:
+            self._wait_for_head()  # empty lines between requests begin none, and have ended the time for idleness
 
     def on_message_begin(self) -> None:
         """A further request on the connection begins."""
+        if len(self.pipeline) >= MOST_PIPELINED:
+            self._refusal = (b"400 Bad Request", "too many requests were sent before the first was answered")
+            raise OverflowError  # ends the parser, which would read every request that has come
         if self._late is None:
             self._wait_for_head()
         super().on_message_begin()
@@ -71,11 +84,57 @@ class Connection(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """The head is complete."""
         self._have_head()
+        if len(self.url) + sum(len(name) + len(value) for name, value in self.headers) > MOST_HEAD_BYTES:
+            self._refusal = HEAD_TOO_LARGE
+            raise OverflowError
         super().on_headers_complete()
+
+    def on_response_complete(self) -> None:
+        """Read on only when no further request waits: what else has been sent can wait in the socket. A connection that
+        is to be closed is so when its client has taken the answer, or after a time."""
+        waits = bool(self.pipeline)
+        super().on_response_complete()
+        if self.transport.is_closing():
+            self._end_late()
+        elif waits:
+            self.flow.pause_reading()
+
+    def pause_writing(self) -> None:
+        """The client reads more slowly than answers are written."""
+        super().pause_writing()
+        self._end_late()
+
+    def resume_writing(self) -> None:
+        """The client has read most of it."""
+        super().resume_writing()
+        if self._ending is not None and not self.transport.is_closing():
+            self._ending.cancel()
+            self._ending = None
+
+    def timeout_keep_alive_handler(self) -> None:
+        """End a connection without requests, even if its last answer was not read."""
+        self.transport.abort()
+
+    def send_400_response(self, msg: str) -> None:
+        """Answer with a line to what is not parsed, and close the connection. Called when the parser fails."""
+        self._have_head()
+        status, error = self._refusal
+        content = json.dumps({"error": error}).encode() + b"\n"
+        self.transport.write(
+            b"HTTP/1.1 %b\r\ncontent-type: application/json\r\ncontent-length: %d\r\nconnection: close\r\n\r\n%b"
+            % (status, len(content), content)
+        )
+        self.transport.close()
+        self._end_late()
+
+    def _end_late(self) -> None:
+        """End the connection after a time, even if the client has not read what was written; closing waits for that."""
+        if self._ending is None:
+            self._ending = self.loop.call_later(REQUEST_SECONDS, self.transport.abort)
 
     def _wait_for_head(self) -> None:
         self._head_bytes = 0
-        self._late = self.loop.call_later(HEAD_SECONDS, self.transport.close)
+        self._late = self.loop.call_later(HEAD_SECONDS, self.transport.abort)
 
     def _have_head(self) -> None:
         if self._late is not None:

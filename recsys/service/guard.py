@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import logging
 import secrets
@@ -16,7 +17,14 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from recsys.addresses import visitor_at
 from recsys.service.metrics import Metrics
-from recsys.service.settings import BODY_SECONDS, MOST_BYTES, REQUEST_SECONDS, Settings
+from recsys.service.settings import (
+    BODY_SECONDS,
+    MOST_BYTES,
+    REQUEST_SECONDS,
+    REST_BYTES,
+    REST_SECONDS,
+    Settings,
+)
 
 LOG = logging.getLogger("recsys.service")
 OPEN = frozenset({"/", "/page.js", "/openapi.json", "/health"})
@@ -94,7 +102,7 @@ class Guard:
                 await self._app(scope, await _body(scope, receive), send_with_headers)
         except Refused as refused:
             if not status:
-                await _refuse(refused, send_with_headers)
+                await _refuse(refused, send_with_headers, None if refused.status == 408 else receive)
         except TimeoutError:
             if not status:
                 late = Refused(503, "the answer took too long; ask for less, or try again later")
@@ -158,8 +166,12 @@ async def _body(scope: Scope, receive: Receive) -> Receive:
     return receive_whole
 
 
-async def _refuse(refused: Refused, send: Send) -> None:
-    """Answer, and close the connection: what is left of the body is not read."""
+async def _refuse(refused: Refused, send: Send, rest: Receive | None = None) -> None:
+    """Answer, and close the connection.
+
+    rest  what receives the rest of the body, which is thrown away first: a connection closed with unread data is reset,
+          and a client that is still sending never sees the answer
+    """
     content = json.dumps({"error": refused.error}, ensure_ascii=False).encode() + b"\n"
     fields: dict[str, Any] = {
         "content-type": "application/json",
@@ -169,4 +181,12 @@ async def _refuse(refused: Refused, send: Send) -> None:
     }
     head = [(name.lower().encode(), value.encode()) for name, value in fields.items()]
     await send({"type": "http.response.start", "status": refused.status, "headers": head})
-    await send({"type": "http.response.body", "body": content})
+    await send({"type": "http.response.body", "body": content, "more_body": True})
+    if rest is not None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(REST_SECONDS):
+                more, size = True, 0
+                while more and size < REST_BYTES:
+                    message = await rest()
+                    more, size = message.get("more_body", False), size + len(message.get("body", b""))
+    await send({"type": "http.response.body", "body": b""})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import resource
 import sys
 
 import uvicorn
@@ -28,6 +29,12 @@ def serve(settings: Settings, address: str, port: int) -> None:
     LOG.setLevel(logging.INFO)
     LOG.propagate = False
     sys.setswitchinterval(SWITCH_SECONDS)
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = 2 * MOST_CONNECTIONS  # also for those that are refused, and for the files of a newer model
+    if hard != resource.RLIM_INFINITY:
+        wanted = min(wanted, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
     app = make_app(settings)
     where = f"[{address}]" if ":" in address else address
     LOG.info("serving %s at http://%s:%s (Ctrl-C stops it)", settings.model, where, port)

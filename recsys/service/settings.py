@@ -23,6 +23,11 @@ BODY_SECONDS = 10.0
 """Within which the body of a request must arrive."""
 REQUEST_SECONDS = 20.0
 """Within which a request must have its answer and take it; a slower one is ended."""
+MOST_PIPELINED = 16
+"""Requests of one connection that may wait for their turn, sent before the answer to the one before."""
+REST_BYTES, REST_SECONDS = 32 * 2**20, 2.0
+"""How much of a refused body is read and thrown away, and for how long: many clients read no answer before they have
+sent everything."""
 IDLE_SECONDS = 75
 """For which a connection without requests stays open: longer than the 60 s of usual proxies, which reuse it."""
 STOP_SECONDS = 10
@@ -35,6 +40,8 @@ PUBLIC_RATE = 100.0
 """Requests per second and address, with `--public`, unless another rate is set."""
 WATCH_SECONDS = 1.0
 """How often the service looks whether its model or its data were replaced."""
+RETRY_SECONDS = 30.0
+"""After which a model is loaded again that could not be loaded for want of memory or by an error of the system."""
 
 
 @dataclass(frozen=True)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -24,7 +26,8 @@ from tests.cli.run import recsys as command
 
 KEY = "a-key-of-more-than-twenty-letters"
 SLOW = (
-    "import recsys.service.settings as s; s.HEAD_SECONDS = s.BODY_SECONDS = 1.0; s.WATCH_SECONDS = 0.1\n"
+    "import recsys.service.settings as s; s.HEAD_SECONDS = s.BODY_SECONDS = 1.0\n"
+    "s.REQUEST_SECONDS = 1.5; s.WATCH_SECONDS = 0.1\n"
     "from recsys.cli.main import main; main()"
 )
 """The command with shorter times."""
@@ -155,6 +158,7 @@ def exchange(port: int, *parts: bytes, wait: float = 0.0) -> bytes:
         return answer
 
 
+GET = b"GET %b HTTP/1.1\r\nHost: localhost\r\n\r\n"
 HEAD = (
     f"POST /recommend HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {KEY}\r\nContent-Type: application/json\r\n"
 )
@@ -168,12 +172,15 @@ def test_slow_and_large_clients_are_ended_and_slow_nobody(running: Running) -> N
         "half a body": (HEAD.encode() + b'Content-Length: 50\r\n\r\n{"us',),
         "half a chunk": (HEAD.encode() + b'Transfer-Encoding: chunked\r\n\r\n5\r\n{"use',),
         "endless head": (HEAD.encode() + b"X: " + b"y" * 200_000,),
-        "endless chunks": (HEAD.encode() + b"Transfer-Encoding: chunked\r\n\r\n" + b"8000\r\n" + b"z" * 400_000,),
+        "endless chunks": (HEAD.encode() + b"Transfer-Encoding: chunked\r\n\r\n" + b"61a80\r\n" + b"z" * 400_000,),
+        "long line": (b"GET /find?q=" + b"q" * 40_000 + b" HTTP/1.1\r\nHost: localhost\r\n\r\n",),
         "not http": (b"\x16\x03\x01\x02\x00" * 10,),
+        "a thousand at once": (GET % b"/health" * 1000,),
+        "empty lines after an answer": (GET % b"/health", b"\r\n"),
     }
 
     def attack(name: str) -> None:
-        answers[name] = exchange(running.port, *attacks[name])
+        answers[name] = exchange(running.port, *attacks[name], wait=0.1)
 
     threads = [threading.Thread(target=attack, args=(name,)) for name in attacks]
     for thread in threads:
@@ -182,10 +189,37 @@ def test_slow_and_large_clients_are_ended_and_slow_nobody(running: Running) -> N
         assert running.ask("GET", "/recommend?user=1&k=2")[0] == 200
     assert answers["nothing"] == answers["half a head"] == b""
     for name, status in {
-        "half a body": b"408", "half a chunk": b"408", "endless head": b"431", "endless chunks": b"4",
-        "not http": b"400",
+        "half a body": b"408", "half a chunk": b"408", "endless head": b"431", "long line": b"431", "not http": b"400",
+        "endless chunks": b"413", "a thousand at once": b"400", "empty lines after an answer": b"200",
     }.items():  # fmt: skip
         assert answers[name].startswith(b"HTTP/1.1 " + status), (name, answers[name][:300])
+        assert b'\r\n\r\n{"' in answers[name], "one line of JSON"
+
+
+def test_a_client_that_reads_no_answer_is_ended(running: Running) -> None:
+    def n_open() -> int:
+        """Connections that the service holds open; those of other tests have ended."""
+        text = Path(f"/proc/{running.process.pid}/net/tcp").read_text()
+        return len(re.findall(rf"^ *\d+: 0100007F:{running.port:04X} [0-9A-F]+:[0-9A-F]+ 01 ", text, re.M))
+
+    with socket.socket() as client:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        client.connect(("127.0.0.1", running.port))
+        assert n_open() == 1
+        with contextlib.suppress(ConnectionError):
+            for _ in range(300):
+                client.sendall(GET % b"/openapi.json")  # 22 kB
+                time.sleep(0.003)
+        deadline = time.monotonic() + 15
+        while n_open():
+            assert time.monotonic() < deadline, "the connection stays open for a client that reads nothing"
+            time.sleep(0.05)
+
+
+def test_a_client_that_sends_far_too_much_reads_why_not(running: Running) -> None:
+    for _ in range(3):  # a reset would arrive before, while or after the body is sent
+        status, answer = running.ask("POST", "/recommend", {"ratings": {str(item): 5 for item in range(500_000)}})
+        assert (status, list(answer)) == (413, ["error"])
 
 
 def test_a_signal_lets_running_requests_end(running: Running) -> None:
