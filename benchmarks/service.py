@@ -285,7 +285,7 @@ def beside_hostile(served: Served, minutes: int) -> list[str]:
         "## The JSON service beside hostile requests",
         "",
         f"{served.intro} Known users, {PACED} a second; the round with the lowest p99 of {ROUNDS}. The hostile "
-        "clients, up to ten requests a second for each kind, share the two cores. `python benchmarks/service.py hostile`",
+        "clients, up to ten requests a second of each kind, share the cores. `python benchmarks/service.py hostile`",
         "",
         *table(rows),
         "",
@@ -326,8 +326,8 @@ def replace(served: Served, minutes: int) -> list[str]:
         "soon as the last one is served. `python benchmarks/service.py replace`",
         "",
         f"{sum(one.rate * 15 for one in found):,.0f} requests, {sum(one.n_failed for one in found)} failed; p99 in "
-        f"runs of 15 s: {p99[0]:.0f} to {p99[-1]:.0f} ms, the median {p99[len(p99) // 2]:.0f} ms. Memory before, and after "
-        f"each model, MB: {', '.join(map(str, sizes))}.",
+        f"runs of 15 s: {p99[0]:.0f} to {p99[-1]:.0f} ms, the median {p99[len(p99) // 2]:.0f} ms. Memory before, and "
+        f"after each model, MB: {', '.join(map(str, sizes))}.",
     ]
 
 

@@ -11,7 +11,7 @@ import json
 from collections import Counter
 from typing import Any, ClassVar
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from recsys.addresses import visitor_at
 from recsys.service.settings import (
@@ -36,6 +36,7 @@ class Connection(HttpToolsProtocol):
         super().__init__(*arguments, **options)
         self._late: asyncio.TimerHandle | None = None
         self._ending: asyncio.TimerHandle | None = None
+        self._running: RequestResponseCycle | None = None
         self._head_bytes = 0
         self._visitor = ""
         self._refusal = (b"400 Bad Request", "this is not a request of HTTP/1.1")
@@ -55,7 +56,7 @@ class Connection(HttpToolsProtocol):
         self._have_head()
         if self._ending is not None:
             self._ending.cancel()
-        self.pipeline.clear()
+        self._answer_no_more()
         self.by_address[self._visitor] -= 1
         if not self.by_address[self._visitor]:
             del self.by_address[self._visitor]
@@ -88,11 +89,15 @@ class Connection(HttpToolsProtocol):
             self._refusal = HEAD_TOO_LARGE
             raise OverflowError
         super().on_headers_complete()
+        if not self.pipeline:
+            self._running = self.cycle
 
     def on_response_complete(self) -> None:
         """Read on only when no further request waits: what else has been sent can wait in the socket. A connection that
         is to be closed is so when its client has taken the answer, or after a time."""
         waits = bool(self.pipeline)
+        if waits:
+            self._running = self.pipeline[-1][0]
         super().on_response_complete()
         if self.transport.is_closing():
             self._end_late()
@@ -113,7 +118,7 @@ class Connection(HttpToolsProtocol):
 
     def timeout_keep_alive_handler(self) -> None:
         """End a connection without requests, even if its last answer was not read."""
-        self.transport.abort()
+        self._abort()
 
     def send_400_response(self, msg: str) -> None:
         """Answer with a line to what is not parsed, and close the connection. Called when the parser fails."""
@@ -124,17 +129,29 @@ class Connection(HttpToolsProtocol):
             b"HTTP/1.1 %b\r\ncontent-type: application/json\r\ncontent-length: %d\r\nconnection: close\r\n\r\n%b"
             % (status, len(content), content)
         )
+        self._answer_no_more()
         self.transport.close()
         self._end_late()
+
+    def _answer_no_more(self) -> None:
+        """Let the request that runs write into nothing, and forget those that wait; uvicorn does so for the last."""
+        self.pipeline.clear()
+        if self._running is not None:
+            self._running.disconnected = True
+            self._running.message_event.set()
+
+    def _abort(self) -> None:
+        self._answer_no_more()
+        self.transport.abort()
 
     def _end_late(self) -> None:
         """End the connection after a time, even if the client has not read what was written; closing waits for that."""
         if self._ending is None:
-            self._ending = self.loop.call_later(REQUEST_SECONDS, self.transport.abort)
+            self._ending = self.loop.call_later(REQUEST_SECONDS, self._abort)
 
     def _wait_for_head(self) -> None:
         self._head_bytes = 0
-        self._late = self.loop.call_later(HEAD_SECONDS, self.transport.abort)
+        self._late = self.loop.call_later(HEAD_SECONDS, self._abort)
 
     def _have_head(self) -> None:
         if self._late is not None:

@@ -75,6 +75,9 @@ class Served:
             _ = self.interactions.user_index
         if model.has_space:
             _ = model.space.directions_index.arranged, model.space.item_index, model.space.user_index
+            _ = (
+                model.space.attributes
+            )  # ends a reference cycle: a model that is replaced is freed with its last request
         first = sp.csr_matrix((np.ones(1, np.float32), ([0], [0])), shape=(1, len(model.item_ids)))
         batch = model.fitted.batch(np.array(["new"], dtype=object), first, model.weighting, is_new=True)
         best_items(model, batch, 1)  # loads compiled code

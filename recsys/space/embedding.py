@@ -130,7 +130,14 @@ class EmbeddingSpace:
     def attributes(self) -> Attributes | None:
         """What is known about the items besides their vectors, rows in the order of `item_ids`; None if unknown."""
         compute = self.__dict__.get("_compute_attributes")
-        return None if compute is None else compute()
+        if compute is None:
+            found: Attributes | None = self.__dict__.get(
+                "attributes"
+            )  # another thread may have computed them meanwhile
+            return found
+        found = self.__dict__["attributes"] = compute()
+        self.__dict__.pop("_compute_attributes", None)  # it may hold the model that holds this space: a reference cycle
+        return found
 
     def with_attributes(self, compute: Callable[[], Attributes]) -> EmbeddingSpace:
         """The same space with attributes that are computed on first access: for large catalogs this takes seconds."""

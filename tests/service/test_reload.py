@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import weakref
 from dataclasses import replace
 from pathlib import Path
 
@@ -54,3 +56,14 @@ def test_a_folder_that_comes_back_is_no_problem(service: Service, folders: tuple
     assert look(service) is not None
     service.settings = right
     assert look(service) is None
+
+
+def test_a_model_that_is_replaced_is_freed_without_garbage_collection(folders: tuple[Path, Path]) -> None:
+    served = Served.load(folders[0])
+    model = weakref.ref(served.model)
+    gc.disable()
+    try:
+        del served
+        assert model() is None
+    finally:
+        gc.enable()
