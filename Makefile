@@ -46,7 +46,7 @@ format: .venv/installed-dev      ## fix style and format
 docs: .venv/installed-docs       ## build the documentation site into site/; a broken link is an error
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
-bench: .venv-bench/installed .venv/installed-dev ## compare with other libraries; writes benchmarks/RESULTS.md (over an hour; needs MovieLens 1M)
+bench: .venv-bench/installed .venv/installed-dev ## compare with other libraries; writes benchmarks/RESULTS.md (over an hour; needs MovieLens 1M and wrk)
 	.venv-bench/bin/python benchmarks/scale.py
 	for part in epochs ablation time-to-quality evaluation; do .venv-bench/bin/python benchmarks/speed.py $$part || exit 1; done
 	for protocol in ml-100k ml-1m dimensions; do .venv-bench/bin/python benchmarks/quality.py $$protocol || exit 1; done
@@ -54,6 +54,7 @@ bench: .venv-bench/installed .venv/installed-dev ## compare with other libraries
 	for part in axes steering maps analogies; do .venv-bench/bin/python benchmarks/space.py $$part || exit 1; done
 	$(BIN)/python -m benchmarks.incremental - ml-latest-small 0.01 latest
 	for part in prepare scatter view rating drag sessions; do $(BIN)/python benchmarks/app.py $$part || exit 1; done
+	for part in load hostile replace memory; do $(BIN)/python benchmarks/service.py $$part || exit 1; done
 
 bench-ml-20m: .venv-bench/installed ## the protocol of Liang et al. 2018; fetches MovieLens 20M
 	.venv-bench/bin/python benchmarks/quality.py ml-20m
