@@ -56,7 +56,7 @@ wrk.headers["Content-Type"] = "application/json"
 items = {%s}
 request = function()
   local rated, first = {}, math.random(#items)
-  for at = 1, 20 do rated[at] = '{"item": ' .. items[(first + 37 * at) % #items + 1] .. ', "rating": 4}' end
+  for at = 1, 20 do rated[at] = '{"item": ' .. items[(first + 37 * at) %% #items + 1] .. ', "rating": 4}' end
   return wrk.format(nil, "/recommend", nil, '{"ratings": [' .. table.concat(rated, ",") .. '], "k": 10}')
 end
 """
