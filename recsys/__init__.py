@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from recsys.models.itemknn import ItemKNN
     from recsys.models.model import Model
     from recsys.models.popular import Popular
+    from recsys.models.vae import VAE
     from recsys.recommend.steer import Steered
     from recsys.space.axis import Axes, Axis
     from recsys.space.embedding import EmbeddingSpace
@@ -59,6 +60,7 @@ _HOMES = {
     "RecsysError": "recsys.errors",
     "SettingError": "recsys.errors",
     "Steered": "recsys.recommend.steer",
+    "VAE": "recsys.models.vae",
     "Unavailable": "recsys.errors",
     "UnknownId": "recsys.errors",
     "Unsupported": "recsys.errors",
@@ -76,6 +78,7 @@ __all__ = [
     "BPR",
     "EASE",
     "IALS",
+    "VAE",
     "AmbiguousTitle",
     "Axes",
     "Axis",

@@ -38,7 +38,8 @@ LAYOUT: dict[str, tuple[str, ...]] = {
     ),
     "models": (
         "user_batch", "fitted", "settings", "start", "learner", "model", "least_squares", "simd", "ials_solver",
-        "ials", "als", "bpr_epoch", "bpr", "ease", "itemknn", "popular", "mllib", "imported",
+        "ials", "als", "bpr_epoch", "bpr", "encoder", "vae_training", "vae", "ease", "itemknn", "popular", "mllib",
+        "imported",
     ),
     "recommend": ("candidates", "topn", "reasons", "steer", "queries", "rerank", "compare"),
     "evaluation": (
@@ -48,8 +49,8 @@ LAYOUT: dict[str, tuple[str, ...]] = {
     ),
     "plots": ("escape", "colours", "dimensions", "quality", "overlap", "data", "map", "picture", "report"),
     "store": (
-        "files", "schema", "artifacts", "parts", "catalog", "origins", "ratings", "prepared", "models", "maps",
-        "axes", "clusters", "measurements",
+        "files", "schema", "artifacts", "tensors", "parts", "catalog", "origins", "ratings", "prepared", "models",
+        "maps", "axes", "clusters", "measurements",
     ),
     "engines": ("remote", "session", "tasks", "ratings", "als", "lists"),
     "workflows": (
@@ -180,6 +181,7 @@ def test_heavy_libraries_stay_where_they_belong(path: Path) -> None:
     assert "plotly" not in libraries or package in ("app", "plots")
     assert not libraries & {"fastapi", "uvicorn", "prometheus_client"} or package == "service"
     assert "pyspark" not in libraries or package == "engines"
+    assert not {"jax", "optax"} & libraries or package == "models"
     assert not libraries & {"pickle", "joblib", "shelve", "marshal"}
 
 

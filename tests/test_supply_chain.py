@@ -40,7 +40,10 @@ def requirements() -> list[Requirement]:
     """Those of pyproject.toml, without the extra `bench`, which has an environment of its own."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     extras = project["optional-dependencies"]
-    lines = [*project["dependencies"], *(line for name in ("tune", "maps", "serve", "dev") for line in extras[name])]
+    lines = [
+        *project["dependencies"],
+        *(line for name in ("tune", "maps", "deep", "serve", "dev") for line in extras[name]),
+    ]
     return [one for one in map(Requirement, lines) if one.name != project["name"]]
 
 

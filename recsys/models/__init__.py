@@ -13,9 +13,10 @@ from recsys.models.model import Model
 from recsys.models.popular import Popular
 from recsys.models.settings import with_settings
 from recsys.models.user_batch import COLD, FOLDED_IN, STORED, UserBatch
+from recsys.models.vae import VAE
 
 DEFAULT_MODEL = "ials"
-MODELS: dict[str, type[Learner]] = {learner.name: learner for learner in (IALS, ALS, BPR, EASE, ItemKNN, Popular)}
+MODELS: dict[str, type[Learner]] = {learner.name: learner for learner in (IALS, ALS, BPR, VAE, EASE, ItemKNN, Popular)}
 """The models that can be trained."""
 LEARNERS: dict[str, type[Learner]] = MODELS | {MLlibALS.name: MLlibALS, Imported.name: Imported}
 """The models that a folder may hold."""
@@ -31,6 +32,7 @@ __all__ = [
     "LEARNERS",
     "MODELS",
     "STORED",
+    "VAE",
     "Contributions",
     "Fitted",
     "Imported",

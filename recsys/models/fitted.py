@@ -52,6 +52,12 @@ class FoldIn(Protocol):
     ) -> np.ndarray:
         """As `contributions`, for a user vector of `fold_in_visitors`."""
 
+    def tensors(self) -> dict[str, np.ndarray]:
+        """What folding in needs besides the vectors, by name: float32 arrays."""
+
+    def check_fits(self, space: EmbeddingSpace) -> None:
+        """Raise InputError unless users can be folded into this space."""
+
 
 @dataclass(frozen=True, eq=False)
 class Contributions:
@@ -125,10 +131,22 @@ class Fitted(ABC):
     def to_tables(self) -> dict[str, pa.Table]:
         """The tables that store it, by the names in `TABLES`."""
 
+    def tensors(self) -> dict[str, np.ndarray]:
+        """Arrays of the model that are not tables, by name: float32. By default none."""
+        return {}
+
     @classmethod
     @abstractmethod
-    def from_tables(cls, tables: Mapping[str, pa.Table], *, item_ids: np.ndarray, has_bias: bool, learner: Any) -> Self:
-        """Read back what `to_tables` wrote.
+    def from_tables(
+        cls,
+        tables: Mapping[str, pa.Table],
+        *,
+        item_ids: np.ndarray,
+        has_bias: bool,
+        learner: Any,
+        tensors: Mapping[str, np.ndarray],
+    ) -> Self:
+        """Read back what `to_tables` and `tensors` returned.
 
         item_ids  (n_items,) the catalog's items, for tables that name only some
         has_bias  whether the last dimension of the vectors is the item bias
@@ -155,6 +173,7 @@ class Vectors(Fitted):
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "item_ids", self.space.item_ids)
+        self.learner.check_fits(self.space)
 
     def batch(
         self, user_ids: np.ndarray, ratings: sp.csr_matrix, weighting: FittedWeighting, *, is_new: bool = False
@@ -240,14 +259,22 @@ class Vectors(Fitted):
         return tables
 
     @classmethod
-    def from_tables(cls, tables: Mapping[str, pa.Table], *, item_ids: np.ndarray, has_bias: bool, learner: Any) -> Self:
+    def from_tables(
+        cls,
+        tables: Mapping[str, pa.Table],
+        *,
+        item_ids: np.ndarray,
+        has_bias: bool,
+        learner: Any,
+        tensors: Mapping[str, np.ndarray],
+    ) -> Self:
         """Read both tables of factors. Only vectors of another program may lack users."""
         items = tables["item_factors"]
         if "user_factors" not in tables:
             if learner.needs_users:
                 raise InputError("user_factors.parquet is missing")
             space = EmbeddingSpace(_factors(items), items["item_id"].to_numpy())
-            return cls(space, learner)
+            return cls(space, learner.fold_in_rule(tensors))
         users = tables["user_factors"]
         space = EmbeddingSpace(
             user_factors=_factors(users),
@@ -256,7 +283,11 @@ class Vectors(Fitted):
             item_ids=items["item_id"].to_numpy(),
             has_bias=has_bias,
         )
-        return cls(space, learner)
+        return cls(space, learner.fold_in_rule(tensors))
+
+    def tensors(self) -> dict[str, np.ndarray]:
+        """What folding in needs besides the vectors."""
+        return self.learner.tensors()
 
 
 @dataclass(frozen=True, eq=False)
@@ -325,7 +356,15 @@ class ItemWeights(Fitted):
         }
 
     @classmethod
-    def from_tables(cls, tables: Mapping[str, pa.Table], *, item_ids: np.ndarray, has_bias: bool, learner: Any) -> Self:
+    def from_tables(
+        cls,
+        tables: Mapping[str, pa.Table],
+        *,
+        item_ids: np.ndarray,
+        has_bias: bool,
+        learner: Any,
+        tensors: Mapping[str, np.ndarray],
+    ) -> Self:
         """Read the dense or the sparse form, whichever is there."""
         table = tables["item_weights"]
         if "weights" in table.column_names:
@@ -386,7 +425,15 @@ class ItemScores(Fitted):
         return {"item_scores": pa.table({"item_id": pa.array(self.item_ids), "score": pa.array(self.scores)})}
 
     @classmethod
-    def from_tables(cls, tables: Mapping[str, pa.Table], *, item_ids: np.ndarray, has_bias: bool, learner: Any) -> Self:
+    def from_tables(
+        cls,
+        tables: Mapping[str, pa.Table],
+        *,
+        item_ids: np.ndarray,
+        has_bias: bool,
+        learner: Any,
+        tensors: Mapping[str, np.ndarray],
+    ) -> Self:
         """Read the table of scores."""
         table = tables["item_scores"]
         return cls(table["score"].to_numpy(), table["item_id"].to_numpy())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
@@ -14,9 +14,9 @@ import scipy.sparse as sp
 from recsys.dataset.dataset import Dataset
 from recsys.dataset.interactions import Interactions
 from recsys.dataset.weighting import Weighting
-from recsys.errors import Diverged, NotFinite
+from recsys.errors import Diverged, InputError, NotFinite
 from recsys.limits import check_memory
-from recsys.models.fitted import Fitted
+from recsys.models.fitted import Fitted, FoldIn
 from recsys.models.settings import check_settings
 from recsys.models.start import check_start, digest_of, starting_space
 from recsys.progress import Progress
@@ -215,6 +215,19 @@ class VectorLearner(Learner):
     ) -> np.ndarray:
         """As `contributions`, for a user vector of `fold_in_visitors`."""
         return self.contributions(space, weights, item_rows)
+
+    def tensors(self) -> dict[str, np.ndarray]:
+        """What folding in needs besides the vectors, by name; stored with a model. By default nothing."""
+        return {}
+
+    def check_fits(self, space: EmbeddingSpace) -> None:
+        """Raise InputError unless users can be folded into this space: they can, whatever its size."""
+
+    def fold_in_rule(self, tensors: Mapping[str, np.ndarray]) -> FoldIn:
+        """What folds users into a stored model, from the arrays that `tensors` returned: the learner itself."""
+        if tensors:
+            raise InputError(f"{self.name!r} has no encoder")
+        return self
 
     @abstractmethod
     def contributions(self, space: EmbeddingSpace, weights: sp.csr_matrix, item_rows: np.ndarray) -> np.ndarray:

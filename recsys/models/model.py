@@ -228,8 +228,8 @@ class Model:
 
         item            a title or an id
         user, ratings   as for `recommend`
-        top             only the largest positive shares; None: all, so that they add up to the score (for `bpr`, and
-                        for `ratings` with `ials`, up to a remainder that belongs to no rated item)
+        top             only the largest positive shares; None: all, so that they add up to the score (for `bpr` and
+                        `vae`, and for `ratings` with `ials`, up to a remainder that belongs to no rated item)
 
         The table is empty for a model that does not use a user's ratings. Raises as `recommend` does.
         """

@@ -26,6 +26,7 @@ from recsys.store.artifacts import MODEL, Artifact, new_artifact, open_artifact,
 from recsys.store.catalog import CATALOG, ITEMS, catalog_of, catalog_table
 from recsys.store.files import is_safe_name, reading
 from recsys.store.schema import ID, VECTOR, Checksum, Column, Columns, Count, checked
+from recsys.store.tensors import read_tensors, write_tensors
 from recsys.threads import n_cores
 
 LIBRARIES = ("implicit", "numpy", "scipy", "pandas", "pyarrow", "numba", "scikit-learn")
@@ -38,6 +39,8 @@ USER_FACTORS = "user_factors.parquet"
 ITEM_FACTORS = "item_factors.parquet"
 ITEM_SCORES = "item_scores.parquet"
 ITEM_WEIGHTS = "item_weights.parquet"
+TENSORS = "encoder.safetensors"
+"""What a model needs besides its tables: the encoder of `vae`."""
 
 KINDS: dict[str, type[Fitted]] = {f"{kind.TABLES[-1]}.parquet": kind for kind in (Vectors, ItemWeights, ItemScores)}
 """The file that identifies what a model folder holds, and the type that reads it."""
@@ -147,10 +150,13 @@ def save_model(folder: Path, model: Model, others: Mapping[str, pa.Table] | None
         "n_threads": n_cores(),
     }
     tables = {f"{name}.parquet": table for name, table in model.fitted.to_tables().items()}
+    tensors = model.fitted.tensors()
     with new_artifact(folder, MODEL, manifest) as temporary:
         for name, table in {**tables, ITEMS: items, **(others or {})}.items():
             repetitive = [field.name for field in table.schema if not pa.types.is_fixed_size_list(field.type)]
             pq.write_table(table, temporary / name, row_group_size=_ROWS_PER_GROUP, use_dictionary=repetitive)
+        if tensors:
+            write_tensors(temporary / TENSORS, tensors)
     return manifest
 
 
@@ -187,7 +193,10 @@ def _read_model(artifact: Artifact) -> Model:
         table = artifact.table(ITEMS, MODEL_ITEMS)
         catalog = catalog_of(table)
         kind, tables = learned.result()
-    fitted = kind.from_tables(tables, item_ids=catalog.item_ids, has_bias=manifest.has_bias, learner=learner)
+    tensors = read_tensors(artifact, TENSORS) if artifact.has(TENSORS) else {}
+    fitted = kind.from_tables(
+        tables, item_ids=catalog.item_ids, has_bias=manifest.has_bias, learner=learner, tensors=tensors
+    )
     if not np.array_equal(fitted.item_ids, catalog.item_ids):
         raise InputError(f"{ITEMS} lists other items than the model")
     if isinstance(fitted, Vectors) and source.n_users not in (None, fitted.space.n_users):

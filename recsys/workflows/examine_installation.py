@@ -26,6 +26,7 @@ DISTRIBUTION = "recsys-atlas"
 EXTRAS = {
     "tune": "recsys tune",
     "maps": "recsys map --method umap or pacmap",
+    "deep": "recsys train --model vae",
     "serve": "recsys serve",
     "spark": "--engine spark",
     "dev": "the tests",

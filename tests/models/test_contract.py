@@ -38,6 +38,9 @@ CASES = {
     "als": Case("als", {"n_factors": 4, "regularization": 1.0, "alpha": 5.0}),  # one factor per group
     "ials": Case("ials", {"n_factors": 4, "regularization": 0.01}),
     "bpr": Case("bpr", {"n_factors": 8}),
+    "vae": Case(
+        "vae", {"variant": "multvae", "n_factors": 8, "hidden": 32, "learning_rate": 0.01, "epochs": 60, "patience": 0}
+    ),
     "ease": Case("ease", {"regularization": 1.0}, is_random=False),
     "itemknn": Case("itemknn", {"shrinkage": 0.1}, is_random=False),
     "popular": Case("popular", {}, is_personalized=False, is_random=False),

@@ -75,10 +75,10 @@ def test_item_weights_are_dense_when_more_than_a_quarter_is_filled_and_must_fit(
 def test_item_weights_survive_a_round_trip_through_tables(weights: object) -> None:
     ids = np.array(["a", "b", "c", "d"], dtype=object)
     fitted = ItemWeights(weights, ids)
-    back = ItemWeights.from_tables(fitted.to_tables(), item_ids=ids, has_bias=False, learner=EASE())
+    back = ItemWeights.from_tables(fitted.to_tables(), item_ids=ids, has_bias=False, learner=EASE(), tensors={})
     assert back.item_ids.tolist() == ids.tolist()
     assert sp.issparse(back.weights) == sp.issparse(fitted.weights)
     np.testing.assert_array_equal(*(w.toarray() if sp.issparse(w) else w for w in (back.weights, fitted.weights)))
     if sp.issparse(weights):
         with pytest.raises(InputError, match="items that the list of items does not have"):
-            ItemWeights.from_tables(fitted.to_tables(), item_ids=ids[:3], has_bias=False, learner=EASE())
+            ItemWeights.from_tables(fitted.to_tables(), item_ids=ids[:3], has_bias=False, learner=EASE(), tensors={})
