@@ -21,9 +21,8 @@ def show_command(*words: str) -> None:
 
 
 def show_axes_command(loaded: Loaded) -> None:
-    """Show the command that finds axes; imported vectors need no training data."""
-    is_imported = loaded.data_folder is None and not loaded.has_ratings
-    data = () if is_imported else ("--data", str(loaded.data_folder or "DIR"))
+    """Show the command that finds axes; it needs the training data of a model that it can train again."""
+    data = ("--data", str(loaded.data_folder or "DIR")) if loaded.is_retrainable else ()
     show_command("recsys", "axes", "--model", str(loaded.folder), *data)
 
 

@@ -26,7 +26,7 @@ from recsys.app.owner import shown_path, without_folders
 from recsys.dataset.interactions import Interactions
 from recsys.errors import InputError, RecsysError
 from recsys.ingest.datasets import data_root
-from recsys.models import MODELS, Model
+from recsys.models import Imported, Model
 from recsys.plots.colours import Colouring, by_cluster, by_decade, by_genre
 from recsys.plots.map import cluster_label_positions
 from recsys.space.axis import Axes, Axis
@@ -80,8 +80,13 @@ class Loaded:
 
     @property
     def is_imported(self) -> bool:
-        """Whether the vectors come from another program; they cannot be retrained."""
-        return self.model.learner.name not in MODELS
+        """Whether the vectors come from another program."""
+        return isinstance(self.model.learner, Imported)
+
+    @property
+    def is_retrainable(self) -> bool:
+        """Whether the model can be trained again here; imported vectors and models of Spark cannot."""
+        return self.model.learner.is_trainable
 
     def id_of(self, row: int) -> Any:
         """The item id of a row, as a Python object."""

@@ -297,7 +297,7 @@ def show_axes(done: NamedAxes, top: int) -> None:
         )
     print_table(shown)
     if not done.is_verifiable:
-        print_line("Imported vectors cannot be refitted, so stability is unknown and no discovered axis is named.")
+        print_line("This model cannot be refitted here, so stability is unknown and no discovered axis is named.")
     if done.like is not None:
         match = done.match
         print_line(

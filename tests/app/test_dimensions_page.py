@@ -18,7 +18,7 @@ from recsys.evaluation.divergence import Divergence
 from recsys.evaluation.report import EmbeddingReport, Representation, SeedStability
 from recsys.evaluation.retrieval import Retrieval
 from recsys.evaluation.stability import discover_axes
-from recsys.models import MODELS
+from recsys.models import MODELS, MLlibALS
 from recsys.space.axis import UNNAMED, Axes
 from recsys.space.probes import ask
 from recsys.space.questions import built_in_questions, question_of
@@ -286,6 +286,16 @@ def test_the_genres_tab_has_a_table(made, monkeypatch) -> None:
 def test_missing_results_are_explained_with_a_command(made, monkeypatch, tab: str, missing: str) -> None:
     app = opened(made, monkeypatch, tab, "bare")
     assert missing in app.code[0].value
+
+
+@pytest.mark.parametrize(("tab", "told"), [("Axes", "no discovered axis"), ("How many dimensions?", "n_factors")])
+def test_a_model_of_spark_is_not_retrained(made, tmp_path, monkeypatch, ml100k_model, axes, tab, told) -> None:
+    model = replace(ml100k_model, learner=MLlibALS(n_factors=ml100k_model.space.n_factors))
+    store.save_model(tmp_path / "spark" / "model", model)
+    unnamed = tuple(axis for axis in axes.discovered if not axis.is_valid)
+    store.save_axes(tmp_path / "spark" / "model", replace(axes, discovered=unnamed))
+    shown = words(opened(tmp_path, monkeypatch, tab, "spark"))
+    assert "trained by Spark" in shown and told in shown and "mported vectors" not in shown
 
 
 def test_a_model_without_vectors_has_no_tabs(made, monkeypatch) -> None:

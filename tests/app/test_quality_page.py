@@ -16,7 +16,7 @@ from streamlit.testing.v1 import AppTest
 from recsys import store
 from recsys.dataset.catalog import Catalog
 from recsys.dataset.dataset import Dataset
-from recsys.models import IALS, MODELS
+from recsys.models import IALS, MODELS, MLlibALS
 from recsys.workflows import evaluate as evaluate_workflow
 from recsys.workflows import inspect as inspect_workflow
 
@@ -235,6 +235,15 @@ def test_without_data_results_are_shown_but_nothing_can_be_measured(root: Path) 
     app = opened()
     assert len(app.dataframe) == 2  # what was measured before still shows
     assert not app.button and "training data of this model was not found" in words(app)
+
+
+@pytest.mark.parametrize(("language", "told"), [(None, "trained by Spark"), ("中文", "由 Spark 训练")])
+def test_a_model_of_spark_is_not_retrained(root: Path, language: str | None, told: str) -> None:
+    model = store.load_model(root / "models" / "a-ials")
+    store.save_model(root / "models" / "c-mllib", dataclasses.replace(model, learner=MLlibALS(n_factors=8)))
+    app = opened("c-mllib", language)
+    assert told in words(app) and "mported vectors" not in words(app)
+    assert button(app, "measure-space")  # the report of a space needs no training
 
 
 def test_one_session_measures_at_a_time(root: Path) -> None:

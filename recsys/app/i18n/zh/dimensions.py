@@ -68,6 +68,13 @@ WORDS: dict[str, str] = {
         "通过旋转（{method}）得到，不使用类型和片名。只有名称在留出的电影上通过验证、且换一批用户重新训练仍稳定的轴才会命名。"
     ),
     "Imported vectors cannot be retrained, so no discovered axis can be verified.": "导入的向量无法重新训练，因此无法验证自动发现的轴。",
+    "This model was trained by Spark and cannot be retrained here, so no discovered axis can be verified.": (
+        "该模型由 Spark 训练，无法在这里重新训练，因此无法验证自动发现的轴。"
+    ),
+    "The gain from added dimensions is measured by retraining. This model was trained by Spark: train it again with "
+    "recsys train --engine spark --set n_factors=…": (
+        "增加维度的收益需要通过重新训练来测量。该模型由 Spark 训练：请用 recsys train --engine spark --set n_factors=… 重新训练。"
+    ),
     "The gain from added dimensions is measured by retraining, which imported vectors do not allow.": (
         "增加维度的收益需要通过重新训练来测量，导入的向量无法重新训练。"
     ),

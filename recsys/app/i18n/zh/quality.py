@@ -200,6 +200,10 @@ WORDS: dict[str, str] = {
     "Imported vectors cannot be retrained, so they are not evaluated on held-out ratings.": (
         "导入的向量无法重新训练，因此不在留出的评分上评估。"
     ),
+    "This model was trained by Spark and cannot be retrained here, so it is not evaluated on held-out ratings. Train it "
+    "again with recsys train --engine spark.": (
+        "该模型由 Spark 训练，无法在这里重新训练，因此不在留出的评分上评估。请用 recsys train --engine spark 重新训练。"
+    ),
     "genres (one-hot)": "类型（独热编码）",
     "titles (bag of words)": "片名（词袋）",
     "titles, genres, tags (TF-IDF)": "片名、类型、标签（TF-IDF）",

@@ -56,6 +56,10 @@ def draw_axes(loaded: Loaded) -> None:
     _cards(loaded, found)
     if not found and loaded.is_imported:
         st.write(say("Imported vectors cannot be retrained, so no discovered axis can be verified."))
+    elif not found and not loaded.is_retrainable:
+        st.write(
+            say("This model was trained by Spark and cannot be retrained here, so no discovered axis can be verified.")
+        )
     elif not found:
         st.write(say("No axis has a verified name."))
     unnamed = [axis for axis in loaded.axes.discovered if not axis.is_valid]

@@ -61,6 +61,14 @@ def draw_dimension_count(loaded: Loaded) -> None:
     if not rows and loaded.is_imported:
         st.info(say("The gain from added dimensions is measured by retraining, which imported vectors do not allow."))
         return
+    if not rows and not loaded.is_retrainable:
+        st.info(
+            say(
+                "The gain from added dimensions is measured by retraining. This model was trained by Spark: train it "
+                "again with recsys train --engine spark --set n_factors=…"
+            )
+        )
+        return
     if not rows:
         st.info(
             say(

@@ -38,6 +38,14 @@ def draw_ranking(loaded: Loaded) -> None:
         if loaded.is_imported:
             st.info(say("Imported vectors cannot be retrained, so they are not evaluated on held-out ratings."))
             return
+        if not loaded.is_retrainable:
+            st.info(
+                say(
+                    "This model was trained by Spark and cannot be retrained here, so it is not evaluated on held-out "
+                    "ratings. Train it again with recsys train --engine spark."
+                )
+            )
+            return
         st.info(
             say("The recommendations of this model have not been evaluated yet."),
             icon=":material/straighten:",

@@ -174,9 +174,9 @@ def _dimension_curve(found: EmbeddingReport, loaded: Loaded) -> None:
 
 
 def _draw_measure_button(loaded: Loaded) -> None:
-    """Imported vectors need no data: nothing is retrained for their report."""
-    data = None if loaded.is_imported else available_data(loaded)
-    if data is None and not loaded.is_imported:
+    """Imported vectors and models of Spark need no data: nothing is retrained for their report."""
+    data = available_data(loaded) if loaded.is_retrainable else None
+    if data is None and loaded.is_retrainable:
         return
     if (why := too_few_known(loaded)) is not None:
         st.info(plain(why))
