@@ -334,7 +334,9 @@ def main() -> None:
     parser.add_argument("protocol", choices=("ml-100k", "ml-1m", "dimensions", "ml-20m"))
     parser.add_argument("--trials", type=int, default=40, help="tuning trials per model")
     parser.add_argument(
-        "--again", action="store_true", help="take the settings from RESULTS.md instead of searching (ml-100k, ml-1m)"
+        "--again",
+        action="store_true",
+        help="take the settings of a search with so many trials from RESULTS.md instead of searching (ml-100k, ml-1m)",
     )
     parser.add_argument("--held", type=int, default=10_000, help="users per part in ml-20m")
     parser.add_argument("--data", default="ml-20m", help="dataset for the protocol of ml-20m")

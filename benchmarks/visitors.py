@@ -1,6 +1,7 @@
 """What low ratings of a visitor are worth: ways to make a user vector from 3 to 20 ratings, by nDCG and by harm.
 
     python benchmarks/visitors.py ml-100k /path/to/ml-latest-small      names of datasets, or folders with their files
+    python benchmarks/visitors.py --popularity ml-100k                  scores minus β · log-popularity
 
 Five folds of the users: `ials` is trained without a fold, whose users then rate 3, 5, 10, 20 movies drawn at random and
 are tested on the rest of their ratings, as in `recsys.evaluation.few_ratings`. Half of the users are for choosing, the
@@ -43,6 +44,11 @@ class Fold:
         train = Interactions(ratings.matrix[kept], ratings.user_ids[kept], ratings.item_ids)
         model = LEARNER.fit(Dataset(train, data.catalog))
         self.y = model.space.item_factors.astype(np.float64)
+        self.log_popularity = np.log1p(model.n_ratings)
+        order = np.argsort(-model.n_ratings, kind="stable")
+        ratings_before = np.cumsum(model.n_ratings[order]) - model.n_ratings[order] / 2
+        self.is_head = np.zeros(len(order), dtype=bool)  # the most popular movies, with a third of all ratings
+        self.is_head[order[ratings_before < model.n_ratings.sum() / 3]] = True
         self.gram, self.mean_user = self.y.T @ self.y, model.space.mean_user
         low, high = float(ratings.matrix.data.min()), float(ratings.matrix.data.max())
         self.disliked = low + DISLIKED * (high - low)
@@ -67,9 +73,14 @@ class Fold:
         found: np.ndarray = np.linalg.solve(matrix, right[:, :, None])[:, :, 0]
         return found
 
-    def measure(self, vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """nDCG@K of the liked, NaN for users without any, and the share of disliked movies in the list."""
+    def measure(self, vectors: np.ndarray, beta: float = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """nDCG@K of the liked, NaN for users without any; shares of the list that are disliked, and in the head.
+
+        beta  is subtracted, times the log-popularity and the standard deviation of the user's scores
+        """
         scores = vectors @ self.y.T
+        if beta:
+            scores -= beta * scores.std(axis=1, keepdims=True) * self.log_popularity
         np.put_along_axis(scores, self.items, -np.inf, axis=1)
         best = np.argpartition(-scores, K, axis=1)[:, :K]
         lists = np.take_along_axis(best, np.argsort(-np.take_along_axis(scores, best, 1), axis=1), 1)
@@ -77,7 +88,8 @@ class Fold:
         n_liked = np.minimum(self.likes.sum(axis=1), K)
         ideal = np.where(n_liked > 0, np.cumsum(gains)[n_liked - 1], np.nan)
         harm: np.ndarray = np.take_along_axis(self.dislikes, lists, axis=1).mean(axis=1)
-        return np.take_along_axis(self.likes, lists, axis=1) @ gains / ideal, harm
+        ndcg = np.take_along_axis(self.likes, lists, axis=1) @ gains / ideal
+        return ndcg, harm, self.is_head[lists].mean(axis=1)
 
 
 def every_rating_counts_for(w: np.ndarray, r: np.ndarray, disliked: float) -> tuple[np.ndarray, np.ndarray]:
@@ -127,37 +139,48 @@ VARIANTS: dict[str, Callable[[Fold, int], np.ndarray]] = {
     "c = 10, ρ = .05": lambda fold, n: fold.vectors(n, contrast(0), 10, 0.05),
     "γ = 4, c = 10, ρ = .05": lambda fold, n: fold.vectors(n, contrast(4), 10, 0.05),
     "γ = 6, c = 20, ρ = .05": lambda fold, n: fold.vectors(n, contrast(6), 20, 0.05),
-    f"γ = {CONTRAST:g}, c = {CAUTION:g}, ρ = {COMMON:g} (visitors of `ials`)": lambda fold, n: fold.vectors(
-        n, contrast(CONTRAST), CAUTION, COMMON
-    ),
+    f"γ = {CONTRAST:g}, c = {CAUTION:g}, ρ = {COMMON:g} (visitors of `ials`)": lambda fold, n: of_visitors(fold, n),
     "γ = 8, c = 10, ρ = .05": lambda fold, n: fold.vectors(n, contrast(8), 10, 0.05),
 }
 
 
-def measured(data: Dataset) -> dict[str, pd.DataFrame]:
-    """By variant, one row per user: ndcg and harm at each number of ratings and their means, and the user's half."""
+BETAS = (0, -0.4, -0.2, 0.1, 0.2, 0.4, 0.8)
+WHAT = ("ndcg", "harm", "head")
+
+
+def of_visitors(fold: Fold, n: int) -> np.ndarray:
+    """The vectors that `IALS` gives to visitors."""
+    return fold.vectors(n, contrast(CONTRAST), CAUTION, COMMON)
+
+
+def measured(data: Dataset, popularity: bool) -> dict[str, pd.DataFrame]:
+    """By variant (with `popularity`: by β), one row per user: the measures in `WHAT` at each number of ratings and
+    their means, and the user's half."""
     rng = np.random.default_rng(7)
     counts = np.diff(data.interactions.matrix.indptr)
     enough = rng.permutation(np.flatnonzero(counts >= max(FEW) + LEAST_HIDDEN))
-    tables: dict[str, list[pd.DataFrame]] = {name: [] for name in VARIANTS}
+    tables: dict[str, list[pd.DataFrame]] = {}
     for left_out in np.array_split(enough, FOLDS):
         fold = Fold(data, left_out, rng)
         half = np.arange(len(left_out)) % 2
-        for name, make in VARIANTS.items():
-            found = {n: fold.measure(make(fold, n)) for n in FEW}
-            columns = {f"ndcg from {n}": pair[0] for n, pair in found.items()}
-            columns |= {f"harm from {n}": pair[1] for n, pair in found.items()}
-            columns |= {what: np.mean([pair[at] for pair in found.values()], axis=0) for at, what in enumerate(WHAT)}
-            tables[name].append(pd.DataFrame(columns | {"half": half}))
+        made = (
+            {f"β = {beta:g}": {n: fold.measure(of_visitors(fold, n), beta) for n in FEW} for beta in BETAS}
+            if popularity
+            else {name: {n: fold.measure(make(fold, n)) for n in FEW} for name, make in VARIANTS.items()}
+        )
+        for name, found in made.items():
+            columns = {f"{what} from {n}": values[at] for n, values in found.items() for at, what in enumerate(WHAT)}
+            columns |= {what: np.mean([row[at] for row in found.values()], axis=0) for at, what in enumerate(WHAT)}
+            tables.setdefault(name, []).append(pd.DataFrame(columns | {"half": half}))
     return {name: pd.concat(parts, ignore_index=True) for name, parts in tables.items()}
 
 
-WHAT = ("ndcg", "harm")
-
-
-def section(named: str, data: Dataset) -> list[str]:
+def section(named: str, data: Dataset, popularity: bool) -> list[str]:
     """The tables of both halves."""
-    tables = measured(data)
+    tables = measured(data, popularity)
+    shown = WHAT if popularity else WHAT[:2]
+    names = {"ndcg": "nDCG@10", "harm": "harm@10", "head": "share of the head"}
+    numbers = " / ".join(map(str, FEW))
     first = next(iter(tables))
     lines = []
     for half, title in enumerate(("for choosing", "test")):
@@ -165,14 +188,13 @@ def section(named: str, data: Dataset) -> list[str]:
         lines += [
             f"{named}, {title}: {len(of_half[first]):,} users",
             "",
-            "| user vector | nDCG@10 from 3 / 5 / 10 / 20 | mean, minus the first row | harm@10 from 3 / 5 / 10 / 20 | "
-            "mean, minus the first row |",
-            "|---|---|---|---|---|",
+            f"| | {' | '.join(f'{names[what]} from {numbers} | mean, minus the first row' for what in shown)} |",
+            f"|---|{'---|---|' * len(shown)}",
         ]
         for name, table in of_half.items():
             difference = intervals(paired(table, of_half[first]))
             cells = [name]
-            for what in WHAT:
+            for what in shown:
                 cells.append(" / ".join(f"{table[f'{what} from {n}'].mean():.4f}" for n in FEW))
                 cells.append(_signed(difference[what]) if name != first else "–")
             lines.append(f"| {' | '.join(cells)} |")
@@ -185,24 +207,29 @@ def _signed(value: Interval) -> str:
     return f"{mark}{value.mean:+.4f}{mark} ({value.low:+.4f} … {value.high:+.4f})"
 
 
+HEADINGS = ("## Visitors: what low ratings are worth", "## Visitors: popularity against quality")
+EXPLANATIONS = (
+    "nDCG@10 of movies rated in the top quarter of the scale (4 stars or more) and harm@10, the share of the list that "
+    "was rated in its lowest third (2 or less), for users of whom 3, 5, 10, 20 ratings are known; `ials` with default "
+    "settings, trained without them (`python benchmarks/visitors.py`). Bold: the 95 % interval of the difference over "
+    "the same users excludes 0.",
+    "The scores of the visitors of `ials` minus β · log(1 + ratings of the movie), in standard deviations of the "
+    "user's scores; still a dot product, with a bias. The head are the most popular movies, which have a third of all "
+    "ratings. Other terms as in the section on low ratings (`python benchmarks/visitors.py --popularity`).",
+)
+
+
 def main() -> None:
     """Measure on the datasets and replace the section of RESULTS.md."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", nargs="+", help="names of datasets, or folders with their files")
+    parser.add_argument("--popularity", action="store_true", help="measure a correction for popularity")
     chosen = parser.parse_args()
-    lines = [
-        "## Visitors: what low ratings are worth",
-        "",
-        "nDCG@10 of movies rated in the top quarter of the scale (4 stars or more) and harm@10, the share of the list "
-        "that was rated in its lowest third (2 or less), for users of whom 3, 5, 10, 20 ratings are known; `ials` with "
-        "default settings, trained without them (`python benchmarks/visitors.py`). Bold: the 95 % interval of the "
-        "difference over the same users excludes 0.",
-        "",
-    ]
+    lines = [HEADINGS[chosen.popularity], "", EXPLANATIONS[chosen.popularity], ""]
     try:
         for name in chosen.data:
             folder = Path(name)
-            lines += section(folder.name, prepared(name, folder if folder.is_dir() else None))
+            lines += section(folder.name, prepared(name, folder if folder.is_dir() else None), chosen.popularity)
     except RecsysError as error:
         sys.exit(f"visitors.py: {error}")
     write_section(lines)
