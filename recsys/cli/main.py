@@ -92,7 +92,9 @@ def _run(arguments: list[str]) -> int:
     except typer.TyperException as error:
         return complain(f"{' '.join(error.format_message().split())} (see recsys --help)", error.exit_code)
     except KeyboardInterrupt:
-        return complain("interrupted; no partial file is left (--resume continues a batch)", INTERRUPTED)
+        return complain(
+            "interrupted; no partial file is left; nightly and recommend --resume go on where they stopped", INTERRUPTED
+        )
     except BrokenPipeError:  # the reader, such as `head`, closed the pipe
         discard(sys.stdout)
         return BROKEN_PIPE
