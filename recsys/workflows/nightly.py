@@ -418,7 +418,7 @@ class _Run:
     def _make_space(self, trained: TrainedModel, published: str | None) -> None:
         """Map, axes and clusters of the next model, in the manner of the published one."""
         given, folder = self.settings.space, self.settings.next_model
-        if not self.settings.has_vectors:
+        if not (self.settings.next_model / store.ITEM_FACTORS).is_file():
             return
         common = (trained.fingerprint, published, given.seed)
         for method in given.maps:
@@ -624,7 +624,7 @@ class _Run:
 
     def _space_made(self) -> StoredSpace | None:
         given = self.settings.space
-        if not self.settings.has_vectors:
+        if not (self.settings.next_model / store.ITEM_FACTORS).is_file():
             return None
         maps = {str(method): self._result(f"map {method}", _Fidelity) for method in given.maps}
         found_axes = self._result("axes", _Named) if given.axes else None

@@ -19,7 +19,7 @@ from recsys.errors import InputError, RecsysError
 from recsys.ingest.datasets import DATASETS
 from recsys.ingest.layout import Columns
 from recsys.limits import LARGEST, MOST_EPOCHS, MOST_LISTED, MOST_RUNS, MOST_SEED, check_input
-from recsys.models import DEFAULT_MODEL, Learner, VectorLearner, with_settings
+from recsys.models import DEFAULT_MODEL, Learner, with_settings
 from recsys.models.start import EPOCHS
 from recsys.workflows.batch_output import MOST_PARTITIONS, Format, format_of
 from recsys.workflows.common import learner_called
@@ -182,11 +182,6 @@ class NightlySettings:
     def columns(self) -> Columns:
         """The columns of the rating files."""
         return Columns(**self.ratings.columns.model_dump())
-
-    @property
-    def has_vectors(self) -> bool:
-        """Whether the model has vectors, and with them maps, axes and clusters."""
-        return isinstance(self.learner, VectorLearner)
 
     @property
     def list_format(self) -> Format | None:
