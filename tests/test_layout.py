@@ -34,7 +34,7 @@ LAYOUT: dict[str, tuple[str, ...]] = {
     ),
     "space": (
         "embedding", "evidence", "axis", "item_map", "item_clusters", "rotation", "auc", "naming", "questions",
-        "probes", "fidelity", "layout", "clustering", "decompose", "profile", "discovery",
+        "probes", "fidelity", "layout", "clustering", "decompose", "profile", "discovery", "walk",
     ),
     "models": (
         "user_batch", "fitted", "settings", "start", "learner", "model", "least_squares", "simd", "ials_solver",
@@ -84,6 +84,7 @@ UPWARD: dict[str, tuple[str, ...]] = {
         "recsys.space.probes",
         "recsys.space.questions",
         "recsys.space.rotation",
+        "recsys.space.walk",
         "recsys.evaluation.report",
     ),
     "recsys.space.item_map": ("recsys.space.item_clusters", "recsys.plots.picture"),  # `ItemMap.plot`

@@ -22,7 +22,7 @@ from recsys.cli.doctor import doctor
 from recsys.cli.evaluate import evaluate, tune
 from recsys.cli.inspect import axes, clusters, map_, report
 from recsys.cli.nightly import nightly
-from recsys.cli.recommend import analogy, recommend, similar
+from recsys.cli.recommend import analogy, recommend, similar, walk
 from recsys.cli.serve import serve
 from recsys.cli.terminal import complain, discard, quiet_libraries, safe_streams
 from recsys.cli.train import train
@@ -39,8 +39,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 for command in (
-    demo, fetch, prepare, train, evaluate, tune, recommend, similar, analogy, axes, clusters, report, nightly, serve,
-    doctor,
+    demo, fetch, prepare, train, evaluate, tune, recommend, similar, analogy, walk, axes, clusters, report, nightly,
+    serve, doctor,
 ):  # fmt: skip
     app.command()(command)
 app.command("map")(map_)

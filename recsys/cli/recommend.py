@@ -326,3 +326,23 @@ def analogy(
     from recsys.workflows.similar import analogy
 
     show(analogy(model, a, b, c, k=k), as_json, tables.show_analogy)
+
+
+def walk(
+    a: Annotated[str, typer.Argument(help="Title of the first movie; with --users the id of the first user.")],
+    b: Annotated[str, typer.Argument(help="Title of the last movie; with --users the id of the last user.")],
+    model: ModelFolder,
+    steps: Annotated[int, typer.Option(min=2, max=1000, help="Points on the way, both ends included.")] = 5,
+    k: Count = 3,
+    users: Annotated[bool, typer.Option("--users", help="Walk between two users instead of two movies.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Walk in a straight line from one movie to another, or between two users, and list what lies on the way.
+
+    For example: recsys walk "Toy Story" "Alien" --model data/models/ials
+    """
+    from recsys.cli import tables
+    from recsys.cli.console import show
+    from recsys.workflows.similar import walk
+
+    show(walk(model, a, b, steps=steps, k=k, users=users), as_json, tables.show_walk)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:  # each command imports only its own workflow
     from recsys.workflows.nightly_report import Night, RolledBack
     from recsys.workflows.prepare import Fetched, Prepared
     from recsys.workflows.recommend import Recommended, RecommendedBatch, RecommendedNeighbours
-    from recsys.workflows.similar import Analogy, SimilarItems
+    from recsys.workflows.similar import Analogy, SimilarItems, Walk
     from recsys.workflows.train import Trained
 
 TOP_AXES = 10
@@ -273,6 +273,16 @@ def show_analogy(done: Analogy) -> None:
     shown = table(f"{a} is to {b} as {c} is to", "#", "title", "similarity", numbers="# similarity")
     for row in rows_of_table(done.answers):
         shown.add_row(str(row["rank"]), escape(row["title"]), f"{row['similarity']:.3f}")
+    print_table(shown)
+
+
+def show_walk(done: Walk) -> None:
+    """The movies at each point, in the order of the way."""
+    value = done.points.columns[-1]
+    shown = table(f"From {done.ends[0]} to {done.ends[1]}", "way", "#", "title", value, numbers=f"way # {value}")
+    for row in rows_of_table(done.points):
+        way = f"{row['position']:.0%}" if row["rank"] == 1 else ""
+        shown.add_row(way, str(row["rank"]), escape(row["title"]), f"{row[value]:.3f}")
     print_table(shown)
 
 

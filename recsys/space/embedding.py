@@ -323,6 +323,42 @@ class EmbeddingSpace:
             {"rank": range(1, len(titles) + 1), "item_id": ids[0], "title": titles, "similarity": similarities[0]}
         )
 
+    def decode(self, vector: np.ndarray, k: int = 10) -> pd.DataFrame:
+        """The k items that a user with this vector would be recommended: columns rank, item_id, title, score.
+
+        vector  (n_factors,), or (d,) with the 1 of the bias dimension
+
+        In the space of a `vae`, a vector of standard normal numbers is a draw from its prior. Raises InputError for
+        another shape or numbers that are not finite.
+        """
+        from recsys.space.walk import decode
+
+        columns, scores = decode(self, np.asarray(vector)[None, :], k)
+        ids = self.item_ids[columns[0]]
+        titles = self._described().catalog.label_of(ids)
+        return pd.DataFrame({"rank": range(1, len(ids) + 1), "item_id": ids, "title": titles, "score": scores[0]})
+
+    def walk(self, a: Any, b: Any, steps: int = 5, k: int = 3, *, users: bool = False) -> pd.DataFrame:
+        """What lies on the straight line between two items, or the tastes between two users.
+
+        a, b   titles or original ids of two items; with `users` the original ids of two users
+        steps  number of points, the two ends included
+        k      items for each point
+
+        Columns: position (0 at `a`, 1 at `b`), rank, item_id, title, and the item's similarity to the point (cosine),
+        with `users` its score. Raises as `recsys.space.walk`, AmbiguousTitle for a title.
+        """
+        from recsys.space.walk import between_items, between_users
+
+        known = self._described()
+        if users:
+            table = between_users(self, a, b, steps, k)
+        else:
+            first, last = (known.catalog.id_of(end, known.n_ratings) for end in (a, b))
+            table = between_items(self, first, last, steps, k)
+        table.insert(3, "title", list(known.catalog.label_of(table["item_id"].to_numpy())))
+        return table
+
     def axes(self, method: Method = "varimax", *, seed: int = 42) -> Axes:
         """Rotate the space so that each item lies on few axes, and test the built-in axes (children's ↔ adult, …).
 

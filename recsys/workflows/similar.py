@@ -1,4 +1,4 @@
-"""Similar and analogy: the neighbours of movies in the space of a model."""
+"""Similar, analogy and walk: the neighbours of movies and of points between them in the space of a model."""
 
 from __future__ import annotations
 
@@ -52,6 +52,22 @@ class Analogy:
         return {"analogy": list(self.titles), "answers": rows_of_table(self.answers)}
 
 
+@dataclass(frozen=True, eq=False)
+class Walk:
+    """What lies on the straight line between two movies or users.
+
+    ends    the titles of the movies, or the user ids
+    points  position (0 … 1), rank, item_id, title, and similarity (of users: score)
+    """
+
+    ends: tuple[str, str]
+    points: pd.DataFrame
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values, as `recsys walk --json` prints them."""
+        return {"walk": list(self.ends), "points": rows_of_table(self.points)}
+
+
 def similar(model_folder: Path, title: str, *, k: int = 10, metric: Metric | None = "cosine") -> SimilarItems:
     """The `k` items most similar to the one of that title, by one metric, or by each metric if it is None.
 
@@ -81,3 +97,17 @@ def analogy(model_folder: Path, a: str, b: str, c: str, *, k: int = 10) -> Analo
     titles = model.catalog.label_of(ids) if len(ids) else []
     found = pd.DataFrame({"rank": range(1, len(ids) + 1), "item_id": ids, "title": titles, "similarity": cosines})
     return Analogy((labels[0], labels[1], labels[2]), found)
+
+
+def walk(model_folder: Path, a: str, b: str, *, steps: int = 5, k: int = 3, users: bool = False) -> Walk:
+    """The `k` items nearest to each of `steps` points on the straight line from one item to another.
+
+    users  `a` and `b` are user ids: the line joins their vectors, and each point lists the items with the best scores
+
+    Raises UnknownId with similar titles for an unknown title, and for an unknown user.
+    """
+    model = store.load_model(model_folder)
+    points = model.space.walk(a, b, steps, k, users=users)
+    if not users:
+        a, b = (model.catalog.labels[model.catalog.row_of(end, model.n_ratings)] for end in (a, b))
+    return Walk((a, b), points)

@@ -53,6 +53,8 @@ KEYS = {
         "": "analogy answers",
         "answers": "rank item_id title similarity",
     },
+    "walk 'Film 1' 'Film 2' --model model": {"": "walk points", "points": "position rank item_id title similarity"},
+    "walk u1 u2 --users --model model": {"": "walk points", "points": "position rank item_id title score"},
     "doctor --data data": {"": "problems findings", "findings": "section name found status remedy"},
     "map --model model --method pca": {"": "method axes not_in_space seed items fidelity out"},
 }

@@ -83,6 +83,7 @@ def test_no_control_character_of_a_title_reaches_the_terminal(work: Path, reseal
         ("similar", title, "--model", "evil"),
         ("similar", title, "--model", "evil", "--metric", "all"),
         ("analogy", title, f"{evil} 4", f"{evil} 5", "--model", "evil"),
+        ("walk", title, f"{evil} 4", "--model", "evil"),
         ("recommend", "--model", "evil", "--rate", f"{title}=5", "--why"),
         ("recommend", "--model", "evil", "--rate", f"{title}=5", "--why", "--json"),
     ):
