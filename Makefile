@@ -51,7 +51,7 @@ bench: .venv-bench/installed .venv/installed-dev ## compare with other libraries
 	for part in epochs ablation time-to-quality evaluation; do .venv-bench/bin/python benchmarks/speed.py $$part || exit 1; done
 	for protocol in ml-100k ml-1m dimensions; do .venv-bench/bin/python benchmarks/quality.py $$protocol || exit 1; done
 	.venv-bench/bin/python benchmarks/visitors.py ml-100k ml-latest-small
-	for part in axes steering maps analogies; do .venv-bench/bin/python benchmarks/space.py $$part || exit 1; done
+	for part in axes steering maps analogies walks; do .venv-bench/bin/python benchmarks/space.py $$part || exit 1; done
 	$(BIN)/python -m benchmarks.incremental - ml-latest-small 0.01 latest
 	for part in prepare scatter view rating drag sessions; do $(BIN)/python benchmarks/app.py $$part || exit 1; done
 	for part in load hostile replace memory; do $(BIN)/python benchmarks/service.py $$part || exit 1; done

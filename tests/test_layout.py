@@ -44,7 +44,7 @@ LAYOUT: dict[str, tuple[str, ...]] = {
     "recommend": ("candidates", "topn", "reasons", "steer", "queries", "rerank", "compare"),
     "evaluation": (
         "serialization", "interval", "ranking", "few_ratings", "evaluate", "tune", "vectors", "retrieval",
-        "linear_probes", "clusters", "shape",
+        "linear_probes", "clusters", "shape", "smoothness",
         "divergence", "baselines", "analogies", "stability", "report", "significance", "succession",
     ),
     "plots": ("escape", "colours", "dimensions", "quality", "overlap", "data", "map", "picture", "report"),
