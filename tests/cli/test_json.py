@@ -27,8 +27,10 @@ KEYS = {
         "validation": "epoch ndcg@10 objective",
     },
     "evaluate --data data --model popular": {
-        "": "data protocol part seed k confidence train_ratings hidden_ratings trained seconds results",
-        "results": "model hyperparameters seconds_to_train judged not_judged cold metrics by_activity by_popularity",
+        "": "data protocol part seed k confidence train_ratings hidden_ratings best_known few_users trained seconds "
+        "results",
+        "results": "model hyperparameters seconds_to_train judged not_judged cold metrics lead_of_first from_few "
+        "by_activity by_popularity",
     },
     "tune --data data --out json-params.json --trials 1 --set epochs=1": {
         "": "model protocol metric trials default best params out study",
