@@ -328,8 +328,8 @@ class EmbeddingSpace:
 
         vector  (n_factors,), or (d,) with the 1 of the bias dimension
 
-        In the space of a `vae`, a vector of standard normal numbers is a draw from its prior. Raises InputError for
-        another shape or numbers that are not finite.
+        In the space of a `vae` with variant "multvae", a vector of standard normal numbers is a draw from the prior.
+        Raises InputError for another shape or numbers that are not finite.
         """
         from recsys.space.walk import decode
 

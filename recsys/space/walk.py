@@ -20,8 +20,8 @@ def decode(space: EmbeddingSpace, vectors: np.ndarray, k: int = 10) -> tuple[np.
 
     vectors  (n, n_factors), or (n, n_factors + 1) with the 1 of the bias dimension; as user vectors
 
-    In the space of a `vae` a vector of standard normal numbers is a draw from its prior. Raises InputError for other
-    shapes and for numbers that are not finite.
+    In the space of a `vae` with variant "multvae", a vector of standard normal numbers is a draw from the prior. Raises
+    InputError for other shapes and for numbers that are not finite.
     """
     check_number("k", k, 1, MOST_LISTED, whole=True)
     vectors = np.atleast_2d(np.asarray(vectors, dtype=np.float32))
