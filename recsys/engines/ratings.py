@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping
-from functools import partial
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +22,23 @@ from recsys.ingest.validation import Role, Validation
 _COLUMNS = ("users", "items", "ratings", "times")
 
 
-def reader(context: Any, folder: Path) -> ReadBlocks:
-    """A function that reads as `recsys.ingest.ratings.read_blocks` does, and yields the same blocks.
+@contextmanager
+def reader(context: Any, folder: Path) -> Iterator[ReadBlocks]:
+    """A function that reads as `recsys.ingest.ratings.read_blocks` does, and yields the same blocks. What is not read
+    to its end is cancelled.
 
     folder  for intermediate files; all workers see it, and the files of ratings, under the same path
     """
-    return partial(_read, context, folder)
+    with ExitStack() as stack:
+
+        def read(
+            path: Path, columns: Columns, validation: Validation, spelling: Mapping[Role, Spelling] | None = None
+        ) -> Iterator[Block]:
+            blocks = _read(context, folder, path, columns, validation, spelling)
+            stack.callback(blocks.close)
+            return blocks
+
+        yield read
 
 
 def _read(
@@ -37,7 +48,7 @@ def _read(
     columns: Columns,
     validation: Validation,
     spelling: Mapping[Role, Spelling] | None,
-) -> Iterator[Block]:
+) -> Generator[Block, None, None]:
     found = sections_of(path, columns, validation, spelling)
     if found is None:  # compressed text can only be read from its beginning
         yield from read_blocks(path, columns, validation, spelling)

@@ -6,10 +6,12 @@ import importlib.util
 import os
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
@@ -27,10 +29,14 @@ PYTHON = "spark.pyspark.python"
 """The setting of Spark that names the Python of the workers; default: the path of this one."""
 OLDEST_JAVA = 17
 CONNECT_SECONDS = 5.0
-WORKER_SECONDS = 60.0
-"""For how long a master may leave us without a worker."""
+WAITING = "spark.scheduler.maxRegisteredResourcesWaitingTime"
+"""The setting of Spark for how long a master may leave us without a worker."""
+WORKER_SECONDS = 60
+"""Its default here."""
+WATCH_SECONDS = 1.0
 SHARE_OF_MEMORY = 0.5
 """The part of the memory limit that the Java process takes which is master and worker at once (`local`)."""
+_SAYS_LITTLE = re.compile(r"\s|WARNING:|Using Spark's|Error: (Could not create|A fatal)|Error occurred during init")
 _MASTER = re.compile(r"local(\[(\d+|\*)(,\d+)?\])?|(spark|k8s)://\S+|yarn")
 
 
@@ -92,20 +98,31 @@ def connected(spark: Spark) -> Iterator[Any]:
         try:
             gateway = launch_gateway(conf, {"stdout": log, "stderr": log})
             stack.callback(_end, gateway)
+            on_interrupt = signal.getsignal(signal.SIGINT)
             context = SparkContext(conf=conf, gateway=gateway)
             stack.callback(_stop, context)
+            if threading.current_thread() is threading.main_thread():
+                # pyspark's handler of Ctrl-C stays when Spark has ended, and fails then.
+                signal.signal(signal.SIGINT, on_interrupt)
+            seconds = context._jsc.sc().conf().getTimeAsSeconds(WAITING, f"{WORKER_SECONDS}s")
             if not spark.is_local:
-                _wait_for_worker(context, spark.master)
+                _wait_for_worker(context, spark.master, seconds)
         except (Py4JError, PySparkException, OSError) as error:
-            what = f"Spark does not start: {explanation(error)}"
-            if not spark.is_local:
+            why = _cause_in(log) if "JAVA_GATEWAY_EXITED" in str(error) else explanation(error)
+            what = f"Spark does not start: {why or explanation(error)}"
+            if spark.master.startswith("spark://") and ("stopped" in what or "NullPointer" in what):
                 what = f"{spark.master}: no Spark master answers there"
             raise Unavailable(f"{what}; {LOG_VARIABLE}=FILE keeps Spark's messages") from None
         context.pythonExec = settings.get(PYTHON) or os.environ.get("PYSPARK_PYTHON") or sys.executable
+        workers_are_lost = threading.Event()
+        if not spark.is_local:
+            stack.enter_context(_watched(context, seconds, workers_are_lost))
         try:
             yield context
         except (Py4JError, PySparkException) as error:
             what = f"Spark failed: {explanation(error)}"
+            if workers_are_lost.is_set():
+                what = f"{spark.master}: all workers were lost, and no other came within {seconds} seconds"
             raise Unavailable(f"{what}; {LOG_VARIABLE}=FILE keeps Spark's messages") from None
 
 
@@ -124,9 +141,20 @@ def explanation(error: Exception) -> str:
     else:
         of_task = re.search(r"most recent failure: Lost task .*?\(TID \d+\) \([^)]*\): ([^\n]*)", text)
         line = next((line for line in text.splitlines() if line.strip()), type(error).__name__)
-        line = of_task[1] if of_task else line
+        causes = re.findall(r"^Caused by: ([^\n]*)", text, re.M)
+        line = of_task[1] if of_task else causes[-1] if causes else line
     line = " ".join(line.split()).rstrip(".;")
     return line if len(line) <= 300 else line[:300] + "…"
+
+
+def _cause_in(log: IO[bytes]) -> str:
+    """Why the Java process ended before it answered, from what it printed; empty if it does not say."""
+    log.seek(max(0, log.seek(0, os.SEEK_END) - 20_000))
+    text = log.read().decode(errors="replace")
+    lines = [line for line in text.splitlines() if line and not _SAYS_LITTLE.match(line)]
+    thrown = [line for line in lines if line.startswith("Exception in thread")]
+    line = " ".join((thrown or lines or [""])[-1].split())
+    return re.sub(r'^Exception in thread "\S+" ', "", line).rstrip(".;")[:300]
 
 
 def _text_of(error: Exception) -> str:
@@ -175,16 +203,50 @@ def _check_master(master: str) -> None:
     raise Unavailable(f"{master}: the Spark master cannot be reached: {reasons[0]}; start it, or name another --master")
 
 
-def _wait_for_worker(context: Any, master: str) -> None:
+def _has_workers(context: Any) -> bool:
+    return int(context._jsc.sc().getExecutorMemoryStatus().size()) > 1  # the first one is this process
+
+
+def _wait_for_worker(context: Any, master: str, seconds: int) -> None:
     """Raise Unavailable when the master has no worker for us."""
-    deadline = time.monotonic() + WORKER_SECONDS
-    while context._jsc.sc().getExecutorMemoryStatus().size() < 2:  # the first one is this process
+    deadline = time.monotonic() + seconds
+    while not _has_workers(context):
         if time.monotonic() > deadline:
             raise Unavailable(
-                f"{master}: no worker of the Spark master was free within {WORKER_SECONDS:.0f} seconds; start workers, "
-                "or ask for less memory with --spark-conf spark.executor.memory=…"
+                f"{master}: no worker of the Spark master was free within {seconds} seconds; start workers, ask for "
+                f"less memory with --spark-conf spark.executor.memory=…, or wait longer with --spark-conf {WAITING}=…s"
             )
         time.sleep(0.1)
+
+
+@contextmanager
+def _watched(context: Any, seconds: int, workers_are_lost: threading.Event) -> Iterator[None]:
+    """Cancel all jobs, and set the event, when jobs have had no worker for some seconds. Spark would wait for ever."""
+    from py4j.protocol import Py4JError
+
+    is_over = threading.Event()
+
+    def watch() -> None:
+        last = time.monotonic()
+        while not is_over.wait(WATCH_SECONDS):
+            if _has_workers(context) or not context.statusTracker().getActiveJobsIds():
+                last = time.monotonic()
+            elif time.monotonic() > last + seconds:
+                workers_are_lost.set()
+                context.cancelAllJobs()
+                return
+
+    def watch_to_the_end() -> None:
+        with suppress(Py4JError, OSError):  # the Java process has ended: whoever waits for a job hears of it
+            watch()
+
+    thread = threading.Thread(target=watch_to_the_end, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        is_over.set()
+        thread.join()
 
 
 @contextmanager
@@ -192,11 +254,11 @@ def _log() -> Iterator[IO[bytes]]:
     """The file for Spark's messages."""
     wanted = os.environ.get(LOG_VARIABLE)
     if not wanted:
-        with tempfile.TemporaryFile() as file:
+        with tempfile.TemporaryFile("a+b") as file:
             yield file
         return
     try:
-        opened = Path(wanted).expanduser().open("ab")
+        opened = Path(wanted).expanduser().open("a+b")
     except OSError as error:
         raise InputError(f"{wanted}: cannot be written: {error.strerror}; {LOG_VARIABLE} names it") from None
     with opened as file:

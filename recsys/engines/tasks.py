@@ -7,7 +7,6 @@ not fit into the memory of Spark's driver.
 from __future__ import annotations
 
 import json
-import secrets
 import shutil
 import time
 import zipfile
@@ -66,7 +65,7 @@ def in_order(
     from pyspark.cloudpickle import register_pickle_by_value
 
     register_pickle_by_value(remote)
-    name, digest = _send_package(context, folder)
+    name, digest = _send_package(context)
     group, n = folder.name, len(tasks)
     results = [folder / f"{number:06d}" for number in range(n)]
     broadcast = context.broadcast(shared)
@@ -111,17 +110,19 @@ def _is_there(path: Path, number: int) -> bool:
     return path.exists()
 
 
-def _send_package(context: Any, folder: Path) -> tuple[str, str]:
-    """Send recsys to the workers as a zip file; its name, and the digest of the package.
+def _send_package(context: Any) -> tuple[str, str]:
+    """Send recsys to the workers as a zip file, once a session; its name, and the digest of the package.
 
-    folder  for the file, which the workers fetch from this machine when they begin
+    The file stays for the session: a worker that joins later fetches all that were sent.
     """
+    from pyspark import SparkFiles
+
     package = Path(recsys.__file__).parent
     digest = remote.digest_of(package)
-    archive = next(folder.glob("recsys-*.zip"), None)
-    if archive is None:
-        # Spark refuses a second file of the same name in a session, though the folder of the first one is gone.
-        archive = folder / f"recsys-{digest[:16]}-{secrets.token_hex(4)}.zip"
+    folder = Path(SparkFiles.getRootDirectory(), "sent")
+    archive = folder / f"recsys-{digest[:16]}.zip"
+    if not archive.exists():
+        folder.mkdir(exist_ok=True)
         with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as file:
             for path in sorted(package.rglob("*")):
                 if path.is_file() and "__pycache__" not in path.parts:

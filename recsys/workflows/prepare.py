@@ -102,8 +102,8 @@ def _reader(spark: Spark | None, out: Path) -> Iterator[ReadBlocks]:
         return
     from recsys.engines.ratings import reader
 
-    with connected(spark) as context, shared_folder(out) as folder:
-        yield reader(context, folder)
+    with shared_folder(out) as folder, connected(spark) as context, reader(context, folder) as read:
+        yield read
 
 
 def append(

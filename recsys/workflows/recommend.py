@@ -258,7 +258,7 @@ def recommend_batch(
             from recsys.engines.lists import lists_of
 
             assert spark is not None
-            with connected(spark) as context, shared_folder(out) as folder:
+            with shared_folder(out) as folder, connected(spark) as context:
                 yield from lists_of(
                     context, model, users_of, blocks, k, folder, exclude_seen=exclude_seen, allowed=allowed
                 )

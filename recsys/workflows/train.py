@@ -142,7 +142,7 @@ def _train_on(
     learner = with_settings(MLlibALS, settings)
     with writing(out, store.MODEL, inputs=[data]):
         stored = store.load_prepared(data)
-        with connected(spark) as context, shared_folder(out) as folder:
+        with shared_folder(out) as folder, connected(spark) as context:
             trained = fit(context, learner, stored, weighting, folder).with_data_path(data)
         return _stored(store.save_model(out, trained), out)
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import importlib.util
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -43,66 +45,100 @@ def free_port() -> int:
         return found.getsockname()[1]
 
 
-@pytest.fixture(scope="session")
-def cluster(needs_spark, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of a standalone master with two workers of one core and 1 GB each."""
-    import pyspark
+@dataclass(frozen=True)
+class Cluster:
+    """A standalone master on the loopback interface, and its workers of one core and 1 GB each.
 
-    home, folder = Path(pyspark.__file__).parent, tmp_path_factory.mktemp("cluster")
-    # The workers know recsys by their own installation only, not by the path of the tests.
-    environment = {**os.environ, "SPARK_LOCAL_IP": "127.0.0.1", "SPARK_HOME": str(home), "PYTHONPATH": ""}
-    port = free_port()
-    master = f"spark://127.0.0.1:{port}"
-    started: list[subprocess.Popen[bytes]] = []
+    home    of Spark
+    folder  for logs and the files of the workers
+    """
 
-    def start(name: str, *arguments: str) -> Path:
-        log = folder / f"{name}-{len(started)}.log"
+    home: Path
+    folder: Path
+    port: int = field(default_factory=free_port)
+    processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
+
+    @property
+    def master(self) -> str:
+        return f"spark://127.0.0.1:{self.port}"
+
+    def start_master(self) -> None:
+        ports = "--port", str(self.port), "--webui-port", str(free_port())
+        self._wait(self._start("Master", *ports), "I have been elected")
+
+    def start_workers(self, n: int) -> None:
+        logs = []
+        for _ in range(n):
+            folder = str(self.folder / f"work-{len(self.processes)}")
+            settings = "--cores", "1", "--memory", "1g", "--work-dir", folder
+            logs.append(self._start("Worker", "--webui-port", str(free_port()), *settings, self.master))
+        for log in logs:
+            self._wait(log, "Successfully registered with master")
+
+    def kill_worker(self, number: int = -1) -> None:
+        """Kill a worker and its executor, as when a machine is lost."""
+        worker = self.processes.pop(number)
+        os.killpg(worker.pid, signal.SIGKILL)
+        worker.wait()
+
+    def stop(self) -> None:
+        for process in reversed(self.processes):
+            process.terminate()
+        for process in self.processes:
+            process.wait(20)
+
+    def _start(self, name: str, *arguments: str) -> Path:
+        log = self.folder / f"{name}-{len(list(self.folder.glob('*.log')))}.log"
+        # The workers know recsys by their own installation only, not by the path of the tests.
+        local = {"SPARK_LOCAL_IP": "127.0.0.1", "SPARK_HOME": str(self.home), "PYTHONPATH": ""}
+        command = [str(self.home / "bin" / "spark-class"), f"org.apache.spark.deploy.{name.lower()}.{name}"]
         with log.open("wb") as file:
-            command = [str(home / "bin" / "spark-class"), f"org.apache.spark.deploy.{name.lower()}.{name}"]
-            started.append(
-                subprocess.Popen([*command, *arguments], stdout=file, stderr=file, env=environment, cwd=folder)
-            )
+            self.processes.append(
+                subprocess.Popen(
+                    [*command, "--host", "127.0.0.1", *arguments],
+                    stdout=file, stderr=file, env=os.environ | local, cwd=self.folder, start_new_session=True,
+                )
+            )  # fmt: skip
         return log
 
-    def wait(log: Path, text: str) -> None:
+    def _wait(self, log: Path, text: str) -> None:
         deadline = time.monotonic() + WAIT
         while text not in log.read_text(errors="replace"):
             assert time.monotonic() < deadline, log.read_text(errors="replace")
             time.sleep(0.05)
 
+
+@pytest.fixture(scope="module")
+def cluster(needs_spark, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """A standalone master with two workers."""
+    import pyspark
+
+    started = Cluster(Path(pyspark.__file__).parent, tmp_path_factory.mktemp("cluster"))
     try:
-        ui = str(free_port())
-        wait(start("Master", "--host", "127.0.0.1", "--port", str(port), "--webui-port", ui), "I have been elected")
-        logs = []
-        for number in range(2):
-            settings = ["--cores", "1", "--memory", "1g", "--work-dir", str(folder / f"work-{number}")]
-            logs.append(start("Worker", "--host", "127.0.0.1", "--webui-port", str(free_port()), *settings, master))
-        for log in logs:
-            wait(log, "Successfully registered with master")
-        yield master
+        started.start_master()
+        started.start_workers(2)
+        yield started
     finally:
-        for process in reversed(started):
-            process.terminate()
-        for process in started:
-            process.wait(20)
+        started.stop()
 
 
-@pytest.fixture(scope="session", params=["local[2]", "cluster"])
+@pytest.fixture(scope="module", params=["local[2]", "cluster"])
 def session(request: pytest.FixtureRequest, needs_spark) -> Iterator[Any]:
     """A session on each kind of master. Starting one takes seconds, so the tests share it."""
-    name = request.param
-    with connected(Spark(name if name != "cluster" else request.getfixturevalue("cluster"))) as context:
+    master = request.param if request.param != "cluster" else request.getfixturevalue("cluster").master
+    with connected(Spark(master, {"spark.shuffle.io.retryWait": "200ms"})) as context:
         yield context
 
 
-@pytest.fixture
-def spark(session, monkeypatch: pytest.MonkeyPatch) -> Spark:
+@pytest.fixture(scope="module")
+def spark(session) -> Iterator[Spark]:
     """The place of the shared session. Workflows that ask for a session get it."""
 
     @contextmanager
     def shared(spark: Spark) -> Iterator[Any]:
         yield session
 
-    for name in ("prepare", "train", "recommend"):
-        monkeypatch.setattr(f"recsys.workflows.{name}.connected", shared)
-    return Spark(session.master)
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("prepare", "train", "recommend"):
+            patch.setattr(f"recsys.workflows.{name}.connected", shared)
+        yield Spark(session.master)
