@@ -18,7 +18,7 @@ quick: .venv/installed-dev       ## the tests that need neither a browser nor a 
 	$(BIN)/python -m pytest -n auto --dist loadfile -m "not browser and not slow"
 
 attack: .venv/installed-dev      ## every attempt of docs/reliability.md: crashes, damaged folders, full disks; about half an hour on two idle cores
-	RECSYS_ATTACK=1 nice $(BIN)/python -m pytest -n 2 tests/attack
+	RECSYS_ATTACK=1 nice $(BIN)/python -m pytest -n 2 tests/attack tests/engines
 
 test-lowest: .venv-lowest/installed ## run the fast tests with the lowest versions that pyproject.toml allows
 	NUMBA_CACHE_DIR=$(CURDIR)/.venv-lowest/numba .venv-lowest/bin/python -m pytest -n auto --dist loadfile -m "not browser and not slow" \

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -26,6 +27,7 @@ from recsys.workflows.train import train
 from tests.engines.conftest import WAIT, Cluster
 
 pytestmark = pytest.mark.slow
+ATTACK = pytest.mark.skipif(os.environ.get("RECSYS_ATTACK") != "1", reason="takes half a minute: make attack")
 
 SETTINGS = {"n_factors": 16, "regularization": 0.15, "epochs": 10, "seed": 1}
 GOOD = b"%d,%d,%.1f,%d\n"
@@ -131,6 +133,7 @@ def killable(session, cluster: Cluster) -> Iterator[Cluster]:
     wait_until(lambda: n_executors(session) == 2)
 
 
+@ATTACK
 @pytest.mark.parametrize("session", ["cluster"], indirect=True)
 def test_a_worker_that_is_lost_changes_nothing(
     session, spark: Spark, killable: Cluster, world, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -167,6 +170,7 @@ def test_a_worker_that_is_lost_changes_nothing(
     np.testing.assert_allclose(spaces[0].item_factors, spaces[1].item_factors, rtol=1e-3, atol=1e-4)
 
 
+@ATTACK
 @pytest.mark.parametrize("session", ["cluster"], indirect=True)
 def test_jobs_are_cancelled_when_all_workers_are_lost(session, killable: Cluster, tmp_path: Path) -> None:
     from py4j.protocol import Py4JError
