@@ -1,6 +1,7 @@
 """The models. To add one: a module here with a `Learner`, a line in MODELS, and a line in the contract test."""
 
 from recsys.models.als import ALS
+from recsys.models.blend import Blend
 from recsys.models.bpr import BPR
 from recsys.models.ease import EASE
 from recsys.models.fitted import Contributions, Fitted, ItemScores, ItemWeights, Vectors
@@ -16,7 +17,9 @@ from recsys.models.user_batch import COLD, FOLDED_IN, STORED, UserBatch
 from recsys.models.vae import VAE
 
 DEFAULT_MODEL = "ials"
-MODELS: dict[str, type[Learner]] = {learner.name: learner for learner in (IALS, ALS, BPR, VAE, EASE, ItemKNN, Popular)}
+MODELS: dict[str, type[Learner]] = {
+    learner.name: learner for learner in (IALS, ALS, BPR, VAE, Blend, EASE, ItemKNN, Popular)
+}
 """The models that can be trained."""
 LEARNERS: dict[str, type[Learner]] = MODELS | {MLlibALS.name: MLlibALS, Imported.name: Imported}
 """The models that a folder may hold."""
@@ -33,6 +36,7 @@ __all__ = [
     "MODELS",
     "STORED",
     "VAE",
+    "Blend",
     "Contributions",
     "Fitted",
     "Imported",

@@ -47,6 +47,7 @@ class EASE(Learner):
     """
 
     name: ClassVar[str] = "ease"
+    has_vectors: ClassVar[bool] = False
     summary: ClassVar[str] = "each item from all others, closed form (Steck 2019)"
 
     regularization: float = setting(500.0, "λ: good on MovieLens from 100K to 1M", 1e-6, 1e12, search=(10.0, 3000.0))

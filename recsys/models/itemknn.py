@@ -46,6 +46,7 @@ class ItemKNN(Learner):
     """
 
     name: ClassVar[str] = "itemknn"
+    has_vectors: ClassVar[bool] = False
     summary: ClassVar[str] = "people who rated this also rated (Deshpande & Karypis 2004)"
 
     n_neighbours: int = setting(300, "the most similar items that count towards a score", 1, 10**6, search=(20, 1000))

@@ -39,6 +39,7 @@ class Learner(ABC):
     summary  one line for a table of models
 
     is_trainable  whether `fit` can train it; imported vectors cannot be
+    has_vectors   whether its models have user and item vectors
     remedy        what to do when training diverges
     counts_dislikes  whether a visitor is moved away from what they rated below their mean; else every rating shows
                      interest
@@ -46,6 +47,7 @@ class Learner(ABC):
 
     is_trainable: ClassVar[bool] = True
     counts_dislikes: ClassVar[bool] = False
+    has_vectors: ClassVar[bool] = True
     remedy: ClassVar[str] = "use less extreme settings"
 
     name: ClassVar[str]
@@ -58,6 +60,11 @@ class Learner(ABC):
 
     def __post_init__(self) -> None:
         check_settings(self)
+
+    @classmethod
+    def gathered(cls, settings: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Settings by the names of the fields, from settings that may also have other names. By default the same."""
+        return settings
 
     def replace(self, **settings: Any) -> Self:
         """The same learner with some settings changed. Raises SettingError for a value outside its range."""

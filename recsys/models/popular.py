@@ -32,6 +32,7 @@ class Popular(Learner):
     """
 
     name: ClassVar[str] = "popular"
+    has_vectors: ClassVar[bool] = False
     summary: ClassVar[str] = "the most rated items, the same for everyone"
 
     seed: int = setting(42, "not used: nothing is random; every model has one", 0, MOST_SEED)

@@ -50,6 +50,7 @@ def with_settings(learner: type[L], settings: Mapping[str, Any]) -> L:
 
     Raises SettingError for an unknown name, and for a value of the wrong type or outside its range.
     """
+    settings = learner.gathered(settings)  # type: ignore[attr-defined]
     types = get_type_hints(learner)
     names = [field.name for field in dataclasses.fields(learner)]  # type: ignore[arg-type]
     values: dict[str, Any] = {}

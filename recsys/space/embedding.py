@@ -193,6 +193,30 @@ class EmbeddingSpace:
         result: np.ndarray = (self.item_factors.T @ self.item_factors).astype(np.float64)
         return result
 
+    def score_spread(self, user_vectors: np.ndarray) -> np.ndarray:
+        """The standard deviation of each user's scores of all items: (n, d) → (n,) float64. √(xᵀ C x), with C the
+        covariance of the item vectors."""
+        users = user_vectors.astype(np.float64)
+        variance = np.einsum("nd,nd->n", users @ self._item_covariance, users)
+        # What rounding leaves of equal scores is no spread.
+        least = 1e-12 * np.einsum("nd,d->n", users**2, np.diag(self.item_gram)) / max(1, self.n_items)
+        return np.sqrt(np.where(variance > least, variance, 0))
+
+    @cached_property
+    def _item_covariance(self) -> np.ndarray:
+        centred = self.item_factors - self.item_factors.mean(axis=0, dtype=np.float64).astype(np.float32)
+        result: np.ndarray = (centred.T @ centred).astype(np.float64) / max(1, self.n_items)
+        return result
+
+    def items_in(self, columns: np.ndarray, factor: float, has_bias: bool) -> EmbeddingSpace:
+        """The items in some of the dimensions, times a factor; kept, so that what is computed from it is reused."""
+        kept: dict[tuple[Any, ...], EmbeddingSpace] = self.__dict__.setdefault("_items_in", {})
+        key = (columns.tobytes(), factor, has_bias)
+        if key not in kept:
+            vectors = self.item_factors[:, columns] * np.float32(factor)
+            kept[key] = EmbeddingSpace(vectors, self.item_ids, has_bias=has_bias)
+        return kept[key]
+
     @cached_property
     def mean_user(self) -> np.ndarray:
         """The mean of the user vectors, (d,) float64; zeros where there are none."""

@@ -41,6 +41,7 @@ CASES = {
     "vae": Case(
         "vae", {"variant": "multvae", "n_factors": 8, "hidden": 32, "learning_rate": 0.01, "epochs": 60, "patience": 0}
     ),
+    "blend": Case("blend", {"of": "ials,bpr", "ials.n_factors": 4, "ials.regularization": 0.01, "bpr.n_factors": 8}),
     "ease": Case("ease", {"regularization": 1.0}, is_random=False),
     "itemknn": Case("itemknn", {"shrinkage": 0.1}, is_random=False),
     "popular": Case("popular", {}, is_personalized=False, is_random=False),

@@ -1,0 +1,328 @@
+"""blend: several models with vectors as one, whose score is one dot product."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import scipy.sparse as sp
+
+from recsys.dataset.interactions import Interactions
+from recsys.errors import InputError, SettingError, quoted
+from recsys.limits import MOST_SEED
+from recsys.models.fitted import FoldIn, Vectors
+from recsys.models.learner import Learner, Watch
+from recsys.models.settings import setting, with_settings
+from recsys.progress import Progress
+from recsys.space.embedding import EmbeddingSpace
+from recsys.topk import row_blocks
+
+USERS_AT_ONCE = 8192
+MOST_WEIGHT = 1e6
+LEAST_WEIGHT = 1e-6
+
+
+@dataclass(frozen=True)
+class Blend(Learner):
+    """A weighted sum of the standardised scores of several models.
+
+    With s_p(u, i) the score that part p gives, and m_p(u) and d_p(u) its mean and standard deviation over all items,
+
+        score(u, i)  ∝  Σ_p w_p (s_p(u, i) − m_p(u)) / d_p(u)
+
+    up to a factor and a summand of the user, which change no list. Each s_p is a dot product, and d_p depends on the
+    user alone. So the sum is a dot product too: the item vector is the concatenation of those of the parts, the user
+    vector that of theirs, each times w_p / d_p(u). The result is an embedding space like any other.
+
+    The item vectors of part p are multiplied by a power of two, so that their mean square is about w_p: cosines, maps
+    and axes count the parts by their weights. The user vectors are divided by it. The bias of the first part that has
+    one is the bias of the blend; a user's vector is scaled so that it has 1 there. That of a further part becomes an
+    ordinary dimension.
+
+    New users are folded in by each part. Explanations are the weighted sum of those of the parts, with d_p(u) fixed.
+    Ctrl-C while a part is trained keeps what that part has learned, if the part supports it, and goes on with the next.
+
+    `fit` returns a `Model` whose space has user factors (n_users, d) and item factors (n_items, d), float32, with d the
+    sum of the dimensions of the parts. Creating a blend raises SettingError
+    for a part that is unknown, has no vectors or is named twice, and for a setting that a part does not have.
+
+    >>> import pandas as pd
+    >>> from recsys.dataset.dataset import Dataset
+    >>> ratings = pd.DataFrame({"user_id": [1, 1, 2, 2, 3], "item_id": list("abaca"), "rating": [5, 4, 5, 4, 3]})
+    >>> blend = with_settings(Blend, {"of": "ials,als", "ials.n_factors": 2, "als.n_factors": 3, "weight.als": 0.5})
+    >>> blend.fit(Dataset.from_frame(ratings)).space.item_factors.shape
+    (3, 5)
+    """
+
+    name: ClassVar[str] = "blend"
+    summary: ClassVar[str] = "several models with vectors as one: the weighted sum of their standardised scores"
+    remedy: ClassVar[str] = "train the parts alone to find the one that does"
+
+    of: str = setting("ials,vae", "models to blend, separated by commas")
+    weights: str = setting("", "their weights in the same order; empty: 1 each. Also as weight.PART")
+    parts: str = setting("", "settings of the parts, PART.FIELD=VALUE separated by spaces. Also as PART.FIELD")
+    seed: int = setting(42, "of every part, unless it is set for the part", 0, MOST_SEED)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _ = self.learners, self.shares
+
+    @classmethod
+    def gathered(cls, settings: Mapping[str, Any]) -> dict[str, Any]:
+        """The same settings, with `weight.PART` in `weights` and `PART.FIELD` in `parts`.
+
+        >>> Blend.gathered({"of": "ials,bpr", "weight.bpr": 0.3, "bpr.epochs": 9})
+        {'of': 'ials,bpr', 'weights': '1,0.3', 'parts': 'bpr.epochs=9'}
+        """
+        result = {name: value for name, value in settings.items() if "." not in name}
+        names = str(result.get("of", cls.of)).split(",")
+        weights = str(result.get("weights") or ",".join("1" * len(names))).split(",")
+        parts = dict(entry.partition("=")[::2] for entry in str(result.get("parts", "")).split())
+        for name, value in settings.items():
+            part, dot, field = name.partition(".")
+            if part == "weight" and field in names[: len(weights)]:
+                weights[names.index(field)] = str(value)
+                result["weights"] = ",".join(weights)
+            elif part == "weight" and dot:
+                raise SettingError(f"{name}: {quoted(field)} is no part; the parts are {', '.join(names)}")
+            elif dot:
+                parts[name] = str(value)
+                result["parts"] = " ".join(f"{name}={value}" for name, value in parts.items())
+        return result
+
+    @property
+    def names(self) -> list[str]:
+        """The names of the parts."""
+        return self.of.split(",")
+
+    @property
+    def shares(self) -> list[float]:
+        """The weights of the parts. Raises SettingError unless there is one above 0 for each."""
+        names = self.names
+        try:
+            found = [float(weight) for weight in self.weights.split(",")] if self.weights else [1.0] * len(names)
+        except ValueError:
+            found = []
+        if len(found) != len(names) or not all(LEAST_WEIGHT <= weight <= MOST_WEIGHT for weight in found):
+            allowed = f"{len(names)} numbers from {LEAST_WEIGHT:g} to {MOST_WEIGHT:g}, separated by commas"
+            raise SettingError(f"weights must be {allowed}, not {quoted(self.weights)}")
+        return found
+
+    @property
+    def learners(self) -> list[Learner]:
+        """The untrained parts. Raises SettingError for what cannot be a part, or a setting that it does not have."""
+        from recsys.models import MODELS
+
+        names = self.names
+        usable = [name for name, kind in MODELS.items() if kind.has_vectors and name != self.name]
+        for name in names:
+            if name not in usable:
+                why = "has no vectors, so that its scores are no dot products" if name in MODELS else "is no model"
+                raise SettingError(f"of: {quoted(name)} {why}; the parts of a blend can be {', '.join(usable)}")
+        if not 1 < len(set(names)) == len(names):
+            raise SettingError(f"of must name two or more different models, not {quoted(self.of)}")
+        settings: dict[str, dict[str, Any]] = {name: {"seed": self.seed} for name in names}
+        for entry in self.parts.split():
+            found = re.fullmatch(r"(\w+)\.(\w+)=(\S+)", entry)
+            if found is None or found[1] not in names:
+                raise SettingError(f"parts: {quoted(entry)} is not PART.FIELD=VALUE; the parts are {', '.join(names)}")
+            settings[found[1]][found[2]] = found[3]
+        return [with_settings(MODELS[name], given) for name, given in settings.items()]
+
+    def memory(self, n_users: int, n_items: int) -> int:
+        """What the largest part takes, and all vectors twice."""
+        learners = self.learners
+        n_factors = sum(getattr(learner, "n_factors", 0) + 1 for learner in learners)
+        return max(part.memory(n_users, n_items) for part in learners) + 8 * (n_users + n_items) * n_factors
+
+    def fold_in_rule(self, tensors: Mapping[str, np.ndarray]) -> FoldIn:
+        """The parts, from the arrays that are stored with a model."""
+        return Parts.from_tensors(self, tensors)
+
+    def _learn(self, weights: Interactions, progress: Progress | None = None, watch: Watch | None = None) -> Vectors:
+        """Train each part alone on the same weights."""
+        learners, found = self.learners, []
+        n_epochs = [int(getattr(learner, "epochs", 0)) for learner in learners]
+        for at, learner in enumerate(learners):
+
+            def note(done: int, total: int, before: int = sum(n_epochs[:at])) -> None:
+                if progress is not None:
+                    progress(before + done, sum(n_epochs))
+
+            fitted = learner._learn(weights, note)
+            assert isinstance(fitted, Vectors)
+            found.append(fitted)
+        return _blended(self, found)
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """Where a part lies in the blended vectors.
+
+    rule      folds users into the part
+    weight    w_p
+    scale     a power of two, by which its item vectors are multiplied
+    columns   its dimensions in the blend; the bias is the last one
+    has_bias  whether it has a bias
+    """
+
+    rule: FoldIn
+    weight: float
+    scale: float
+    columns: np.ndarray
+    has_bias: bool
+
+    def items(self, space: EmbeddingSpace) -> EmbeddingSpace:
+        """The items as the part alone has them."""
+        return space.items_in(self.columns, 1 / self.scale, self.has_bias)
+
+
+@dataclass(frozen=True, eq=False)
+class Parts:
+    """Folds users into a blend: into each part, then scaled and side by side."""
+
+    explains_users: ClassVar[bool] = True
+
+    names: tuple[str, ...]
+    parts: tuple[Part, ...]
+
+    @classmethod
+    def side_by_side(
+        cls,
+        blend: Blend,
+        rules: Sequence[FoldIn],
+        scales: Sequence[float],
+        widths: Sequence[int],
+        biases: Sequence[bool],
+    ) -> Self:
+        """The parts in order, and at the end the first bias.
+
+        widths, biases  number of dimensions of each part, and whether the last one is a bias
+        """
+        bias_of = biases.index(True) if any(biases) else None
+        order = np.arange(sum(widths))
+        if bias_of is not None:
+            ends = np.cumsum(widths)
+            order = np.insert(np.arange(len(order) - 1), ends[bias_of] - 1, len(order) - 1)
+        columns = np.split(order, np.cumsum(widths)[:-1])
+        found = zip(rules, blend.shares, scales, columns, biases, strict=True)
+        return cls(tuple(blend.names), tuple(Part(*part) for part in found))
+
+    def fold_in(self, space: EmbeddingSpace, weights: sp.csr_matrix) -> np.ndarray:
+        """Vectors (n, d) float32, with 1 in the bias dimension where there is one."""
+        return self.joined(space, [part.rule.fold_in(part.items(space), weights) for part in self.parts])
+
+    def contributions(self, space: EmbeddingSpace, weights: sp.csr_matrix, item_rows: np.ndarray) -> np.ndarray:
+        """The weighted sum of the splits of the parts."""
+        factors = self._factors(space, [part.rule.fold_in(part.items(space), weights) for part in self.parts])
+        splits = (part.rule.contributions(part.items(space), weights, item_rows) for part in self.parts)
+        total: np.ndarray = sum(factor * split for factor, split in zip(factors, splits, strict=True))
+        return total.astype(np.float32)
+
+    def joined(self, space: EmbeddingSpace, found: Sequence[np.ndarray]) -> np.ndarray:
+        """Vectors of users, (n, d) float32, from those in the parts, (n, d_p) each.
+
+        space  the items of the blend
+        """
+        vectors = np.empty((len(found[0]), space.item_factors.shape[1]), dtype=np.float32)
+        for rows in row_blocks(len(vectors), USERS_AT_ONCE):
+            users = [of_part[rows] for of_part in found]
+            for part, of_part, factor in zip(self.parts, users, self._factors(space, users), strict=True):
+                vectors[rows, part.columns] = of_part * (factor / part.scale)[:, None]
+        if space.has_bias:
+            vectors[:, -1] = 1
+        return vectors
+
+    def _factors(self, space: EmbeddingSpace, found: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """w_p / d_p of each user, (n,) float64; relative to the part whose bias is that of the blend, if there is one.
+        0 where a part has no taste of the user, or the same score for all items."""
+        factors = []
+        for part, users in zip(self.parts, found, strict=True):
+            items = part.items(space)
+            spread = items.score_spread(users)
+            is_known = (spread > 0) & users[:, : items.n_factors].any(axis=1)
+            factors.append(np.divide(part.weight, spread, out=np.zeros_like(spread), where=is_known))
+        if space.has_bias:
+            last = space.item_factors.shape[1] - 1
+            (of_bias,) = (at for at, part in enumerate(self.parts) if part.columns[-1] == last)
+            unit = np.where(factors[of_bias] > 0, factors[of_bias], 1) / self.parts[of_bias].scale
+            factors = [factor / unit for factor in factors]
+        return factors
+
+    def tensors(self) -> dict[str, np.ndarray]:
+        """`layout` (n_parts, 3): scale, number of dimensions, whether the last is a bias. And the arrays of the parts,
+        as "vae.mean.bias"."""
+        layout = [(part.scale, len(part.columns), part.has_bias) for part in self.parts]
+        stored = {"layout": np.array(layout, dtype=np.float32)}
+        for name, part in zip(self.names, self.parts, strict=True):
+            stored |= {f"{name}.{key}": array for key, array in part.rule.tensors().items()}
+        return stored
+
+    @classmethod
+    def from_tensors(cls, blend: Blend, tensors: Mapping[str, np.ndarray]) -> Self:
+        """Read back what `tensors` returned. Raises InputError for arrays that do not belong to this blend."""
+        learners, names = blend.learners, blend.names
+        layout = tensors.get("layout", np.empty(0))
+        if layout.shape != (len(names), 3):
+            raise InputError(f"the arrays of the blend have no layout of {len(names)} parts")
+        scales, widths, biases = layout.T.astype(float)
+        expected = np.array([getattr(learner, "n_factors", 0) for learner in learners]) + biases
+        are_powers = (np.frexp(scales)[0] == 0.5) & (scales >= 2.0**-60) & (scales <= 2.0**60)
+        if not are_powers.all() or not np.isin(biases, (0, 1)).all() or (widths != expected).any():
+            raise InputError("the layout of the parts does not fit the settings of the blend")
+        rest = {key: array for key, array in tensors.items() if key != "layout"}
+        rules = []
+        for name, learner in zip(names, learners, strict=True):
+            start = f"{name}."
+            own = {key.removeprefix(start): rest.pop(key) for key in list(rest) if key.startswith(start)}
+            rules.append(learner.fold_in_rule(own))
+        if rest:
+            raise InputError(f"{quoted(min(rest))} belongs to no part of the blend")
+        return cls.side_by_side(blend, rules, scales.tolist(), widths.astype(int).tolist(), (biases == 1).tolist())
+
+
+def reweighted(fitted: Vectors, blend: Blend) -> Vectors:
+    """A trained blend with the weights of `blend`, which has the same parts. Nothing is trained."""
+    old = fitted.learner
+    assert isinstance(old, Parts) and old.names == tuple(blend.names)
+    alone = [part.items(fitted.space) for part in old.parts]
+    new, items = _items_of(blend, [part.rule for part in old.parts], alone)
+    users = np.empty_like(fitted.space.user_factors)
+    # A factor of w_p / d_p is in each user vector already; what is divided by stays.
+    changed = [after.weight / before.weight for before, after in zip(old.parts, new.parts, strict=True)]
+    for before, after, factor in zip(old.parts, new.parts, changed, strict=True):
+        users[:, after.columns] = fitted.space.user_factors[:, before.columns] * (factor * before.scale / after.scale)
+    if fitted.space.has_bias:
+        users /= users[:, -1:]
+    space = fitted.space
+    return Vectors(EmbeddingSpace(items.item_factors, space.item_ids, users, space.user_ids, space.has_bias), new)
+
+
+def _blended(blend: Blend, found: Sequence[Vectors]) -> Vectors:
+    """The blend of trained parts with the same users and items."""
+    parts, items = _items_of(blend, [fitted.learner for fitted in found], [fitted.space for fitted in found])
+    users = parts.joined(items, [fitted.space.user_factors for fitted in found])
+    user_ids = found[0].space.user_ids
+    return Vectors(EmbeddingSpace(items.item_factors, items.item_ids, users, user_ids, items.has_bias), parts)
+
+
+def _items_of(blend: Blend, rules: Sequence[FoldIn], spaces: Sequence[EmbeddingSpace]) -> tuple[Parts, EmbeddingSpace]:
+    """The layout of a blend, and its items."""
+    scales = [_scale(space, weight) for space, weight in zip(spaces, blend.shares, strict=True)]
+    widths = [space.item_factors.shape[1] for space in spaces]
+    parts = Parts.side_by_side(blend, rules, scales, widths, [space.has_bias for space in spaces])
+    items = np.empty((spaces[0].n_items, sum(widths)), dtype=np.float32)
+    for part, space in zip(parts.parts, spaces, strict=True):
+        items[:, part.columns] = space.item_factors * np.float32(part.scale)
+    return parts, EmbeddingSpace(items, spaces[0].item_ids, has_bias=any(space.has_bias for space in spaces))
+
+
+def _scale(space: EmbeddingSpace, weight: float) -> float:
+    """The power of two that brings the mean square of the item vectors nearest to the weight. The product is exact, so
+    that the vectors of the part can be recovered."""
+    taste = space.item_factors[:, : space.n_factors]
+    square = float(np.einsum("nd,nd->", taste, taste, dtype=np.float64)) / max(1, len(taste))
+    return float(2.0 ** np.clip(np.round(np.log2(weight / square) / 2), -60, 60)) if square else 1.0
