@@ -21,8 +21,8 @@ from recsys.space.embedding import EmbeddingSpace
 from recsys.topk import row_blocks
 
 USERS_AT_ONCE = 8192
-MOST_WEIGHT = 1e6
-LEAST_WEIGHT = 1e-6
+LEAST_WEIGHT, MOST_WEIGHT = 1e-6, 1e6
+MOST_EXPONENT = 60
 
 
 @dataclass(frozen=True)
@@ -92,6 +92,11 @@ class Blend(Learner):
                 parts[name] = str(value)
                 result["parts"] = " ".join(f"{name}={value}" for name, value in parts.items())
         return result
+
+    @property
+    def counts_dislikes(self) -> bool:  # type: ignore[override]
+        """Whether a part does."""
+        return any(learner.counts_dislikes for learner in self.learners)
 
     @property
     def names(self) -> list[str]:
@@ -167,6 +172,7 @@ class Part:
     scale     a power of two, by which its item vectors are multiplied
     columns   its dimensions in the blend; the bias is the last one
     has_bias  whether it has a bias
+    mean_user  the mean of its user vectors, (d_p,) float32
     """
 
     rule: FoldIn
@@ -174,10 +180,11 @@ class Part:
     scale: float
     columns: np.ndarray
     has_bias: bool
+    mean_user: np.ndarray
 
     def items(self, space: EmbeddingSpace) -> EmbeddingSpace:
-        """The items as the part alone has them."""
-        return space.items_in(self.columns, 1 / self.scale, self.has_bias)
+        """The items as the part alone has them, and its mean user as the only one."""
+        return space.items_in(self.columns, 1 / self.scale, self.mean_user, self.has_bias)
 
 
 @dataclass(frozen=True, eq=False)
@@ -195,32 +202,58 @@ class Parts:
         blend: Blend,
         rules: Sequence[FoldIn],
         scales: Sequence[float],
-        widths: Sequence[int],
         biases: Sequence[bool],
+        mean_users: Sequence[np.ndarray],
     ) -> Self:
-        """The parts in order, and at the end the first bias.
-
-        widths, biases  number of dimensions of each part, and whether the last one is a bias
-        """
+        """The parts in order, and at the end the first bias."""
+        widths = [len(mean) for mean in mean_users]
         bias_of = biases.index(True) if any(biases) else None
         order = np.arange(sum(widths))
         if bias_of is not None:
             ends = np.cumsum(widths)
             order = np.insert(np.arange(len(order) - 1), ends[bias_of] - 1, len(order) - 1)
         columns = np.split(order, np.cumsum(widths)[:-1])
-        found = zip(rules, blend.shares, scales, columns, biases, strict=True)
+        found = zip(rules, blend.shares, scales, columns, biases, mean_users, strict=True)
         return cls(tuple(blend.names), tuple(Part(*part) for part in found))
 
     def fold_in(self, space: EmbeddingSpace, weights: sp.csr_matrix) -> np.ndarray:
         """Vectors (n, d) float32, with 1 in the bias dimension where there is one."""
         return self.joined(space, [part.rule.fold_in(part.items(space), weights) for part in self.parts])
 
+    def fold_in_visitors(self, space: EmbeddingSpace, weights: sp.csr_matrix, above: np.ndarray) -> np.ndarray:
+        """As `fold_in`, with each part's own way to treat visitors."""
+        found = [part.rule.fold_in_visitors(part.items(space), weights, above) for part in self.parts]
+        return self.joined(space, found)
+
     def contributions(self, space: EmbeddingSpace, weights: sp.csr_matrix, item_rows: np.ndarray) -> np.ndarray:
         """The weighted sum of the splits of the parts."""
-        factors = self._factors(space, [part.rule.fold_in(part.items(space), weights) for part in self.parts])
-        splits = (part.rule.contributions(part.items(space), weights, item_rows) for part in self.parts)
+        found = [part.rule.fold_in(part.items(space), weights) for part in self.parts]
+        splits = [part.rule.contributions(part.items(space), weights, item_rows) for part in self.parts]
+        return self._weighted_sum(space, found, splits)
+
+    def visitor_contributions(
+        self, space: EmbeddingSpace, weights: sp.csr_matrix, above: np.ndarray, item_rows: np.ndarray
+    ) -> np.ndarray:
+        """As `contributions`, for a user vector of `fold_in_visitors`."""
+        found = [part.rule.fold_in_visitors(part.items(space), weights, above) for part in self.parts]
+        splits = [part.rule.visitor_contributions(part.items(space), weights, above, item_rows) for part in self.parts]
+        return self._weighted_sum(space, found, splits)
+
+    def _weighted_sum(
+        self, space: EmbeddingSpace, found: Sequence[np.ndarray], splits: Sequence[np.ndarray]
+    ) -> np.ndarray:
+        factors = self._factors(space, found)
         total: np.ndarray = sum(factor * split for factor, split in zip(factors, splits, strict=True))
         return total.astype(np.float32)
+
+    def check_fits(self, space: EmbeddingSpace) -> None:
+        """Raise InputError unless the parts fill the dimensions of the space, and users can be folded into each."""
+        n_columns = sum(len(part.columns) for part in self.parts)
+        has_bias = any(part.has_bias for part in self.parts)
+        if (n_columns, has_bias) != (space.item_factors.shape[1], space.has_bias):
+            raise InputError(f"the parts have {n_columns} dimensions, the vectors {space.item_factors.shape[1]}")
+        for part in self.parts:
+            part.rule.check_fits(part.items(space))
 
     def joined(self, space: EmbeddingSpace, found: Sequence[np.ndarray]) -> np.ndarray:
         """Vectors of users, (n, d) float32, from those in the parts, (n, d_p) each.
@@ -253,12 +286,12 @@ class Parts:
         return factors
 
     def tensors(self) -> dict[str, np.ndarray]:
-        """`layout` (n_parts, 3): scale, number of dimensions, whether the last is a bias. And the arrays of the parts,
-        as "vae.mean.bias"."""
-        layout = [(part.scale, len(part.columns), part.has_bias) for part in self.parts]
-        stored = {"layout": np.array(layout, dtype=np.float32)}
+        """`layout` (n_parts, 2): scale, and whether the last dimension is a bias. And for each part its `mean_user` and
+        the arrays of its rule, as "vae.mean_user", "vae.mean.bias"."""
+        stored = {"layout": np.array([(part.scale, part.has_bias) for part in self.parts], dtype=np.float32)}
         for name, part in zip(self.names, self.parts, strict=True):
-            stored |= {f"{name}.{key}": array for key, array in part.rule.tensors().items()}
+            own = {"mean_user": part.mean_user, **part.rule.tensors()}
+            stored |= {f"{name}.{key}": array for key, array in own.items()}
         return stored
 
     @classmethod
@@ -266,22 +299,25 @@ class Parts:
         """Read back what `tensors` returned. Raises InputError for arrays that do not belong to this blend."""
         learners, names = blend.learners, blend.names
         layout = tensors.get("layout", np.empty(0))
-        if layout.shape != (len(names), 3):
+        if layout.shape != (len(names), 2):
             raise InputError(f"the arrays of the blend have no layout of {len(names)} parts")
-        scales, widths, biases = layout.T.astype(float)
-        expected = np.array([getattr(learner, "n_factors", 0) for learner in learners]) + biases
-        are_powers = (np.frexp(scales)[0] == 0.5) & (scales >= 2.0**-60) & (scales <= 2.0**60)
-        if not are_powers.all() or not np.isin(biases, (0, 1)).all() or (widths != expected).any():
-            raise InputError("the layout of the parts does not fit the settings of the blend")
+        scales, biases = layout.T.astype(float)
+        are_powers = (np.frexp(scales)[0] == 0.5) & (scales >= 2.0**-MOST_EXPONENT) & (scales <= 2.0**MOST_EXPONENT)
+        if not are_powers.all() or not np.isin(biases, (0, 1)).all():
+            raise InputError("the layout of the parts is damaged")
         rest = {key: array for key, array in tensors.items() if key != "layout"}
-        rules = []
-        for name, learner in zip(names, learners, strict=True):
+        rules, mean_users = [], []
+        for name, learner, bias in zip(names, learners, biases, strict=True):
             start = f"{name}."
             own = {key.removeprefix(start): rest.pop(key) for key in list(rest) if key.startswith(start)}
+            mean = own.pop("mean_user", np.empty(0))
+            if mean.shape != (getattr(learner, "n_factors", 0) + int(bias),) or not np.isfinite(mean).all():
+                raise InputError(f"the mean user of {name} is missing or does not fit the settings of the blend")
+            mean_users.append(mean)
             rules.append(learner.fold_in_rule(own))
         if rest:
             raise InputError(f"{quoted(min(rest))} belongs to no part of the blend")
-        return cls.side_by_side(blend, rules, scales.tolist(), widths.astype(int).tolist(), (biases == 1).tolist())
+        return cls.side_by_side(blend, rules, scales.tolist(), (biases == 1).tolist(), mean_users)
 
 
 def reweighted(fitted: Vectors, blend: Blend) -> Vectors:
@@ -312,9 +348,9 @@ def _blended(blend: Blend, found: Sequence[Vectors]) -> Vectors:
 def _items_of(blend: Blend, rules: Sequence[FoldIn], spaces: Sequence[EmbeddingSpace]) -> tuple[Parts, EmbeddingSpace]:
     """The layout of a blend, and its items."""
     scales = [_scale(space, weight) for space, weight in zip(spaces, blend.shares, strict=True)]
-    widths = [space.item_factors.shape[1] for space in spaces]
-    parts = Parts.side_by_side(blend, rules, scales, widths, [space.has_bias for space in spaces])
-    items = np.empty((spaces[0].n_items, sum(widths)), dtype=np.float32)
+    mean_users = [space.mean_user.astype(np.float32) for space in spaces]
+    parts = Parts.side_by_side(blend, rules, scales, [space.has_bias for space in spaces], mean_users)
+    items = np.empty((spaces[0].n_items, sum(map(len, mean_users))), dtype=np.float32)
     for part, space in zip(parts.parts, spaces, strict=True):
         items[:, part.columns] = space.item_factors * np.float32(part.scale)
     return parts, EmbeddingSpace(items, spaces[0].item_ids, has_bias=any(space.has_bias for space in spaces))
@@ -325,4 +361,6 @@ def _scale(space: EmbeddingSpace, weight: float) -> float:
     that the vectors of the part can be recovered."""
     taste = space.item_factors[:, : space.n_factors]
     square = float(np.einsum("nd,nd->", taste, taste, dtype=np.float64)) / max(1, len(taste))
-    return float(2.0 ** np.clip(np.round(np.log2(weight / square) / 2), -60, 60)) if square else 1.0
+    return (
+        float(2.0 ** np.clip(np.round(np.log2(weight / square) / 2), -MOST_EXPONENT, MOST_EXPONENT)) if square else 1.0
+    )

@@ -208,13 +208,14 @@ class EmbeddingSpace:
         result: np.ndarray = (centred.T @ centred).astype(np.float64) / max(1, self.n_items)
         return result
 
-    def items_in(self, columns: np.ndarray, factor: float, has_bias: bool) -> EmbeddingSpace:
-        """The items in some of the dimensions, times a factor; kept, so that what is computed from it is reused."""
+    def items_in(self, columns: np.ndarray, factor: float, mean_user: np.ndarray, has_bias: bool) -> EmbeddingSpace:
+        """The items in some of the dimensions, times a factor, with one user; kept, so that what is computed from it is
+        reused."""
         kept: dict[tuple[Any, ...], EmbeddingSpace] = self.__dict__.setdefault("_items_in", {})
-        key = (columns.tobytes(), factor, has_bias)
+        key = (columns.tobytes(), factor, mean_user.tobytes(), has_bias)
         if key not in kept:
             vectors = self.item_factors[:, columns] * np.float32(factor)
-            kept[key] = EmbeddingSpace(vectors, self.item_ids, has_bias=has_bias)
+            kept[key] = EmbeddingSpace(vectors, self.item_ids, mean_user[None], [0], has_bias)
         return kept[key]
 
     @cached_property

@@ -73,6 +73,20 @@ def test_new_users_are_folded_in_by_each_part(blended) -> None:
     np.testing.assert_array_equal(nothing[0, : model.space.n_factors], 0)
 
 
+def test_visitors_are_treated_as_each_part_does(blended) -> None:
+    of, weights, model = blended
+    ratings = DATA.matrix[:5]
+    batch = model.fitted.batch(np.arange(5), ratings, model.weighting, is_new=True)
+    total = 0
+    for name, weight in zip(of.split(","), weights.split(","), strict=True):
+        part = alone(name)
+        users = part.fitted.batch(np.arange(5), ratings, part.weighting, is_new=True)
+        total = total + float(weight) * standardised(part.fitted.score(users, part.weighting).astype(np.float64))
+    found = standardised(model.fitted.score(batch, model.weighting).astype(np.float64))
+    np.testing.assert_allclose(found, standardised(total), atol=2e-4)
+    assert model.counts_dislikes
+
+
 def test_a_saved_blend_is_the_same(blended, tmp_path: Path) -> None:
     _, _, model = blended
     model.save(tmp_path / "m")
@@ -128,15 +142,18 @@ def test_wrong_settings_are_named(settings: dict[str, str], says: str) -> None:
 def test_arrays_of_another_blend_are_refused() -> None:
     blend = blend_of("ials,bpr", "1,1")
     good = blend.fit(DATASET).fitted.tensors()
-    layout = good["layout"]
-    assert isinstance(blend.fold_in_rule(good).tensors(), dict)
+    layout, mean = good["layout"], good["ials.mean_user"]
+    assert blend.fold_in_rule(good).tensors().keys() == good.keys()
     for wrong in (
         {},
-        {"layout": layout[:1]},
-        {"layout": layout * np.float32(1.5)},
-        {"layout": layout * np.float32(np.nan)},
-        {"layout": np.abs(layout - [[0, 1, 0], [0, 0, 0]]).astype(np.float32)},
-        good | {"vae.mean.bias": layout},
+        good | {"layout": layout[:1]},
+        good | {"layout": layout * np.float32(1.5)},
+        good | {"layout": layout * np.float32(np.nan)},
+        good | {"layout": layout + np.array([[0, 2], [0, 0]], dtype=np.float32)},
+        good | {"ials.mean_user": mean[1:]},
+        good | {"ials.mean_user": mean * np.float32(np.inf)},
+        good | {"ials.what": mean},
+        good | {"vae.mean.bias": mean},
     ):
         with pytest.raises(InputError):
             blend.fold_in_rule(wrong)
