@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from recsys.evaluation.report import EmbeddingReport
     from recsys.ingest.sources import load_dataset, read_ratings
     from recsys.models.als import ALS
+    from recsys.models.blend import Blend
     from recsys.models.bpr import BPR
     from recsys.models.ease import EASE
     from recsys.models.ials import IALS
@@ -43,6 +44,7 @@ _HOMES = {
     "Axes": "recsys.space.axis",
     "Axis": "recsys.space.axis",
     "BPR": "recsys.models.bpr",
+    "Blend": "recsys.models.blend",
     "Catalog": "recsys.dataset.catalog",
     "Dataset": "recsys.dataset.dataset",
     "EASE": "recsys.models.ease",
@@ -82,6 +84,7 @@ __all__ = [
     "AmbiguousTitle",
     "Axes",
     "Axis",
+    "Blend",
     "Catalog",
     "Dataset",
     "EmbeddingReport",

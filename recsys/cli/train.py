@@ -58,6 +58,12 @@ def train(
     factors: Annotated[
         int | None, typer.Option(min=1, max=MOST_FACTORS, help="Number of dimensions of the vectors.")
     ] = None,
+    of: Annotated[
+        str | None, typer.Option(help="For --model blend: its parts, two or more of ials, als, bpr, vae, as ials,vae.")
+    ] = None,
+    weights: Annotated[
+        str | None, typer.Option(help="For --model blend: the weights of the parts in the same order, as 1,0.8.")
+    ] = None,
     seed: Annotated[int | None, seed_option("Random seed; same data, seed and number of threads: same bytes.")] = None,
     set_: Annotated[
         list[str] | None,
@@ -93,6 +99,10 @@ def train(
         settings["n_factors"] = factors
     if seed is not None:
         settings["seed"] = seed
+    if of is not None:
+        settings["of"] = of
+    if weights is not None:
+        settings["weights"] = weights
     with Screen() as screen:
         done = train(
             data,

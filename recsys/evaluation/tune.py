@@ -25,7 +25,8 @@ from recsys.dataset.weighting import Weighting, WeightingScheme
 from recsys.errors import InputError, RecsysError, SettingError, Unavailable
 from recsys.evaluation.ranking import check_metric, rank_quality
 from recsys.limits import MOST_MINUTES, MOST_TRIALS, check_input, check_number, check_seed, next_seed
-from recsys.models import with_settings
+from recsys.models import Learner, Model, with_settings
+from recsys.models.blend import Blend, reweighted
 
 N_STARTUP = 8
 """Random trials before the estimator has enough data; the first one uses the default settings."""
@@ -46,15 +47,6 @@ class Tuned:
     value: float
     default: float
     trials: list[dict[str, Any]]
-
-
-def search_space(learner: type[Any], fixed: Mapping[str, Any] | None = None) -> dict[str, tuple[float, float]]:
-    """The settings to search and their bounds, without the `fixed` ones."""
-    return {
-        field.name: field.metadata["search"]
-        for field in dataclasses.fields(learner)
-        if field.metadata["search"] is not None and field.name not in (fixed or {})
-    }
 
 
 def tune(
@@ -97,7 +89,7 @@ def tune(
         raise Unavailable("tuning needs Optuna: python -m pip install 'recsys-atlas[tune]'") from None
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     fixed, weighting = dict(fixed or {}), weighting or Weighting()
-    space, types = search_space(learner, fixed), get_type_hints(learner)
+    space, types = learner.search_space(fixed), get_type_hints(learner)
     if not space and not search_weighting:
         raise SettingError(f"{learner.name!r} has nothing to tune")
     at_k = int(metric.partition("@")[2] or 10)
@@ -116,17 +108,29 @@ def tune(
             weighting.fit(split.train)  # ratings that cannot be used are no matter of the settings
     plan_text = json.dumps(plan, sort_keys=True, default=list)
 
+    blends: dict[tuple[str, str], Model] = {}
+
+    def trained(made: Learner, split: HoldOut, weighting: Weighting) -> Model:
+        """A trained model; the parts of a blend are trained once, since trials differ in the weights alone."""
+        data = Dataset(split.train, catalog)
+        if not isinstance(made, Blend):
+            return made.fit(data, weighting)
+        key = (split.train.fingerprint, weighting.scheme)
+        if key not in blends:
+            blends[key] = made.fit(data, weighting)
+        return reweighted(blends[key], made)
+
     def run_trial(trial: Any) -> float:
         chosen: dict[str, Any] = {}
         for name, (low, high) in space.items():
-            draw = trial.suggest_int if types[name] is int else trial.suggest_float
+            draw = trial.suggest_int if types.get(name) is int else trial.suggest_float
             chosen[name] = draw(name, low, high, log=True)
         scheme = trial.suggest_categorical("weighting", get_args(WeightingScheme)) if search_weighting else None
         trial_weighting = dataclasses.replace(weighting, scheme=scheme) if scheme else weighting
         found = []
         for split in splits:
             try:
-                model = with_settings(learner, fixed | chosen).fit(Dataset(split.train, catalog), trial_weighting)
+                model = trained(with_settings(learner, fixed | chosen), split, trial_weighting)
             except RecsysError as error:
                 trial.set_user_attr("failed", str(error))
                 return 0.0
@@ -139,7 +143,7 @@ def tune(
     with _storage_errors(study):
         found = _open(study, plan_text, seed)
         if not found.trials:
-            defaults = {name: getattr(first, name) for name in space}
+            defaults = {name: getattr(first, name, 1.0) for name in space}
             found.enqueue_trial(defaults | ({"weighting": weighting.scheme} if search_weighting else {}))
 
         def n_done() -> int:

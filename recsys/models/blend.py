@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 import scipy.sparse as sp
@@ -20,8 +21,13 @@ from recsys.progress import Progress
 from recsys.space.embedding import EmbeddingSpace
 from recsys.topk import row_blocks
 
+if TYPE_CHECKING:
+    from recsys.models.model import Model
+
 USERS_AT_ONCE = 8192
 LEAST_WEIGHT, MOST_WEIGHT = 1e-6, 1e6
+WEIGHTS = (0.05, 20.0)
+"""Bounds of the weights that tuning tries, beside a weight of 1 for the first part."""
 MOST_EXPONENT = 60
 
 
@@ -92,6 +98,14 @@ class Blend(Learner):
                 parts[name] = str(value)
                 result["parts"] = " ".join(f"{name}={value}" for name, value in parts.items())
         return result
+
+    @classmethod
+    def search_space(cls, fixed: Mapping[str, Any]) -> dict[str, tuple[float, float]]:
+        """The weights of all parts but the first, beside its weight of 1. Tuning trains the parts once."""
+        _, *others = cls.gathered(fixed).get("of", cls.of).split(",")
+        if "weights" in fixed:
+            return {}
+        return {name: WEIGHTS for name in map("weight.{}".format, others) if name not in fixed}
 
     @property
     def counts_dislikes(self) -> bool:  # type: ignore[override]
@@ -320,21 +334,21 @@ class Parts:
         return cls.side_by_side(blend, rules, scales.tolist(), (biases == 1).tolist(), mean_users)
 
 
-def reweighted(fitted: Vectors, blend: Blend) -> Vectors:
+def reweighted(model: Model, blend: Blend) -> Model:
     """A trained blend with the weights of `blend`, which has the same parts. Nothing is trained."""
-    old = fitted.learner
-    assert isinstance(old, Parts) and old.names == tuple(blend.names)
-    alone = [part.items(fitted.space) for part in old.parts]
-    new, items = _items_of(blend, [part.rule for part in old.parts], alone)
-    users = np.empty_like(fitted.space.user_factors)
-    # A factor of w_p / d_p is in each user vector already; what is divided by stays.
-    changed = [after.weight / before.weight for before, after in zip(old.parts, new.parts, strict=True)]
-    for before, after, factor in zip(old.parts, new.parts, changed, strict=True):
-        users[:, after.columns] = fitted.space.user_factors[:, before.columns] * (factor * before.scale / after.scale)
-    if fitted.space.has_bias:
+    fitted = model.fitted
+    assert isinstance(fitted, Vectors) and isinstance(fitted.learner, Parts)
+    old, space = fitted.learner, fitted.space
+    new, items = _items_of(blend, [part.rule for part in old.parts], [part.items(space) for part in old.parts])
+    users = np.empty_like(space.user_factors)
+    for before, after in zip(old.parts, new.parts, strict=True):
+        # A user vector has the factor w_p / d_p already; d_p stays.
+        factor = after.weight / before.weight * before.scale / after.scale
+        users[:, after.columns] = space.user_factors[:, before.columns] * factor
+    if space.has_bias:
         users /= users[:, -1:]
-    space = fitted.space
-    return Vectors(EmbeddingSpace(items.item_factors, space.item_ids, users, space.user_ids, space.has_bias), new)
+    changed = Vectors(EmbeddingSpace(items.item_factors, space.item_ids, users, space.user_ids, space.has_bias), new)
+    return dataclasses.replace(model, learner=blend, fitted=changed)
 
 
 def _blended(blend: Blend, found: Sequence[Vectors]) -> Vectors:

@@ -14,7 +14,7 @@ import scipy.sparse as sp
 from recsys.dataset.dataset import Dataset
 from recsys.dataset.interactions import Interactions
 from recsys.dataset.weighting import Weighting
-from recsys.errors import Diverged, InputError, NotFinite
+from recsys.errors import Diverged, InputError, NotFinite, Unsupported
 from recsys.limits import check_memory
 from recsys.models.fitted import Fitted, FoldIn
 from recsys.models.settings import check_settings
@@ -65,6 +65,15 @@ class Learner(ABC):
     def gathered(cls, settings: Mapping[str, Any]) -> Mapping[str, Any]:
         """Settings by the names of the fields, from settings that may also have other names. By default the same."""
         return settings
+
+    @classmethod
+    def search_space(cls, fixed: Mapping[str, Any]) -> dict[str, tuple[float, float]]:
+        """The settings that tuning searches, without the `fixed` ones, and their bounds."""
+        return {
+            field.name: field.metadata["search"]
+            for field in dataclasses.fields(cls)
+            if field.metadata["search"] is not None and field.name not in fixed
+        }
 
     def replace(self, **settings: Any) -> Self:
         """The same learner with some settings changed. Raises SettingError for a value outside its range."""
@@ -160,6 +169,10 @@ class Learner(ABC):
         """Bytes that training takes at its peak, besides the ratings; `fit` compares them with the limit of memory."""
         return 8 * n_items
 
+    def fold_in_rule(self, tensors: Mapping[str, np.ndarray]) -> FoldIn:
+        """What folds users into a stored model, from the arrays that `FoldIn.tensors` returned."""
+        raise Unsupported(f"{self.name!r} has no vectors")
+
     @abstractmethod
     def _learn(self, weights: Interactions, progress: Progress | None = None, watch: Watch | None = None) -> Fitted:
         """Learn from weights (users × items; see `Weighting`). Weights of 0 count as not rated."""
@@ -231,7 +244,7 @@ class VectorLearner(Learner):
         """Raise InputError unless users can be folded into this space: they can, whatever its size."""
 
     def fold_in_rule(self, tensors: Mapping[str, np.ndarray]) -> FoldIn:
-        """What folds users into a stored model, from the arrays that `tensors` returned: the learner itself."""
+        """The learner itself."""
         if tensors:
             raise InputError(f"{self.name!r} has no encoder")
         return self

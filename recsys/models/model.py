@@ -18,7 +18,7 @@ from recsys.dataset.dataset import Dataset
 from recsys.dataset.weighting import FittedWeighting
 from recsys.errors import InputError, Unsupported
 from recsys.models.fitted import Fitted, Vectors
-from recsys.models.learner import Learner
+from recsys.models.learner import Learner, VectorLearner
 from recsys.space.axis import Axes
 from recsys.space.embedding import EmbeddingSpace, Metric
 
@@ -146,7 +146,7 @@ class Model:
         users.
         """
         space = self._vectors.space
-        if space.has_bias:
+        if space.has_bias or not isinstance(self._vectors.learner, VectorLearner):
             raise Unsupported(f"{self.learner.name!r} treats users and items differently; it cannot fold in items")
         if self.weighting.settings.scheme == "bm25":
             raise Unsupported("weighting 'bm25' needs rating counts from training, which new items lack; retrain")

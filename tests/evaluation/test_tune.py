@@ -19,8 +19,8 @@ from recsys.dataset.split import HoldOut, hold_out
 from recsys.dataset.weighting import Weighting
 from recsys.errors import InputError, RecsysError, SettingError, Unavailable
 from recsys.evaluation.ranking import rank_quality
-from recsys.evaluation.tune import search_space, tune
-from recsys.models import EASE, IALS, MODELS, ItemKNN, Popular
+from recsys.evaluation.tune import tune
+from recsys.models import EASE, IALS, MODELS, Blend, ItemKNN, Popular, with_settings
 
 FIXED = {"n_factors": 8, "epochs": 3}
 
@@ -35,10 +35,10 @@ def small() -> tuple[list[HoldOut], Catalog]:
 
 def test_every_searched_range_contains_the_default() -> None:
     for learner in MODELS.values():
-        for name, (low, high) in search_space(learner).items():
-            assert low <= getattr(learner(), name) <= high, f"{learner.name}.{name}"
+        for name, (low, high) in learner.search_space({}).items():
+            assert low <= getattr(learner(), name, 1.0) <= high, f"{learner.name}.{name}"
             assert low > 0, "the search is on a logarithmic scale"
-    assert set(search_space(IALS, {"nu": 1.0})) == {"regularization", "alpha0"}
+    assert set(IALS.search_space({"nu": 1.0})) == {"regularization", "alpha0"}
 
 
 def test_the_best_settings_are_better_than_the_default_and_reproduce_their_metric(ml100k: Dataset) -> None:
@@ -51,6 +51,17 @@ def test_the_best_settings_are_better_than_the_default_and_reproduce_their_metri
     assert rank_quality(again, split, auc=False)["ndcg@10"] == pytest.approx(found.value)
     assert found.trials[0]["regularization"] == IALS().regularization
     assert found.value == max(trial["value"] for trial in found.trials)
+
+
+def test_the_weights_of_a_blend_are_searched_and_its_parts_trained_once(small, monkeypatch) -> None:
+    splits, catalog = small
+    trained, learn = [], IALS._learn
+    monkeypatch.setattr(IALS, "_learn", lambda self, *given: trained.append(self) or learn(self, *given))
+    fixed = {"of": "ials,als", "ials.n_factors": 4, "als.n_factors": 4}
+    found = tune(Blend, splits, catalog, n_trials=6, fixed=fixed)
+    assert len(trained) == 1 and found.params.keys() == fixed.keys() | {"weight.als"}
+    again = with_settings(Blend, found.params).fit(Dataset(splits[0].train, catalog))
+    assert rank_quality(again, splits[0], auc=False)["ndcg@10"] == pytest.approx(found.value)
 
 
 def test_several_draws_are_averaged(small: tuple[list[HoldOut], Catalog], ml100k: Dataset) -> None:

@@ -99,8 +99,9 @@ def test_a_saved_blend_is_the_same(blended, tmp_path: Path) -> None:
 def test_other_weights_need_no_training(blended) -> None:
     of, _, model = blended
     other = blend_of(of, ",".join(str(2.0**n) for n in range(len(of.split(",")))))
-    found, trained = reweighted(model.fitted, other), other.fit(DATASET)
-    assert isinstance(found, Vectors)
+    again, trained = reweighted(model, other), other.fit(DATASET)
+    found = again.fitted
+    assert isinstance(found, Vectors) and again.learner == other
     np.testing.assert_array_equal(found.space.item_factors, trained.space.item_factors)
     np.testing.assert_allclose(found.space.user_factors, trained.space.user_factors, rtol=1e-5)
     np.testing.assert_array_equal(
