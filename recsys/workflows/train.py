@@ -198,7 +198,7 @@ def _quality_by_epoch(
     from recsys.evaluation.ranking import rank_quality  # compiles its kernels for validation only
 
     if not hasattr(learner, "epochs"):
-        raise InputError(f"{learner.name!r} is trained in closed form: it has no epochs to choose from")
+        raise InputError(f"{learner.name!r} has no setting epochs to choose; leave out --validate")
     split = hold_out(stored.interactions, protocol, part="validation", seed=learner.seed)
     rows: list[EpochQuality] = []
 

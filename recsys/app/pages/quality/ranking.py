@@ -25,6 +25,9 @@ from recsys.models.ease import MOST_ITEMS as MOST_ITEMS_OF_EASE
 from recsys.plots.quality import Dot, dots_with_intervals
 from recsys.workflows import evaluate as evaluate_workflow
 
+SLOW = ("vae", "blend")
+"""Models that take minutes to train, and need an extra that may be missing; the command line compares with them."""
+
 
 def draw_ranking(loaded: Loaded) -> None:
     """Draw the ranking metrics, or how to measure them."""
@@ -192,7 +195,7 @@ def _draw_measure_button(loaded: Loaded) -> None:
     if data is None:
         return
     n_items = len(loaded.model.item_ids)
-    offered = [name for name in MODELS if name != "ease" or n_items <= MOST_ITEMS_OF_EASE]
+    offered = [name for name in MODELS if name not in SLOW and (name != "ease" or n_items <= MOST_ITEMS_OF_EASE)]
     chosen = st.pills(
         say("Compare with"), offered, selection_mode="multi",
         default=list(evaluate_workflow.baselines_for(loaded.model)), key="baselines",
