@@ -337,7 +337,7 @@ def walk(
     users: Annotated[bool, typer.Option("--users", help="Walk between two users instead of two movies.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Walk in a straight line from one movie to another, or between two users, and list what lies on the way.
+    """List what lies on the straight line between two movies or users.
 
     For example: recsys walk "Toy Story" "Alien" --model data/models/ials
     """

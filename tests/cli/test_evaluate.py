@@ -59,8 +59,8 @@ def test_the_evaluation_of_a_trained_model_is_stored_with_it(work: Path) -> None
     assert shown.returncode == 0 and "ials (as trained)" in shown.stdout and "itemknn" in shown.stdout
     assert len(json.loads((work / "elsewhere.json").read_text())["results"]) == 4
     assert json.loads((work / "evaluated" / store.RANKING).read_text()) == kept
-    shutil.copytree(work / "model", work / "other")
-    both = recsys(*trained, "--compare", "other", "--no-few", "--out", "both.json", cwd=work)
+    shutil.copytree(work / "model", work / "compared")
+    both = recsys(*trained, "--compare", "compared", "--no-few", "--out", "both.json", cwd=work)
     assert both.returncode == 0 and "minus each other model" in " ".join(both.stdout.split())
     itself = json.loads((work / "both.json").read_text())["results"][1]["lead_of_first"]["ndcg@3"]
     assert itself == {"mean": 0.0, "low": 0.0, "high": 0.0}

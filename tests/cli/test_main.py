@@ -22,7 +22,7 @@ WRONG = [
     ("train --data data --out x --min-rating 9", "no ratings of 9 or more"),
     ("train --data data --out x --params ratings.csv", "ratings.csv: is not valid JSON"),
     ("train --data data --out x --validate guess", "--validate 'guess' is not one of"),
-    ("train --data data --out x --validate random --model ease", "it has no epochs"),
+    ("train --data data --out x --validate random --model ease", "has no setting epochs"),
     ("evaluate --data nowhere", "nowhere: is not prepared data"),
     ("evaluate --data data --protocol luck", "--protocol 'luck' is not one of leave-last-out"),
     ("evaluate --data data --part rest", "--part 'rest' is not one of test, validation"),
