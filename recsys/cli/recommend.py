@@ -337,7 +337,7 @@ def walk(
     users: Annotated[bool, typer.Option("--users", help="Walk between two users instead of two movies.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """List what lies on the straight line between two movies or users.
+    """List what lies on the line between two movies or two users.
 
     For example: recsys walk "Toy Story" "Alien" --model data/models/ials
     """
