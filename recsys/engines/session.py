@@ -96,8 +96,9 @@ def connected(spark: Spark) -> Iterator[Any]:
         for name, value in settings.items():
             conf.set(name, value)
         try:
-            gateway = launch_gateway(conf, {"stdout": log, "stderr": log})
-            stack.callback(_end, gateway)
+            with _interrupted_later():
+                gateway = launch_gateway(conf, {"stdout": log, "stderr": log})
+                stack.callback(_end, gateway)
             on_interrupt = signal.getsignal(signal.SIGINT)
             context = SparkContext(conf=conf, gateway=gateway)
             stack.callback(_stop, context)
@@ -124,6 +125,22 @@ def connected(spark: Spark) -> Iterator[Any]:
             if workers_are_lost.is_set():
                 what = f"{spark.master}: all workers were lost, and no other came within {seconds} seconds"
             raise Unavailable(f"{what}; {LOG_VARIABLE}=FILE keeps Spark's messages") from None
+
+
+@contextmanager
+def _interrupted_later() -> Iterator[None]:
+    """Raise the KeyboardInterrupt of Ctrl-C at the end: while Java starts, it would leave that process behind."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    came: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, _: came.append(number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if came:
+        raise KeyboardInterrupt
 
 
 def explanation(error: Exception) -> str:

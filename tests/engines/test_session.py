@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -67,6 +69,29 @@ def test_java_refuses_a_setting(needs_spark, tmp_path: Path) -> None:
     assert done.returncode == 2 and done.stderr.count("\n") == 1, done
     assert "Spark does not start: Invalid maximum heap size" in done.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["r.csv"]
+
+
+def test_an_interrupt_while_java_starts_leaves_no_process(needs_spark, tmp_path: Path) -> None:
+    (tmp_path / "r.csv").write_text("user,item,rating\n1,2,3\n")
+    command = [sys.executable, "-m", "recsys", "prepare", "r.csv", "--out", "out", "--engine", "spark"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=tmp_path, start_new_session=True) as process:
+        while not any(b"SparkSubmit" in command for command in commands_of(process.pid)):
+            assert process.poll() is None
+        os.kill(process.pid, signal.SIGINT)
+        errors = process.communicate()[1]
+        assert errors.count("\n") == 1 and "interrupted" in errors
+        assert not commands_of(process.pid)
+    assert [path.name for path in tmp_path.iterdir()] == ["r.csv"]
+
+
+def commands_of(group: int) -> list[bytes]:
+    """The command lines of the processes of a group."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if os.getpgid(int(path.name)) == group:
+                found.append(path.joinpath("cmdline").read_bytes())
+    return [command for command in found if command]  # one that has ended has none
 
 
 def test_a_model_without_vectors_is_refused(ml100k: Dataset, tmp_path: Path) -> None:
