@@ -13,7 +13,7 @@ from recsys import store
 from recsys.app.i18n.translate import KEY, SIMPLIFIED_CHINESE
 from recsys.app.pages.movie.facts import rounded_down
 from recsys.dataset.dataset import Dataset
-from recsys.models import MODELS
+from recsys.models import MODELS, Imported
 from recsys.recommend.topn import similar_side_by_side
 from recsys.space.axis import Axes
 from recsys.space.probes import ask
@@ -42,7 +42,8 @@ def made(ml100k, ml100k_model, tmp_path_factory) -> Path:
         .with_data_path(root / "prepared" / NAME)
     )
     store.save_model(root / "popular" / "model", popular)
-    vectors = replace(ml100k_model, n_ratings=np.zeros_like(ml100k_model.n_ratings), data={}, dataset=None)
+    no_counts = np.zeros_like(ml100k_model.n_ratings)
+    vectors = replace(ml100k_model, learner=Imported(), n_ratings=no_counts, data={}, dataset=None)
     store.save_model(root / "vectors" / "model", vectors)
     store.save_model(root / "vectors-with-axes" / "model", vectors)
     store.save_axes(

@@ -33,6 +33,7 @@ BASES: tuple[tuple[object, ...], ...] = (
     ("recommend", "--model", "ials", "--data", "data", "--user", "u1", "--why"),
     ("recommend", "--model", "ials", "--rate", "Film 3=5"),
     ("similar", "Film 3", "--model", "ials"),
+    ("walk", "Film 1", "Film 2", "--model", "ials"),
     ("analogy", "Film 1", "Film 2", "Film 3", "--model", "ials"),
     ("axes", "--model", "ials", "--data", "data", "--refits", 0),
     CLUSTERS,
