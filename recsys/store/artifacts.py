@@ -254,16 +254,24 @@ def open_artifact(folder: Path, kind: Kind) -> Artifact:
 
     Raises InputError when the folder is missing, is not an artifact of this kind, or has another format version.
     """
-    path = folder / kind.marker
-    # Without an exchange, the folder has no name for an instant; restoring it waits for that.
-    for _ in range(2):
+    path, n_missing = folder / kind.marker, 0
+    while True:
+        # Without an exchange, the folder has no name for an instant; restoring it waits for that.
         atomic.restore(folder)
+        stamp = _stamp(path)
         if path.is_file():
-            break
-    else:
-        raise InputError(f"{folder}: is not {kind.article}{kind.name} ({kind.marker} is missing); {kind.remedy}")
-    stamp = _stamp(path)
-    content = read_bytes(path)
+            try:
+                content = read_bytes(path)
+                break
+            except InputError:
+                if _stamp(path) == stamp:  # else it was replaced meanwhile
+                    raise
+        else:
+            n_missing += 1
+            if n_missing == 2:
+                raise InputError(
+                    f"{folder}: is not {kind.article}{kind.name} ({kind.marker} is missing); {kind.remedy}"
+                )
     marker = parse_json(content, path)
     version = marker.get("format_version")
     if version != FORMAT_VERSION:
