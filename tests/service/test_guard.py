@@ -10,7 +10,7 @@ from fastapi.testclient import TestClient
 
 from recsys.service import answers
 from recsys.service.api import Service, app_of
-from recsys.service.guard import Rate
+from recsys.service.guard import LOG, Rate
 
 KEY = "a-key-of-more-than-twenty-letters"
 
@@ -70,6 +70,7 @@ def test_an_error_of_ours_is_logged_without_what_the_user_sent(
         raise ValueError("secret-of-the-user")
 
     monkeypatch.setattr(answers, "recommend", broken)
+    monkeypatch.setattr(LOG, "propagate", True)  # a server that another test started in this process switches it off
     with caplog.at_level(logging.DEBUG):
         answer = client_of(service).get("/recommend?user=1")
     assert answer.status_code == 500 and list(answer.json()) == ["error"]
