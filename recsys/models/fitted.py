@@ -71,6 +71,24 @@ class Contributions:
     shares: np.ndarray
 
 
+@dataclass(frozen=True, eq=False)
+class Stored:
+    """What a folder holds of a result of training.
+
+    tables    as `Fitted.to_tables` returned them; `recsys.store` has checked their columns and types
+    tensors   as `Fitted.tensors` returned them
+    item_ids  (n_items,) the catalog's items, for tables that name only some
+    has_bias  whether the last dimension of the vectors is the item bias
+    learner   the settings it was trained with
+    """
+
+    tables: Mapping[str, pa.Table]
+    tensors: Mapping[str, np.ndarray]
+    item_ids: np.ndarray
+    has_bias: bool
+    learner: Any
+
+
 class Fitted(ABC):
     """The result of training, without the settings and the catalog, which the `Model` adds.
 
@@ -137,24 +155,8 @@ class Fitted(ABC):
 
     @classmethod
     @abstractmethod
-    def from_tables(
-        cls,
-        tables: Mapping[str, pa.Table],
-        *,
-        item_ids: np.ndarray,
-        has_bias: bool,
-        learner: Any,
-        tensors: Mapping[str, np.ndarray],
-    ) -> Self:
-        """Read back what `to_tables` and `tensors` returned.
-
-        item_ids  (n_items,) the catalog's items, for tables that name only some
-        has_bias  whether the last dimension of the vectors is the item bias
-        learner   the settings it was trained with
-
-        Columns and types are those of `to_tables`: `recsys.store` checks them. Raises InputError for values that do not
-        fit together.
-        """
+    def from_stored(cls, stored: Stored) -> Self:
+        """Read back what `to_tables` and `tensors` returned. Raises InputError for values that do not fit together."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -259,31 +261,24 @@ class Vectors(Fitted):
         return tables
 
     @classmethod
-    def from_tables(
-        cls,
-        tables: Mapping[str, pa.Table],
-        *,
-        item_ids: np.ndarray,
-        has_bias: bool,
-        learner: Any,
-        tensors: Mapping[str, np.ndarray],
-    ) -> Self:
+    def from_stored(cls, stored: Stored) -> Self:
         """Read both tables of factors. Only vectors of another program may lack users."""
+        tables, learner = stored.tables, stored.learner
         items = tables["item_factors"]
         if "user_factors" not in tables:
             if learner.needs_users:
                 raise InputError("user_factors.parquet is missing")
             space = EmbeddingSpace(_factors(items), items["item_id"].to_numpy())
-            return cls(space, learner.fold_in_rule(tensors))
+            return cls(space, learner.fold_in_rule(stored.tensors))
         users = tables["user_factors"]
         space = EmbeddingSpace(
             user_factors=_factors(users),
             item_factors=_factors(items),
             user_ids=users["user_id"].to_numpy(),
             item_ids=items["item_id"].to_numpy(),
-            has_bias=has_bias,
+            has_bias=stored.has_bias,
         )
-        return cls(space, learner.fold_in_rule(tensors))
+        return cls(space, learner.fold_in_rule(stored.tensors))
 
     def tensors(self) -> dict[str, np.ndarray]:
         """What folding in needs besides the vectors."""
@@ -356,30 +351,22 @@ class ItemWeights(Fitted):
         }
 
     @classmethod
-    def from_tables(
-        cls,
-        tables: Mapping[str, pa.Table],
-        *,
-        item_ids: np.ndarray,
-        has_bias: bool,
-        learner: Any,
-        tensors: Mapping[str, np.ndarray],
-    ) -> Self:
+    def from_stored(cls, stored: Stored) -> Self:
         """Read the dense or the sparse form, whichever is there."""
-        table = tables["item_weights"]
+        table = stored.tables["item_weights"]
         if "weights" in table.column_names:
             flat = table["weights"].combine_chunks().flatten().to_numpy()
             return cls(flat.reshape(len(table), -1), table["item_id"].to_numpy())
-        known = pa.array(item_ids)
+        known = pa.array(stored.item_ids)
         rows, columns = (pc.index_in(table[name], value_set=known) for name in ("item_id", "other_id"))
         if rows.null_count or columns.null_count:
             raise InputError("item_weights has items that the list of items does not have")
         entries = (table["weight"].to_numpy(), (rows.to_numpy(), columns.to_numpy()))
-        weights = sp.csr_matrix(entries, shape=(len(item_ids), len(item_ids)))
+        weights = sp.csr_matrix(entries, shape=(len(known), len(known)))
         weights.sum_duplicates()  # not every SciPy does so by itself
         if weights.nnz < len(table):
             raise InputError("item_weights: a pair of items occurs twice")
-        return cls(weights, item_ids)
+        return cls(weights, stored.item_ids)
 
 
 @dataclass(frozen=True, eq=False)
@@ -425,17 +412,9 @@ class ItemScores(Fitted):
         return {"item_scores": pa.table({"item_id": pa.array(self.item_ids), "score": pa.array(self.scores)})}
 
     @classmethod
-    def from_tables(
-        cls,
-        tables: Mapping[str, pa.Table],
-        *,
-        item_ids: np.ndarray,
-        has_bias: bool,
-        learner: Any,
-        tensors: Mapping[str, np.ndarray],
-    ) -> Self:
+    def from_stored(cls, stored: Stored) -> Self:
         """Read the table of scores."""
-        table = tables["item_scores"]
+        table = stored.tables["item_scores"]
         return cls(table["score"].to_numpy(), table["item_id"].to_numpy())
 
 

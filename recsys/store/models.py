@@ -22,6 +22,7 @@ from recsys.dataset.weighting import FittedWeighting, Weighting
 from recsys.errors import InputError, SettingError, quoted
 from recsys.limits import MOST_EPOCHS
 from recsys.models import LEARNERS, Fitted, ItemScores, ItemWeights, Learner, Model, Vectors
+from recsys.models.fitted import Stored
 from recsys.store.artifacts import MODEL, Artifact, new_artifact, open_artifact, read_artifact
 from recsys.store.catalog import CATALOG, ITEMS, catalog_of, catalog_table
 from recsys.store.files import is_safe_name, reading
@@ -194,9 +195,7 @@ def _read_model(artifact: Artifact) -> Model:
         catalog = catalog_of(table)
         kind, tables = learned.result()
     tensors = read_tensors(artifact, TENSORS) if artifact.has(TENSORS) else {}
-    fitted = kind.from_tables(
-        tables, item_ids=catalog.item_ids, has_bias=manifest.has_bias, learner=learner, tensors=tensors
-    )
+    fitted = kind.from_stored(Stored(tables, tensors, catalog.item_ids, manifest.has_bias, learner))
     if not np.array_equal(fitted.item_ids, catalog.item_ids):
         raise InputError(f"{ITEMS} lists other items than the model")
     if isinstance(fitted, Vectors) and source.n_users not in (None, fitted.space.n_users):

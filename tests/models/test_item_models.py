@@ -13,6 +13,7 @@ from recsys.dataset.weighting import Weighting
 from recsys.errors import InputError
 from recsys.models import EASE, ItemKNN, ItemWeights, Learner
 from recsys.models import ease as ease_module
+from recsys.models.fitted import Stored
 
 RNG = np.random.default_rng(6)
 DENSE = (RNG.random((25, 15)) < 0.3) * RNG.integers(1, 6, (25, 15))
@@ -75,10 +76,10 @@ def test_item_weights_are_dense_when_more_than_a_quarter_is_filled_and_must_fit(
 def test_item_weights_survive_a_round_trip_through_tables(weights: object) -> None:
     ids = np.array(["a", "b", "c", "d"], dtype=object)
     fitted = ItemWeights(weights, ids)
-    back = ItemWeights.from_tables(fitted.to_tables(), item_ids=ids, has_bias=False, learner=EASE(), tensors={})
+    back = ItemWeights.from_stored(Stored(fitted.to_tables(), {}, ids, False, EASE()))
     assert back.item_ids.tolist() == ids.tolist()
     assert sp.issparse(back.weights) == sp.issparse(fitted.weights)
     np.testing.assert_array_equal(*(w.toarray() if sp.issparse(w) else w for w in (back.weights, fitted.weights)))
     if sp.issparse(weights):
         with pytest.raises(InputError, match="items that the list of items does not have"):
-            ItemWeights.from_tables(fitted.to_tables(), item_ids=ids[:3], has_bias=False, learner=EASE(), tensors={})
+            ItemWeights.from_stored(Stored(fitted.to_tables(), {}, ids[:3], False, EASE()))
