@@ -1,12 +1,11 @@
-"""Nights while people use the published model: a service that keeps being asked, and pages of the app in a browser.
+"""Nightly runs while the published model is in use: a service under load, and pages of the app in a browser.
 
     python -m benchmarks.nightly FOLDER
 
 FOLDER contains a `nightly.toml` whose first night is over, as docs/nightly.md describes it, and files of ratings in
-`days/`. Each of these is moved to `new/` for one night, after which comes a rollback. Meanwhile two clients ask
-`recsys serve` for recommendations, 100 times a second each at most, and a browser opens one page of `recsys app` after
-the other. Prints how many answers and pages there were, and what failed. Needs the extra `serve`, Chromium and
-playwright.
+`days/`. Each of these is moved to `new/` for one night, after which comes a rollback. Meanwhile two clients send
+requests to `recsys serve`, at most 100 a second each, and a browser opens the pages of `recsys app` in turn. Prints how
+many answers and pages there were, and what failed. Needs the extra `serve`, Chromium and playwright.
 """
 
 from __future__ import annotations
@@ -37,7 +36,7 @@ PAGES = ("", "movie", "dimensions", "quality", "data", "batch")
 
 
 class Client(threading.Thread):
-    """Asks for the recommendations of one user after the other until it is told to stop.
+    """Requests recommendations for the users in turn until `is_over` is set.
 
     answers   by status, or by the error of the connection
     models    fingerprints in the order of their first answer

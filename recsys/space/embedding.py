@@ -130,10 +130,8 @@ class EmbeddingSpace:
     def attributes(self) -> Attributes | None:
         """What is known about the items besides their vectors, rows in the order of `item_ids`; None if unknown."""
         compute = self.__dict__.get("_compute_attributes")
-        if compute is None:
-            found: Attributes | None = self.__dict__.get(
-                "attributes"
-            )  # another thread may have computed them meanwhile
+        if compute is None:  # unknown, unless another thread has computed them meanwhile
+            found: Attributes | None = self.__dict__.get("attributes")
             return found
         found = self.__dict__["attributes"] = compute()
         self.__dict__.pop("_compute_attributes", None)  # it may hold the model that holds this space: a reference cycle
