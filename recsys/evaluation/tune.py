@@ -25,8 +25,8 @@ from recsys.dataset.weighting import Weighting, WeightingScheme
 from recsys.errors import InputError, RecsysError, SettingError, Unavailable
 from recsys.evaluation.ranking import check_metric, rank_quality
 from recsys.limits import MOST_MINUTES, MOST_TRIALS, check_input, check_number, check_seed, next_seed
-from recsys.models import Learner, Model, with_settings
-from recsys.models.blend import Blend, reweighted
+from recsys.models import with_settings
+from recsys.models.blend import Training
 
 N_STARTUP = 8
 """Random trials before the estimator has enough data; the first one uses the default settings."""
@@ -108,17 +108,7 @@ def tune(
             weighting.fit(split.train)  # ratings that cannot be used are no matter of the settings
     plan_text = json.dumps(plan, sort_keys=True, default=list)
 
-    blends: dict[tuple[str, str], Model] = {}
-
-    def trained(made: Learner, split: HoldOut, weighting: Weighting) -> Model:
-        """A trained model; the parts of a blend are trained once, since trials differ in the weights alone."""
-        data = Dataset(split.train, catalog)
-        if not isinstance(made, Blend):
-            return made.fit(data, weighting)
-        key = (split.train.fingerprint, weighting.scheme)
-        if key not in blends:
-            blends[key] = made.fit(data, weighting)
-        return reweighted(blends[key], made)
+    trainings: dict[tuple[str, str], Training] = {}
 
     def run_trial(trial: Any) -> float:
         chosen: dict[str, Any] = {}
@@ -129,8 +119,10 @@ def tune(
         trial_weighting = dataclasses.replace(weighting, scheme=scheme) if scheme else weighting
         found = []
         for split in splits:
+            key = (split.train.fingerprint, trial_weighting.scheme)
+            training = trainings.setdefault(key, Training(Dataset(split.train, catalog), trial_weighting))
             try:
-                model = trained(with_settings(learner, fixed | chosen), split, trial_weighting)
+                model = training.fit(with_settings(learner, fixed | chosen))
             except RecsysError as error:
                 trial.set_user_attr("failed", str(error))
                 return 0.0

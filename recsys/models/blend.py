@@ -5,13 +5,15 @@ from __future__ import annotations
 import dataclasses
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 import scipy.sparse as sp
 
+from recsys.dataset.dataset import Dataset
 from recsys.dataset.interactions import Interactions
+from recsys.dataset.weighting import Weighting
 from recsys.errors import InputError, SettingError, quoted
 from recsys.limits import MOST_SEED
 from recsys.models.fitted import FoldIn, Vectors
@@ -334,40 +336,41 @@ class Parts:
         return cls.side_by_side(blend, rules, scales.tolist(), (biases == 1).tolist(), mean_users)
 
 
-def reweighted(model: Model, blend: Blend) -> Model:
-    """A trained blend with the weights of `blend`, which has the same parts. Nothing is trained."""
-    fitted = model.fitted
-    assert isinstance(fitted, Vectors) and isinstance(fitted.learner, Parts)
-    old, space = fitted.learner, fitted.space
-    new, items = _items_of(blend, [part.rule for part in old.parts], [part.items(space) for part in old.parts])
-    users = np.empty_like(space.user_factors)
-    for before, after in zip(old.parts, new.parts, strict=True):
-        # A user vector has the factor w_p / d_p already; d_p stays.
-        factor = after.weight / before.weight * before.scale / after.scale
-        users[:, after.columns] = space.user_factors[:, before.columns] * factor
-    if space.has_bias:
-        users /= users[:, -1:]
-    changed = Vectors(EmbeddingSpace(items.item_factors, space.item_ids, users, space.user_ids, space.has_bias), new)
-    return dataclasses.replace(model, learner=blend, fitted=changed)
+@dataclass
+class Training:
+    """Trains models on the same data; the parts of blends are trained once, however many blends have them.
+
+    parts  the trained parts so far, by their settings
+    """
+
+    data: Dataset
+    weighting: Weighting
+    parts: dict[Learner, Model] = field(default_factory=dict)
+
+    def fit(self, learner: Learner) -> Model:
+        """The model that `learner.fit` gives. Raises what it raises."""
+        if not isinstance(learner, Blend):
+            return self.parts.get(learner) or learner.fit(self.data, self.weighting)
+        for part in learner.learners:
+            if part not in self.parts:
+                self.parts[part] = part.fit(self.data, self.weighting)
+        models = [self.parts[part] for part in learner.learners]
+        found = [model.fitted for model in models if isinstance(model.fitted, Vectors)]
+        return dataclasses.replace(models[0], learner=learner, fitted=_blended(learner, found))
 
 
 def _blended(blend: Blend, found: Sequence[Vectors]) -> Vectors:
     """The blend of trained parts with the same users and items."""
-    parts, items = _items_of(blend, [fitted.learner for fitted in found], [fitted.space for fitted in found])
-    users = parts.joined(items, [fitted.space.user_factors for fitted in found])
-    user_ids = found[0].space.user_ids
-    return Vectors(EmbeddingSpace(items.item_factors, items.item_ids, users, user_ids, items.has_bias), parts)
-
-
-def _items_of(blend: Blend, rules: Sequence[FoldIn], spaces: Sequence[EmbeddingSpace]) -> tuple[Parts, EmbeddingSpace]:
-    """The layout of a blend, and its items."""
+    rules, spaces = [fitted.learner for fitted in found], [fitted.space for fitted in found]
     scales = [_scale(space, weight) for space, weight in zip(spaces, blend.shares, strict=True)]
     mean_users = [space.mean_user.astype(np.float32) for space in spaces]
     parts = Parts.side_by_side(blend, rules, scales, [space.has_bias for space in spaces], mean_users)
-    items = np.empty((spaces[0].n_items, sum(map(len, mean_users))), dtype=np.float32)
+    factors = np.empty((spaces[0].n_items, sum(map(len, mean_users))), dtype=np.float32)
     for part, space in zip(parts.parts, spaces, strict=True):
-        items[:, part.columns] = space.item_factors * np.float32(part.scale)
-    return parts, EmbeddingSpace(items, spaces[0].item_ids, has_bias=any(space.has_bias for space in spaces))
+        factors[:, part.columns] = space.item_factors * np.float32(part.scale)
+    items = EmbeddingSpace(factors, spaces[0].item_ids, has_bias=any(space.has_bias for space in spaces))
+    users = parts.joined(items, [space.user_factors for space in spaces])
+    return Vectors(EmbeddingSpace(factors, items.item_ids, users, spaces[0].user_ids, items.has_bias), parts)
 
 
 def _scale(space: EmbeddingSpace, weight: float) -> float:

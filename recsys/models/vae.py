@@ -29,9 +29,9 @@ FEWEST_USERS = 20
 MOST_HELD_OUT = 1000
 FEWEST_STEPS = 10
 RECENT = 4
-"""η of the average of the weights over epochs, w̄_t = (1 − a) w̄_{t−1} + a w_t with a = (η + 1) / (t + η): mostly the last
-t / (η + 1) epochs. Shamir & Zhang 2013, "Stochastic Gradient Descent for Non-smooth Optimization", ICML, polynomial-decay
-averaging."""
+"""η of the average of the weights over epochs, w̄_t = (1 − a) w̄_{t−1} + a w_t with a = (η + 1) / (t + η): mostly the
+last t / (η + 1) epochs. Polynomial-decay averaging: Shamir & Zhang 2013, "Stochastic Gradient Descent for Non-smooth
+Optimization", ICML."""
 
 
 @dataclass(frozen=True)
@@ -55,8 +55,8 @@ class VAE(Learner):
     last dimension; user vectors are the means of q_u, with 1 there. The score of a pair is their dot product: the
     logarithm of a probability, up to a constant of the user. New users get their vectors from the encoder.
 
-    The weights are averaged over the last epochs (`RECENT`), which takes out the noise of the last steps: on ML-1M nDCG@20
-    rises by .003. The average after the epoch with the best nDCG@20 on held-out users is the model. Held out is `validation_share` of the users,
+    The weights are averaged over the last epochs (`RECENT`), which removes the noise of the last steps. The average
+    after the epoch with the best nDCG@20 on held-out users is the model. Held out is `validation_share` of the users,
     at most 1000; half of the ratings of each is known. They get vectors like new users. Ctrl-C after the first
     epoch ends training and keeps the best one.
 

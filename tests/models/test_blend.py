@@ -12,9 +12,10 @@ from recsys import store
 from recsys.dataset.catalog import Catalog
 from recsys.dataset.dataset import Dataset
 from recsys.dataset.interactions import Interactions
+from recsys.dataset.weighting import Weighting
 from recsys.errors import InputError, SettingError
-from recsys.models import MODELS, Model, Vectors, with_settings
-from recsys.models.blend import Blend, reweighted
+from recsys.models import MODELS, Learner, Model, with_settings
+from recsys.models.blend import Blend, Training
 
 RNG = np.random.default_rng(3)
 MATRIX = (RNG.random((60, 1)) * RNG.random((1, 40)) + 0.2 * RNG.random((60, 40)) > 0.45).astype(np.float32)
@@ -96,17 +97,17 @@ def test_a_saved_blend_is_the_same(blended, tmp_path: Path) -> None:
     assert read.learner == model.learner
 
 
-def test_other_weights_need_no_training(blended) -> None:
+def test_other_weights_need_no_training(blended, monkeypatch: pytest.MonkeyPatch) -> None:
     of, _, model = blended
-    other = blend_of(of, ",".join(str(2.0**n) for n in range(len(of.split(",")))))
-    again, trained = reweighted(model, other), other.fit(DATASET)
-    found = again.fitted
-    assert isinstance(found, Vectors) and again.learner == other
-    np.testing.assert_array_equal(found.space.item_factors, trained.space.item_factors)
-    np.testing.assert_allclose(found.space.user_factors, trained.space.user_factors, rtol=1e-5)
-    np.testing.assert_array_equal(
-        found.learner.fold_in(found.space, DATA.matrix), trained.fitted.learner.fold_in(trained.space, DATA.matrix)
-    )
+    training = Training(DATASET, Weighting())
+    training.fit(blend_of(of, ",".join("1" * len(of.split(",")))))
+    monkeypatch.setattr(Learner, "fit", None)
+    again = training.fit(model.learner)
+    assert again.learner == model.learner and again.data == model.data
+    for found, trained in zip(again.fitted.tensors().values(), model.fitted.tensors().values(), strict=True):
+        np.testing.assert_array_equal(found, trained)
+    np.testing.assert_array_equal(again.space.item_factors, model.space.item_factors)
+    np.testing.assert_array_equal(again.space.user_factors, model.space.user_factors)
 
 
 def test_explanations_sum_to_the_scores_where_those_of_the_parts_do() -> None:
