@@ -1,6 +1,7 @@
 """Every stage at the size of MovieLens 25M beside other libraries, with the peak memory of each; writes RESULTS.md.
 
     python benchmarks/scale.py [--ml-1m FILE-OR-FOLDER] [--only prepare load epochs top-k commands]
+    python benchmarks/scale.py --vae MINUTES     vae after so many minutes beside ials after 30 seconds
 
 Each contender runs in a process of its own, and contenders of a stage take turns. The input is generated from
 MovieLens 1M (`expand.py`) and kept in a temporary folder. This module imports nothing heavy, because a child's peak
@@ -12,6 +13,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import resource
 import statistics
 import subprocess
 import sys
@@ -304,9 +306,119 @@ def agreement() -> None:
     assert min(shares.values()) > 0.999, shares  # except for ties in the last bit
 
 
+# --------------------------------------------------------------------------------------------------------------- vae
+
+LEARNERS: dict[str, tuple[str, dict[str, Any]]] = {
+    "ials, 64 factors": ("ials", {"n_factors": 64, "epochs": 1000}),
+    "ials, 128 factors": ("ials", {"n_factors": 128, "epochs": 1000}),
+    "vae, multvae": ("vae", {"variant": "multvae", "epochs": 10_000}),
+    "vae, recvae": ("vae", {"variant": "recvae", "epochs": 10_000}),
+}
+REFERENCE = "ials, 128 factors"
+N_TEST_USERS = 10_000
+
+
+def learn(who: str, seconds: str) -> None:
+    """Train for so many seconds, end training as Ctrl-C does, and measure the lists of new users."""
+    import _thread
+    import threading
+
+    import numpy as np
+
+    from recsys import store
+    from recsys.dataset.dataset import Dataset
+    from recsys.dataset.interactions import Interactions
+    from recsys.dataset.split import HoldOut, hold_out
+    from recsys.evaluation.ranking import rank_quality
+    from recsys.models import MODELS
+
+    data = store.load_prepared(PREPARED)
+    whole = hold_out(data.interactions, "new-users")
+    rows = np.sort(np.random.default_rng(0).choice(whole.known.n_users, N_TEST_USERS, replace=False))
+    known = Interactions(whole.known.matrix[rows], whole.known.user_ids[rows], whole.known.item_ids)
+    split = HoldOut(whole.train, known, whole.truth[rows])
+    name, settings = LEARNERS[who]
+    learner = MODELS[name](**settings)
+    ended: list[float] = []
+    end = threading.Timer(float(seconds), _thread.interrupt_main)
+    started = time.perf_counter()
+    end.start()
+    model = learner.fit(Dataset(split.train, data.catalog), progress=lambda *_: ended.append(time.perf_counter()))
+    end.cancel()
+    took = time.perf_counter() - started
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    quality = rank_quality(model, split, (100,), auc=False, n_threads=THREADS)
+    (FOLDER / "out").mkdir(exist_ok=True)
+    quality.metrics.to_parquet(FOLDER / "out" / f"{who}.parquet")
+    epochs = np.diff([started, *ended])
+    row = {
+        "epochs": len(ended) - (name == "vae"),  # vae also reports the end
+        "first": epochs[0],
+        "epoch": float(np.median(epochs[1:-1])),
+        "took": took,
+        "peak": peak,
+        "estimate": learner.memory(split.train.n_users, split.train.n_items),
+        "users": split.train.n_users,
+    }
+    (FOLDER / "out" / f"{who}.json").write_text(json.dumps(row), encoding="utf-8")
+
+
+def compare_learned() -> None:
+    """The table of what `learn` measured, and the section of RESULTS.md."""
+    import pandas as pd
+    from results import write_section
+
+    from recsys.evaluation.interval import bootstrap, intervals, paired
+
+    found = {
+        who: (json.loads(path.with_suffix(".json").read_text()), pd.read_parquet(path))
+        for who in LEARNERS
+        if (path := FOLDER / "out" / f"{who}.parquet").is_file()
+    }
+    reference = found[REFERENCE][1]
+    rows = []
+    for who, (row, metrics) in found.items():
+        mean = intervals(bootstrap(metrics))["ndcg@100"]
+        lead = intervals(paired(metrics, reference))["ndcg@100"]
+        word = {1: "**ahead**", -1: "behind", 0: "not shown"}[lead.sign]
+        difference = "–" if who == REFERENCE else f"{lead.mean:+.4f} ({lead.low:+.4f} … {lead.high:+.4f}) {word}"
+        rows.append(
+            f"| {who} | {row['took'] / 60:.1f} | {row['epochs']} | {row['epoch']:.1f} | {row['peak'] / 2**20:,.0f} "
+            f"| {row['estimate'] / 2**20:,.0f} | {mean} | {difference} |"
+        )
+    write_section(
+        [
+            "## `vae` on an input with the shape of MovieLens 25M",
+            "",
+            "`python benchmarks/scale.py --vae MINUTES`: new users, nDCG@100 of "
+            f"{N_TEST_USERS:,} of them with its 95 % interval; the models train on "
+            f"{found[REFERENCE][0]['users']:,} users × 58 thousand movies, 20 million ratings. After the time Ctrl-C "
+            "ends training, and the vectors of all users are computed. An epoch of `vae` (its seconds include the "
+            "validation) is a pass over 20,000 users, with `recvae` three of the encoder and one of the decoder. "
+            "The memory is the peak of the process with the data, beside what `memory` says of training alone.",
+            "",
+            "| model | minutes | epochs | s per epoch | peak MiB | `memory`, MiB | nDCG@100 "
+            f"| minus {REFERENCE}, same users |",
+            "|---|---|---|---|---|---|---|---|",
+            *rows,
+        ]
+    )
+
+
 CHILDREN: dict[str, Callable[..., None]] = {
     each.__name__: each
-    for each in (generate, prepare_pandas, prepare_polars, load_prepared, load_model, epochs, top_k, agreement)
+    for each in (
+        generate,
+        prepare_pandas,
+        prepare_polars,
+        load_prepared,
+        load_model,
+        epochs,
+        top_k,
+        agreement,
+        learn,
+        compare_learned,
+    )
 }
 
 # ------------------------------------------------------------------------------------------------------------- table
@@ -421,6 +533,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--ml-1m", type=Path, help="file or folder with the ratings of MovieLens 1M; else downloaded")
     parser.add_argument("--only", nargs="+", choices=tuple(stages()), default=tuple(stages()))
+    parser.add_argument(
+        "--vae", type=float, metavar="MINUTES", help="only this: train vae so long, ials for 30 seconds"
+    )
+    parser.add_argument(
+        "--who", nargs="+", choices=tuple(LEARNERS), default=tuple(LEARNERS), help="with --vae: who trains"
+    )
     parser.add_argument("--child", nargs="+", help=argparse.SUPPRESS)
     chosen = parser.parse_args()
     if chosen.child:
@@ -435,6 +553,11 @@ def main() -> None:
         pd.read_csv(RATINGS, nrows=20_000).assign(timestamp=2_000_000_000).to_csv(DAY, index=False)
     if not PREPARED.is_dir():
         run(recsys("prepare", RATINGS, "--items", MOVIES, "--out", PREPARED))
+    if chosen.vae:
+        for who in chosen.who:
+            run(child("learn", who, 60 * chosen.vae if LEARNERS[who][0] == "vae" else 30))
+        run(child("compare_learned"))
+        return
     if not MODEL.is_dir():
         run(recsys("train", "--data", PREPARED, "--out", MODEL, "--set", "epochs=8"))
     (FOLDER / "out").mkdir(exist_ok=True)

@@ -11,7 +11,7 @@ import scipy.sparse as sp
 
 from recsys.dataset.interactions import Interactions
 from recsys.errors import Unavailable
-from recsys.limits import MOST_EPOCHS, MOST_FACTORS, MOST_SEED
+from recsys.limits import MOST_EPOCHS, MOST_FACTORS, MOST_LISTED, MOST_SEED
 from recsys.models.encoder import Encoder, Variant
 from recsys.models.fitted import FoldIn, Vectors
 from recsys.models.learner import Learner, Watch
@@ -22,6 +22,9 @@ from recsys.space.embedding import EmbeddingSpace
 INSTALL = "python -m pip install 'recsys-atlas[deep]'"
 ENCODER_EPOCHS = 3
 """RecVAE: passes over the users in which the encoder is trained, for each in which the decoder is."""
+SAMPLED_FROM = 4
+"""With more than so many times the sampled items in the catalogue, items are sampled. Below that all of them are faster
+or nearly so."""
 AT = 20
 """Length of the lists whose nDCG decides when training stops."""
 FEWEST_USERS = 20
@@ -55,6 +58,11 @@ class VAE(Learner):
     last dimension; user vectors are the means of q_u, with 1 there. The score of a pair is their dot product: the
     logarithm of a probability, up to a constant of the user. New users get their vectors from the encoder.
 
+    With more than 4 · `sampled` items, π is normalized over a sample of the items in each step, drawn in proportion to
+    their number of ratings to the power 3/4, and Adam changes only the rows of W₁ and Y that a step uses: see
+    `vae_sampled.sampled_softmax`. The time of a step does not grow with the catalogue. An epoch is then a pass over
+    the users, or over 20,000 of them, if there are more; the next epoch takes the others.
+
     The weights are averaged over the last epochs (`RECENT`), which removes the noise of the last steps. The average
     after the epoch with the best nDCG@20 on held-out users is the model. Held out is `validation_share` of the users,
     at most 1000; half of the ratings of each is known. They get vectors like new users. Ctrl-C after the first
@@ -87,6 +95,13 @@ class VAE(Learner):
     batch_size: int = setting(
         500, "users per step, at most: a pass over the users has at least ten steps", 1, 1_000_000
     )
+    sampled: int = setting(
+        4096,
+        "items in the softmax of a step besides the users' own, where the catalogue has more than four times as many; "
+        "0: all items, always",
+        0,
+        MOST_LISTED,
+    )
     epochs: int = setting(200, "at most; training stops earlier on held-out users", 1, MOST_EPOCHS)
     patience: int = setting(
         25, "epochs without a better nDCG on held-out users before training stops; 0: none are held out", 0, MOST_EPOCHS
@@ -98,7 +113,8 @@ class VAE(Learner):
         """Weights, gradients, Adam's averages, the best epoch and copies; a few arrays of a batch of users × items;
         user vectors."""
         n_weights = n_items * (self.hidden + self.n_factors + 1) + 6 * self.hidden**2
-        n_batch = min(self.batch_size, -(-n_users // FEWEST_STEPS)) * n_items
+        n_users_at_once = min(self.batch_size, -(-n_users // FEWEST_STEPS))
+        n_batch = n_users_at_once * (self.sampled if self._samples(n_items) else n_items)
         return 4 * (8 * n_weights + 8 * n_batch + 2 * n_users * (self.n_factors + 1))
 
     def fold_in_rule(self, tensors: Mapping[str, np.ndarray]) -> FoldIn:
@@ -143,8 +159,18 @@ class VAE(Learner):
             progress(self.epochs if is_complete else best.epoch, self.epochs)
         return vectors(*best.found)
 
+    def _samples(self, n_items: int) -> bool:
+        """Whether the softmax of a training step covers a sample of so many items."""
+        return 0 < SAMPLED_FROM * self.sampled < n_items
+
     def _epochs(self, matrix: sp.csr_matrix) -> Iterator[tuple[Encoder, np.ndarray]]:
-        """Train for one epoch after the other; gives the encoder and the item vectors after each."""
+        """Train for one epoch after the other; gives the encoder and the item vectors after each. The next epoch may
+        change their arrays."""
+        if self._samples(matrix.shape[1]):
+            from recsys.models import vae_sampled
+
+            yield from vae_sampled.epochs(self, matrix)
+            return
         import jax
 
         from recsys.models import vae_training as training

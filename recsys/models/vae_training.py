@@ -57,9 +57,14 @@ def optimizer(rate: float | jax.Array) -> optax.GradientTransformation:
 
 def encode(encoder: Parameters, x: jax.Array) -> tuple[jax.Array, jax.Array]:
     """Mean and log-variance for rows of weights that are scaled to length 1; see `Encoder`."""
-    hidden, total = x, jnp.zeros(())
-    for weight, bias, *norm in encoder["layers"]:
-        linear = hidden @ weight + bias
+    return encode_product(encoder, x @ encoder["layers"][0][0])
+
+
+def encode_product(encoder: Parameters, product: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """As `encode`, from the products of such rows and the weights of the first layer, which are not read."""
+    hidden, total = product, jnp.zeros(())
+    for number, (weight, bias, *norm) in enumerate(encoder["layers"]):
+        linear = (hidden @ weight if number else product) + bias
         if norm:
             value = jax.nn.swish(linear) + total
             centred = value - value.mean(axis=1, keepdims=True)
@@ -70,6 +75,30 @@ def encode(encoder: Parameters, x: jax.Array) -> tuple[jax.Array, jax.Array]:
         total = total + hidden
     (w, b), (w_var, b_var) = encoder["mean"], encoder["log_variance"]
     return hidden @ w + b, hidden @ w_var + b_var
+
+
+def draw(key: jax.Array, mean: jax.Array, log_variance: jax.Array) -> jax.Array:
+    """A vector of each user, drawn from the distribution that the encoder gives."""
+    return mean + jnp.exp(log_variance / 2) * jax.random.normal(key, mean.shape)
+
+
+def divergence(
+    z: jax.Array,
+    mean: jax.Array,
+    log_variance: jax.Array,
+    posterior: tuple[jax.Array, jax.Array] | None,
+    totals: jax.Array,
+) -> jax.Array:
+    """The divergence of each user's distribution from the prior, (batch,).
+
+    posterior  mean and log-variance from the encoder of the epoch before: the prior is that of RecVAE, the divergence
+               is estimated at z, times `totals`; None: the standard normal prior of Mult-VAE
+    """
+    if posterior is None:
+        return 0.5 * (mean**2 + jnp.exp(log_variance) - 1 - log_variance).sum(axis=1)
+    parts = [_log_normal(z, 0.0, 0.0), _log_normal(z, *posterior), _log_normal(z, 0.0, WIDE)]
+    prior = jax.nn.logsumexp(jnp.stack([part + np.log(share) for part, share in zip(parts, PRIOR, strict=True)]), 0)
+    return (_log_normal(z, mean, log_variance) - prior).sum(axis=1) * totals
 
 
 def _log_normal(z: jax.Array, mean: jax.Array | float, log_variance: jax.Array | float) -> jax.Array:
@@ -87,20 +116,15 @@ def _loss(
     weight   of the divergence from the prior: γ, times the user's total weight with RecVAE; β
     """
     mean, log_variance = encode(parameters["encoder"], dropped)
-    z = mean + jnp.exp(log_variance / 2) * jax.random.normal(key, mean.shape)
+    z = draw(key, mean, log_variance)
     items, bias = parameters["decoder"]
     fit = (jax.nn.log_softmax(z @ items.T + bias) * x).sum(axis=1)
     totals = x.sum(axis=1)
-    if old is None:
-        divergence = 0.5 * (mean**2 + jnp.exp(log_variance) - 1 - log_variance).sum(axis=1)
-    else:
-        lengths = jnp.linalg.norm(x, axis=1, keepdims=True)
-        posterior = encode(old, x / jnp.where(lengths > 0, lengths, 1))
-        parts = [_log_normal(z, 0.0, 0.0), _log_normal(z, *posterior), _log_normal(z, 0.0, WIDE)]
-        prior = jax.nn.logsumexp(jnp.stack([part + np.log(share) for part, share in zip(parts, PRIOR, strict=True)]), 0)
-        divergence = (_log_normal(z, mean, log_variance) - prior).sum(axis=1) * totals
+    lengths = jnp.linalg.norm(x, axis=1, keepdims=True)
+    posterior = None if old is None else encode(old, x / jnp.where(lengths > 0, lengths, 1))
+    cost = divergence(z, mean, log_variance, posterior, totals)
     is_user = totals > 0
-    return jnp.where(is_user, weight * divergence - fit, 0).sum() / jnp.maximum(is_user.sum(), 1)
+    return jnp.where(is_user, weight * cost - fit, 0).sum() / jnp.maximum(is_user.sum(), 1)
 
 
 @partial(jax.jit, static_argnames="part", donate_argnames=("trained", "state"))
