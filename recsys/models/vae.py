@@ -91,9 +91,9 @@ class VAE(Learner):
     gamma: float = setting(0.005, "γ of recvae: weight of the divergence from the prior", 0, 1e3, search=(0.001, 0.05))
     beta: float = setting(0.2, "β of multvae: the same, at the end of its increase", 0, 1e3, search=(0.05, 1.0))
     annealing: int = setting(50, "epochs over which β increases from 0", 1, MOST_EPOCHS)
-    learning_rate: float = setting(5e-4, "step size of Adam", 1e-7, 1)
+    learning_rate: float = setting(1e-3, "step size of Adam", 1e-7, 1)
     batch_size: int = setting(
-        500, "users per step, at most: a pass over the users has at least ten steps", 1, 1_000_000
+        250, "users per step, at most: a pass over the users has at least ten steps", 1, 1_000_000
     )
     sampled: int = setting(
         4096,
@@ -104,7 +104,7 @@ class VAE(Learner):
     )
     epochs: int = setting(200, "at most; training stops earlier on held-out users", 1, MOST_EPOCHS)
     patience: int = setting(
-        25, "epochs without a better nDCG on held-out users before training stops; 0: none are held out", 0, MOST_EPOCHS
+        15, "epochs without a better nDCG on held-out users before training stops; 0: none are held out", 0, MOST_EPOCHS
     )
     validation_share: float = setting(0.05, "share of the users that is held out, at most 1000", 0.001, 0.5)
     seed: int = setting(42, "of the first weights, the held-out users, their order, dropout and draws", 0, MOST_SEED)
