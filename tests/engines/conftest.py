@@ -122,7 +122,12 @@ def cluster(needs_spark, tmp_path_factory: pytest.TempPathFactory) -> Iterator[C
         started.stop()
 
 
-@pytest.fixture(scope="module", params=["local[2]", "cluster"])
+ON_CLUSTER = pytest.param(
+    "cluster", marks=pytest.mark.skipif(os.environ.get("RECSYS_ATTACK") != "1", reason="takes a minute: make attack")
+)
+
+
+@pytest.fixture(scope="module", params=["local[2]", ON_CLUSTER])
 def session(request: pytest.FixtureRequest, needs_spark) -> Iterator[Any]:
     """A session on each kind of master. Starting one takes seconds, so the tests share it."""
     master = request.param if request.param != "cluster" else request.getfixturevalue("cluster").master

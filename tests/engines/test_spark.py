@@ -1,8 +1,8 @@
-"""The same rows, vectors and lists with Spark as without it, on `local[2]` and on a cluster of two workers."""
+"""The same rows, vectors and lists with Spark as without it, on `local[2]` and, with `make attack`, on a cluster of two
+workers."""
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -24,10 +24,9 @@ from recsys.models import ALS
 from recsys.workflows.prepare import prepare
 from recsys.workflows.recommend import recommend_batch
 from recsys.workflows.train import train
-from tests.engines.conftest import WAIT, Cluster
+from tests.engines.conftest import ON_CLUSTER, WAIT, Cluster
 
 pytestmark = pytest.mark.slow
-ATTACK = pytest.mark.skipif(os.environ.get("RECSYS_ATTACK") != "1", reason="takes half a minute: make attack")
 
 SETTINGS = {"n_factors": 16, "regularization": 0.15, "epochs": 10, "seed": 1}
 GOOD = b"%d,%d,%.1f,%d\n"
@@ -133,8 +132,7 @@ def killable(session, cluster: Cluster) -> Iterator[Cluster]:
     wait_until(lambda: n_executors(session) == 2)
 
 
-@ATTACK
-@pytest.mark.parametrize("session", ["cluster"], indirect=True)
+@pytest.mark.parametrize("session", [ON_CLUSTER], indirect=True)
 def test_a_worker_that_is_lost_changes_nothing(
     session, spark: Spark, killable: Cluster, world, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -170,8 +168,7 @@ def test_a_worker_that_is_lost_changes_nothing(
     np.testing.assert_allclose(spaces[0].item_factors, spaces[1].item_factors, rtol=1e-3, atol=1e-4)
 
 
-@ATTACK
-@pytest.mark.parametrize("session", ["cluster"], indirect=True)
+@pytest.mark.parametrize("session", [ON_CLUSTER], indirect=True)
 def test_jobs_are_cancelled_when_all_workers_are_lost(session, killable: Cluster, tmp_path: Path) -> None:
     from py4j.protocol import Py4JError
 
