@@ -277,7 +277,7 @@ def test_a_batch_that_is_stopped_and_resumed_gives_the_same_bytes(work: Path, mo
     interrupted = run(2, signal.SIGINT)
     assert interrupted.returncode == 130, interrupted.stderr
     assert "--resume" in interrupted.stderr and not (work / "parts.parquet").exists()
-    resumed = run(0, 0)
+    resumed = recsys(*BATCH, "-k", 4, "--resume", "--out", "parts.parquet", "--json", cwd=work)
     assert resumed.returncode == 0, resumed.stderr
     assert 4 <= json.loads(resumed.stdout)["resumed_parts"] < 10
     assert (work / "parts.parquet").read_bytes() == (work / "whole.parquet").read_bytes()
