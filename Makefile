@@ -12,17 +12,17 @@ app: .venv/installed             ## serve the app with the models in data/models
 	$(BIN)/recsys app
 
 test: .venv/installed-dev        ## set up and run every test
-	$(BIN)/python -m pytest -n auto --dist loadfile
+	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
 quick: .venv/installed-dev       ## the tests that need neither a browser nor a trained app: under a minute
-	$(BIN)/python -m pytest -n auto --dist loadfile -m "not browser and not slow"
+	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder -m "not browser and not slow"
 
 attack: .venv/installed-dev      ## every attempt of docs/reliability.md: crashes, damaged folders, full disks; about half an hour on two idle cores
 	RECSYS_ATTACK=1 nice $(BIN)/python -m pytest -n 2 tests/attack tests/engines
 
 test-lowest: .venv-lowest/installed ## run the fast tests with the lowest versions that pyproject.toml allows
-	NUMBA_CACHE_DIR=$(CURDIR)/.venv-lowest/numba .venv-lowest/bin/python -m pytest -n auto --dist loadfile -m "not browser and not slow" \
-	  --ignore tests/attack --ignore tests/test_layout.py --ignore tests/app/test_translate.py
+	NUMBA_CACHE_DIR=$(CURDIR)/.venv-lowest/numba .venv-lowest/bin/python -m pytest -n auto --dist loadfile --no-loadscope-reorder \
+	  -m "not browser and not slow and not own"
 
 lowest: .venv-tools/installed    ## renew constraints-lowest.txt after a change of the ranges in pyproject.toml
 	.venv-tools/bin/uv pip compile --quiet --resolution lowest-direct --python-version 3.11 --extra dev \

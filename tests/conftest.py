@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -46,13 +48,53 @@ SLOW_FILES = (
 )
 """Files that take many seconds each on two cores; `make quick` leaves them out."""
 
+OWN_FILES = (
+    "app/test_translate.py",
+    "cli/test_imports.py",
+    "cli/test_process.py",
+    "engines/test_session.py",
+    "ingest/test_append.py",
+    "ingest/test_digits.py",
+    "ingest/test_download.py",
+    "ingest/test_exports.py",
+    "store/test_artifacts.py",
+    "test_atomic.py",
+    "test_layout.py",
+    "test_limits.py",
+    "test_supply_chain.py",
+    "workflows/test_batch_jobs.py",
+    "workflows/test_doctor.py",
+)
+"""Files and `attack`, whose tests are of code that calls Python's own library alone, or of processes, files and
+locks: `make test-lowest` leaves them out."""
+
+FIRST_FILES = (
+    "browser/test_pages.py",
+    "engines/test_spark.py",
+    "browser/test_for_you.py",
+    "test_package.py",
+    "evaluation/test_report.py",
+    "attack/test_crash.py",
+    "cli/test_inspect.py",
+    "workflows/test_nightly.py",
+)
+"""The longest files, the longest one first: a worker that got one of them last would end long after the others."""
+
+
+def file_of(item: pytest.Item) -> str:
+    return item.path.relative_to(Path(__file__).parent).as_posix()
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark as slow what takes many seconds: the files above, and tests that need the app's trained models."""
+    """Mark as slow what takes many seconds: the files above, and tests that need the app's trained models. Mark what no
+    version of a library changes. Run the longest files first."""
     for item in items:
-        is_slow_file = item.path.relative_to(Path(__file__).parent).as_posix() in SLOW_FILES
-        if is_slow_file or "app_models" in getattr(item, "fixturenames", ()):
+        if file_of(item) in SLOW_FILES or "app_models" in getattr(item, "fixturenames", ()):
             item.add_marker("slow")
+        if file_of(item) in OWN_FILES or file_of(item).startswith("attack/"):
+            item.add_marker("own")
+    places = {name: place for place, name in enumerate(FIRST_FILES)}
+    items.sort(key=lambda item: places.get(file_of(item), len(places)))
 
 
 @pytest.fixture(scope="session")
@@ -99,8 +141,19 @@ def ml100k_model(ml100k: Dataset) -> Model:
 @pytest.fixture(scope="session")
 def app_models(ml100k: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two models of MovieLens 100K as the app finds them: the demo's, with map, clusters, axes and all measurements,
-    and one without vectors. Only to be read."""
-    root = tmp_path_factory.mktemp("app")
+    and one without vectors. The first worker of pytest-xdist that needs them makes them. Only to be read."""
+    base = tmp_path_factory.getbasetemp()
+    root = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "app"
+    with root.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not root.with_suffix(".done").exists():
+            shutil.rmtree(root, ignore_errors=True)  # of a worker that failed
+            make_app_models(ml100k, root)
+            root.with_suffix(".done").touch()
+    return root / "models"
+
+
+def make_app_models(ml100k: Dataset, root: Path) -> None:
     data, model = root / "prepared" / "ml-100k", root / "models" / "ml-100k-ials"
     store.save_prepared(data, ml100k)
     train_workflow.train(data, model, weighting=demo_workflow.DEMO_WEIGHTING)
@@ -110,4 +163,3 @@ def app_models(ml100k: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Pat
     evaluate_workflow.evaluate(data, trained=model, models=("popular",))
     inspect_workflow.report_embedding(model, data, dimensions=(2, 16), n_seeds=1)
     train_workflow.train(data, root / "models" / "ml-100k-popular", model="popular")
-    return root / "models"
