@@ -172,7 +172,11 @@ class MapPicture {
       }
     }
     if (marks.you !== null) {
-      const [x, y] = this.toScreen(...marks.you);
+      let [x, y] = this.toScreen(...marks.you);
+      if (!this.isMoved) { // a linear map can place a user beyond all movies: at the edge of the whole map, then
+        x = Math.max(16, Math.min(width - 16, x));
+        y = Math.max(16, Math.min(height - 44, y));
+      }
       drawMark(context, "you", x, y, MARKS.you.size);
       this.word(context, marks.youLabel, x, y + 30, 15, taken, true, this.isDark ? YOU_ON_DARK : MARKS.you.colour);
     }
