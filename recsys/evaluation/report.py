@@ -238,7 +238,8 @@ def embedding_report(
 
     interactions  the training data of the model: used for the raw rating rows, mean ratings, and retraining with other
                   numbers of dimensions (evaluated on the held-out fifth of the random protocol) and other seeds
-    dimensions    numbers of dimensions to retrain with; those that reach the number of users or items are left out
+    dimensions    numbers of dimensions to retrain with; those that reach the number of users or items are left out, and
+                  all of them for a blend
     n_seeds       number of other seeds to retrain with
     progress      called with (steps done, total steps)
 
@@ -257,7 +258,7 @@ def embedding_report(
         vectors = {model.learner.name: _item_vectors(space)} | baselines(
             model.catalog, interactions.matrix, space.n_factors, seed
         )
-        dimensions = [d for d in dimensions if d < min(interactions.matrix.shape)]
+        dimensions = [d for d in dimensions if d < min(interactions.matrix.shape) and has_n_factors(model)]
         step = _counter(progress, len(vectors) + len(dimensions) + n_seeds)
         return EmbeddingReport(
             model=model.learner.name,
@@ -313,6 +314,11 @@ def mean_ratings(matrix: sp.csr_matrix) -> np.ndarray:
     return np.divide(totals, counts, out=np.full(len(counts), np.nan), where=counts > 0)
 
 
+def has_n_factors(model: Model) -> bool:
+    """Whether the model can be retrained with another number of dimensions; a blend has those of its parts."""
+    return hasattr(model.learner, "n_factors")
+
+
 def by_dimension(
     model: Model,
     interactions: Interactions,
@@ -324,7 +330,7 @@ def by_dimension(
     """Quality by number of dimensions: the model retrained on 80 % of each user's ratings.
 
     Numbers of dimensions that reach the number of items or users are left out. Raises InputError where no user has two
-    ratings, so that nothing can be held out.
+    ratings, so that nothing can be held out. The model must satisfy `has_n_factors`.
     """
     split = hold_out(interactions, "random", part="test", seed=seed)
     chosen = model.weighting.settings.choose(split.train.matrix)

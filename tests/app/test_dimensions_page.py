@@ -298,6 +298,17 @@ def test_a_model_of_spark_is_not_retrained(made, tmp_path, monkeypatch, ml100k_m
     assert "trained by Spark" in shown and told in shown and "mported vectors" not in shown
 
 
+def test_without_refits_stability_is_unknown(made, tmp_path, monkeypatch, ml100k_model, axes) -> None:
+    store.save_model(tmp_path / "quick" / "model", ml100k_model)
+    unknown = tuple(
+        replace(axis, is_valid=False, evidence=replace(axis.evidence, stability=None, refits=()))
+        for axis in axes.discovered[:2]
+    )
+    store.save_axes(tmp_path / "quick" / "model", replace(axes, discovered=unknown))
+    app = opened(tmp_path, monkeypatch, "Axes", "quick")
+    assert "Stability was not measured" in words(app) and "recsys axes" in app.code[0].value
+
+
 def test_a_model_without_vectors_has_no_tabs(made, monkeypatch) -> None:
     app = opened(made, monkeypatch, which="popular")
     assert "no item vectors" in words(app)

@@ -37,7 +37,8 @@ from recsys.errors import InputError, Unsupported
 from recsys.evaluation.analogies import title_pairs
 from recsys.evaluation.report import GIVEN, EmbeddingReport, by_dimension, embedding_report, mean_ratings, space_report
 from recsys.evaluation.serialization import from_json
-from recsys.models import IALS, Model, Popular
+from recsys.models import IALS, Model, Popular, with_settings
+from recsys.models.blend import Blend
 from recsys.space.embedding import EmbeddingSpace
 
 pytestmark = pytest.mark.slow
@@ -639,6 +640,14 @@ def test_without_seeds_or_dimensions_the_rest_is_measured(small) -> None:
     assert bare["dimensions"] == [] and bare["representations"] == found["representations"]
     assert bare["seeds"]["n"] == 0 and bare["seeds"]["cka"] is None and bare["seeds"]["least_overlap@10"] is None
     json.dumps(bare, allow_nan=False)
+
+
+def test_a_blend_is_measured_without_other_numbers_of_dimensions(small) -> None:
+    interactions, model, _ = small
+    blend = with_settings(Blend, {"of": "ials,als", "ials.n_factors": 3, "als.n_factors": 2})
+    found = small_report(interactions, blend.fit(Dataset(interactions, model.catalog)))
+    assert found["dimensions"] == [] and found["seeds"]["n"] == 1
+    assert found["representations"]["blend"]["genre_auc"] == 1
 
 
 def test_too_many_dimensions_are_left_out_and_progress_still_ends(small) -> None:

@@ -78,7 +78,13 @@ WORDS: dict[str, str] = {
     "The gain from added dimensions is measured by retraining, which imported vectors do not allow.": (
         "增加维度的收益需要通过重新训练来测量，导入的向量无法重新训练。"
     ),
+    "A blend has the dimensions of its parts. Their gain is measured on each part, trained alone.": (
+        "混合模型的维度来自它的各个部分。维度的收益需在单独训练的各部分上测量。"
+    ),
     "No axis has a verified name.": "没有一条轴的名称通过验证。",
+    "Stability was not measured, so no discovered axis can be verified. To measure it, run:": (
+        "没有测量稳定性，因此无法验证自动发现的轴。要测量，请运行："
+    ),
     "{n} unnamed dimensions": "{n} 个未命名的维度",
     "{share:.1%} of variance": "占方差的 {share:.1%}",
     "variance": "方差",

@@ -90,6 +90,9 @@ WORDS: dict[str, str] = {
     "model for 25 million. Leaving the page stops it.": (
         "用 80% 的数据把每个模型训练两次：10 万条评分共需约 15 秒，2500 万条评分每个模型需几分钟。离开本页会中断评测。"
     ),
+    "Trains every model twice on 80% of the data, this one for minutes each time. Leaving the page stops it.": (
+        "用 80% 的数据把每个模型训练两次，其中该模型每次需数分钟。离开本页会中断评测。"
+    ),
     "Measure now": "立即评测",
     "Or in a terminal:": "或在终端运行：",
     "Loading the data …": "正在加载数据……",
@@ -147,6 +150,9 @@ WORDS: dict[str, str] = {
     "Measure the embedding now": "立即评测向量空间",
     "Download the full report": "下载完整报告",
     "A single HTML page that works offline.": "单个网页，离线可看。",
+    "Retrains the model {n} times, which can take minutes each time. Leaving the page stops it.": (
+        "把模型重新训练 {n} 次，每次可能需数分钟。离开本页会中断评测。"
+    ),
     "Retrains the model {n} times with other seeds and numbers of dimensions: about 15 s for 100,000 ratings, "
     "10 minutes or more for 25 million. Leaving the page stops it.": (
         "用不同的随机种子和维数把模型重新训练 {n} 次：10 万条评分约需 15 秒，2500 万条评分需 10 分钟以上。离开本页会中断评测。"

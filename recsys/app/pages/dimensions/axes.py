@@ -17,6 +17,7 @@ from recsys.app.axis_text import (
 )
 from recsys.app.escape import plain
 from recsys.app.i18n.translate import say
+from recsys.app.notices import show_axes_command
 from recsys.app.pages.dimensions.axis_facts import explain_missing_axes, facts_of
 from recsys.app.session import Loaded
 from recsys.space.axis import Axis
@@ -60,6 +61,9 @@ def draw_axes(loaded: Loaded) -> None:
         st.write(
             say("This model was trained by Spark and cannot be retrained here, so no discovered axis can be verified.")
         )
+    elif not found and all(_discovery(axis).stability is None for axis in loaded.axes.discovered):
+        st.write(say("Stability was not measured, so no discovered axis can be verified. To measure it, run:"))
+        show_axes_command(loaded)
     elif not found:
         st.write(say("No axis has a verified name."))
     unnamed = [axis for axis in loaded.axes.discovered if not axis.is_valid]
@@ -93,15 +97,21 @@ def _card(loaded: Loaded, axis: Axis) -> None:
             side.markdown(f":small[**{plain(name)}**  \n{plain(', '.join(titles))}]")
 
 
+def _discovery(axis: Axis) -> DiscoveryEvidence:
+    """The evidence of a discovered axis."""
+    assert isinstance(axis.evidence, DiscoveryEvidence)
+    return axis.evidence
+
+
 def _unnamed(loaded: Loaded, axes: Sequence[Axis]) -> None:
     rows = []
     for axis in axes:
         _, low, high = facts_of(loaded, axis)
-        evidence = axis.evidence
-        assert isinstance(evidence, DiscoveryEvidence)
+        evidence = _discovery(axis)
         rows.append((number_of(axis), evidence.share, evidence.stability, ", ".join(low), ", ".join(high)))
+    table = pd.DataFrame(rows, columns=["axis", "share", "stability", "low", "high"])
     st.dataframe(
-        pd.DataFrame(rows, columns=["axis", "share", "stability", "low", "high"]),
+        table.dropna(axis="columns", how="all"),  # without retraining there is no stability
         hide_index=True,
         column_config={
             "axis": st.column_config.NumberColumn(say("axis"), width="small"),

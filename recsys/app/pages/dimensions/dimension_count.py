@@ -23,7 +23,7 @@ from recsys.app.owner import told
 from recsys.app.pages.dimensions.axis_facts import directions_of, movies_along, movies_over, version_of
 from recsys.app.session import Loaded
 from recsys.errors import InputError
-from recsys.evaluation.report import DimensionQuality
+from recsys.evaluation.report import DimensionQuality, has_n_factors
 from recsys.evaluation.significance import best_dimensions, gain_by_dimension
 from recsys.plots.dimensions import movie_line, movie_plane
 from recsys.plots.quality import dimension_curve
@@ -68,6 +68,9 @@ def draw_dimension_count(loaded: Loaded) -> None:
                 "again with recsys train --engine spark --set n_factors=…"
             )
         )
+        return
+    if not rows and not has_n_factors(loaded.model):
+        st.info(say("A blend has the dimensions of its parts. Their gain is measured on each part, trained alone."))
         return
     if not rows:
         st.info(

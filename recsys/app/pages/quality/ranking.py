@@ -13,7 +13,7 @@ from recsys.app.i18n.translate import named, say
 from recsys.app.owner import told
 from recsys.app.pages.quality.few import draw_from_few
 from recsys.app.pages.quality.groups import draw_activity, draw_popularity, labels_of
-from recsys.app.pages.quality.measure import available_data, run_measurement, show_equivalent_command
+from recsys.app.pages.quality.measure import SLOW, available_data, run_measurement, show_equivalent_command
 from recsys.app.session import Loaded
 from recsys.dataset.split import MIN_USERS
 from recsys.errors import InputError
@@ -24,9 +24,6 @@ from recsys.models import MODELS
 from recsys.models.ease import MOST_ITEMS as MOST_ITEMS_OF_EASE
 from recsys.plots.quality import Dot, dots_with_intervals
 from recsys.workflows import evaluate as evaluate_workflow
-
-SLOW = ("vae", "blend")
-"""Models that take minutes to train, and need an extra that may be missing; the command line compares with them."""
 
 
 def draw_ranking(loaded: Loaded) -> None:
@@ -203,7 +200,9 @@ def _draw_measure_button(loaded: Loaded) -> None:
                  most=MOST_ITEMS_OF_EASE),
     )  # fmt: skip
     st.caption(
-        say(
+        say("Trains every model twice on 80% of the data, this one for minutes each time. Leaving the page stops it.")
+        if loaded.model.learner.name in SLOW
+        else say(
             "Trains every model twice on 80% of the data: about 15 s in all for 100,000 ratings, a few minutes "
             "per model for 25 million. Leaving the page stops it."
         )

@@ -12,10 +12,10 @@ from recsys.app.escape import plain
 from recsys.app.i18n.translate import named, say
 from recsys.app.notices import explain_missing_vectors
 from recsys.app.owner import told
-from recsys.app.pages.quality.measure import available_data, run_measurement, show_equivalent_command
+from recsys.app.pages.quality.measure import SLOW, available_data, run_measurement, show_equivalent_command
 from recsys.app.session import Loaded
 from recsys.errors import InputError
-from recsys.evaluation.report import DIMENSIONS, N_SEEDS, EmbeddingReport
+from recsys.evaluation.report import DIMENSIONS, N_SEEDS, EmbeddingReport, has_n_factors
 from recsys.evaluation.significance import best_representations
 from recsys.plots.quality import dimension_curve
 from recsys.workflows import inspect as inspect_workflow
@@ -182,11 +182,17 @@ def _draw_measure_button(loaded: Loaded) -> None:
         st.info(plain(why))
         return
     if data is not None:
+        n = N_SEEDS + (len(DIMENSIONS) if has_n_factors(loaded.model) else 0)
         st.caption(
             say(
+                "Retrains the model {n} times, which can take minutes each time. Leaving the page stops it.",
+                n=n,
+            )
+            if loaded.model.learner.name in SLOW
+            else say(
                 "Retrains the model {n} times with other seeds and numbers of dimensions: about 15 s for 100,000 "
                 "ratings, 10 minutes or more for 25 million. Leaving the page stops it.",
-                n=len(DIMENSIONS) + N_SEEDS,
+                n=n,
             )
         )
     if st.button(say("Measure the embedding now"), key="measure-space", type="primary", icon=":material/speed:"):
