@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, get_args
 
 import numpy as np
@@ -136,14 +136,18 @@ def _popularity(model: Model) -> np.ndarray:
 
 
 def explain(
-    model: Model, batch: UserBatch, item_ids: Sequence[Any] | np.ndarray, top: int | None = 3
+    model: Model,
+    batch: UserBatch,
+    item_ids: Sequence[Any] | np.ndarray,
+    top: int | None = 3,
+    among: Collection[Any] | None = None,
 ) -> list[list[tuple[Any, float]]]:
     """Why each item is recommended to the one user of `batch`: the rated items that add most to its score.
 
     Returns, for each of `item_ids`, up to `top` pairs (rated item id, share of the score), largest first, positive
     shares only. With `top` None, all rated items, also those with negative shares, so that the shares add up to the
-    score; the `contributions` of each learner says how exactly. The lists are empty for a cold user, and for a model
-    whose scores do not depend on the user's ratings.
+    score; the `contributions` of each learner says how exactly. `among` are the rated items that may be named, by
+    default all. The lists are empty for a cold user, and for a model whose scores do not depend on the user's ratings.
 
     Raises InputError for a batch of several users, UnknownId for an item that the model does not have.
     """
@@ -154,9 +158,12 @@ def explain(
     found = model.fitted.contributions(batch, model.weighting, rows_of(model.catalog.index, item_ids, "item"))
     if found is None:
         return [[] for _ in item_ids]
-    rated = model.item_ids[found.rated_rows]
+    rated, shares = model.item_ids[found.rated_rows], found.shares
+    if among is not None:
+        may_be_named = np.array([item in among for item in rated.tolist()], dtype=bool)
+        rated, shares = rated[may_be_named], shares[may_be_named]
     reasons = []
-    for column in found.shares.T:
+    for column in shares.T:
         best = np.argsort(-column, kind="stable")[:top]
         reasons.append([(rated[row], float(column[row])) for row in best if top is None or column[row] > 0])
     return reasons

@@ -149,6 +149,15 @@ def test_the_page_says_where_low_stars_only_hide(app: AppTest, monkeypatch: pyte
     assert "low stars only hide" in said(app)
     run(app, {ALIEN: 3.0})
     assert "low stars only hide" not in said(app)
+    monkeypatch.setattr("recsys.app.pages.for_you.my_ratings.LOW", 3)  # the model leaves out what has less than 3
+    run(app)
+    assert "even low stars" in said(app)
+
+
+def test_a_movie_below_my_mean_is_no_reason(app: AppTest) -> None:
+    run(app, {ALIEN: 3.0, STAR_WARS: 5.0})
+    reasons = [line for line in said(app).splitlines() if "Because you liked" in line]
+    assert len(reasons) == 10 and not any("Alien (1979)" in line for line in reasons)
 
 
 def test_only_named_axes_can_be_steered(app: AppTest) -> None:

@@ -44,6 +44,9 @@ WORDS: dict[str, str] = {
     "With this model, low stars only hide a movie; they do not keep similar ones away.": (
         "对该模型，低星只会隐藏这部电影，不会减少类似电影的推荐。"
     ),
+    "This model takes every rating as interest, even low stars: movies like the one you disliked may rise.": (
+        "该模型把每个评分都视为兴趣，低星也不例外：与你不喜欢的电影相似的片子可能会上升。"
+    ),
     # --- controls ---
     "Filter": "筛选",
     "Genres": "类型",

@@ -54,10 +54,18 @@ def draw_my_ratings(loaded: Loaded) -> dict[Any, float]:
             )
     _draw_rated(loaded, list(mine)[::-1])
     with st.container():
-        if not loaded.model.counts_dislikes and min(mine.values(), default=LOW + 1) <= LOW:
-            st.caption(say("With this model, low stars only hide a movie; they do not keep similar ones away."))
+        if not loaded.model.counts_dislikes and (lowest := min(mine.values(), default=LOW + 1)) <= LOW:
+            st.caption(_explain_low_stars(loaded, lowest))
     _draw_hidden(loaded, memory)
     return mine
+
+
+def _explain_low_stars(loaded: Loaded, lowest: float) -> str:
+    """What low stars do in a model that does not count them against movies."""
+    least = loaded.model.weighting.settings.min_rating
+    if least is not None and lowest < least:
+        return say("With this model, low stars only hide a movie; they do not keep similar ones away.")
+    return say("This model takes every rating as interest, even low stars: movies like the one you disliked may rise.")
 
 
 def mark_seen(loaded: Loaded, item: Any) -> None:

@@ -46,7 +46,7 @@ def draw_recommendations(loaded: Loaded, viewer: Viewer, controls: Controls) -> 
         return table
     ids = table["item_id"].to_numpy()
     items = model.catalog.take(ids)
-    reasons = explain(model, batch, ids, top=N_REASONS)
+    reasons = explain(model, batch, ids, top=N_REASONS, among=viewer.liked)
     with st.container(key="recommended", gap="small"):
         for at, item in enumerate(ids.tolist()):
             liked = model.catalog.label_of([rated for rated, _ in reasons[at]]) if reasons[at] else []

@@ -11,7 +11,7 @@ import streamlit as st
 from recsys.app.escape import plain
 from recsys.app.i18n.translate import say
 from recsys.app.notices import explain_missing_data
-from recsys.app.pages.for_you.my_ratings import draw_my_ratings
+from recsys.app.pages.for_you.my_ratings import LOW, draw_my_ratings
 from recsys.app.session import Loaded
 from recsys.errors import UnknownId
 from recsys.models import COLD, UserBatch
@@ -39,6 +39,13 @@ class Viewer:
     def is_cold(self) -> bool:
         """Whether the model can compute nothing from the ratings."""
         return bool(self.batch.origin[0] == COLD)
+
+    @property
+    def liked(self) -> set[Any]:
+        """Items rated at or above the user's mean; of the person at the browser, none with low stars."""
+        mean = float(np.mean(list(self.ratings.values()) or [0.0]))
+        least = max(mean, LOW + 0.5) if self.is_me else mean
+        return {item for item, rating in self.ratings.items() if rating >= least}
 
 
 def choose_user(loaded: Loaded) -> Viewer:
