@@ -125,6 +125,8 @@ def _of_format(path: Path, content: bytes) -> Iterator[Change]:
         yield from _of_json(content)
     elif path.suffix == ".parquet":
         yield from _of_parquet(path)
+    elif path.suffix == ".safetensors":
+        yield from of_tensors(content)
 
 
 def _of_json(content: bytes) -> Iterator[Change]:
@@ -213,6 +215,53 @@ def _without(value: Any, place: JsonPath) -> Any:
     copy = json.loads(json.dumps(value))
     del _at(copy, place[:-1])[place[-1]]
     return copy
+
+
+# ── safetensors ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def of_tensors(content: bytes) -> Iterator[Change]:
+    """Damages of the header, which holds the type, the shape and the place of each array, and of the arrays."""
+    n = int.from_bytes(content[:8], "little")
+    header, data = json.loads(content[8 : 8 + n]), content[8 + n :]
+    names = [name for name in header if name != "__metadata__"]
+
+    def file(header: object, data: bytes = data) -> Callable[[Path], None]:
+        text = json.dumps(header).encode()
+        return lambda path: path.write_bytes(len(text).to_bytes(8, "little") + text + data) and None
+
+    def with_array(name: str, **changed: object) -> Callable[[Path], None]:
+        return file(header | {name: header[name] | changed})
+
+    for size in (0, 2**20, 2**60, 2**64 - 1):
+        yield (
+            f"a header of {size} bytes",
+            lambda path, size=size: path.write_bytes(size.to_bytes(8, "little") + content[8:]) and None,
+        )
+    yield (
+        "deep lists as header",
+        lambda path: path.write_bytes((2 * DEEP).to_bytes(8, "little") + b"[" * DEEP + b"]" * DEEP + data) and None,
+    )
+    yield "no arrays", file({}, b"")
+    yield "an unknown array", file(header | {"unknown": {"dtype": "F32", "shape": [0], "data_offsets": [0, 0]}})
+    for one, other in zip(names, [*names[1:], names[0]], strict=True):
+        start, end = header[one]["data_offsets"]
+        yield f"{one} is gone", file({name: value for name, value in header.items() if name != one})
+        yield f"{one} renamed", file({f"{name}x" if name == one else name: value for name, value in header.items()})
+        yield f"{one} and {other} exchanged", file(header | {one: header[other], other: header[one]})
+        for shape in ([], [0], [-1], [2**62, 0], [2**40], [2**33, 2**33], [1] * 100, header[one]["shape"][::-1]):
+            yield f"{one} of shape {str(shape)[:20]}", with_array(one, shape=shape)
+        for number in ("BF16", "F8_E4M3", "I32", "U8", "C64", "F16", "BOOL", "x", None):
+            yield f"{one} of {number}", with_array(one, dtype=number)
+        for offsets in ([0, 2**63], [end, start], [start + 4, end + 4], [0, 0], [-4, 0]):
+            yield f"{one} at {offsets}", with_array(one, data_offsets=offsets)
+        for value in (np.nan, np.inf, -np.inf, 3e38, 1e-45, 0.0, -1.0):
+            numbers = np.frombuffer(data[start:end], dtype="<f4").copy()
+            for is_all in (False, True):
+                changed = numbers.copy()
+                changed[slice(None) if is_all else slice(1)] = value
+                damaged = data[:start] + changed.tobytes() + data[end:]
+                yield f"{one}: {'all' if is_all else 'the first'} {value}", file(header, damaged)
 
 
 # ── Parquet ──────────────────────────────────────────────────────────────────────────────────────────────────────────

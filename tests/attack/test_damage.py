@@ -22,7 +22,7 @@ from tests.attack.conftest import EVERYTHING, Attempts, sample
 from tests.attack.mutations import MARKERS, Mutation, mutations_of, repeated_rows, reseal
 from tests.attack.process import Ran
 from tests.attack.scene import DECIMAL, World
-from tests.attack.world import MODELS, PREPARE, REPORT, train
+from tests.attack.world import ALL, PREPARE, REPORT, train
 
 HEADROOM = 2 << 30
 """How much a command may use beyond what the warm process has mapped, in bytes."""
@@ -77,7 +77,7 @@ def on_model(model: str, file: str) -> list[Command]:
         ("analogy", "Film 1", "Film 2", "Film 3", "--model", model, "--json"),
         ("axes", "--model", model, "--json", *(() if model == "imported" else ("--data", "data", "--refits", 1))),
         ("clusters", "--model", model, "--method", "kmeans", "--json"),
-        train(model) if model in MODELS else ("similar", "Film 3", "--model", model),
+        train(model) if model in ALL else ("similar", "Film 3", "--model", model),
         REPORT,
     ]
 
@@ -227,7 +227,8 @@ def model_files() -> list[tuple[str, str]]:
     vectors = ["item_factors.parquet", "user_factors.parquet"]
     stored = ["axes.json", "clusters.parquet", "map-pca.parquet", "ranking.json", "report.json"]
     files = [("ials", file) for file in ("manifest.json", "items.parquet", *vectors, *stored)]
-    for model, names in {**learned, "imported": vectors[:1], "bpr": vectors, "als": vectors}.items():
+    arrays = {model: ["encoder.safetensors", *vectors] for model in ("vae", "blend", "blend-vae")}
+    for model, names in {**learned, **arrays, "imported": vectors[:1], "bpr": vectors, "als": vectors}.items():
         files += [(model, file) for file in ("manifest.json", "items.parquet", *names)]
     return files
 

@@ -13,10 +13,14 @@ import pyarrow.parquet as pq
 
 from tests.attack.conftest import EVERYTHING, Attempts, sample
 from tests.attack.process import Server
-from tests.attack.world import MODELS
+from tests.attack.world import JAX_MODELS, MODELS
 
-VECTORS = ("ials", "als", "bpr")
-SMALL = {model: ("--set", "n_factors=4", "--set", "epochs=2") for model in VECTORS}
+VECTORS = ("ials", "als", "bpr", "blend", "vae")
+SMALL: dict[str, tuple[object, ...]] = {
+    **{model: ("--set", "n_factors=4", "--set", "epochs=2") for model in ("ials", "als", "bpr")},
+    "blend": ("--set", "of=ials,bpr", "--set", "ials.n_factors=4", "--set", "bpr.n_factors=3"),
+    "vae": JAX_MODELS["vae"],
+}
 STARS = (1, 2, 3, 4, 5)
 STEPS_IN_SAMPLE = 6
 
@@ -94,7 +98,8 @@ def later(model: str) -> Iterator[tuple[object, ...]]:
         yield ("evaluate", "--data", "data", "--model", model, "--protocol", protocol, *small, "-k", 1, "-k", 100)
     yield ("evaluate", "--data", "data", "--trained", "model", "--model", "popular")
     for metric in ("ndcg@10", "auc"):
-        yield ("tune", "--data", "data", "--out", f"{metric}.json", "--model", model, "--metric", metric, "--trials", 2)
+        search = ("--model", model, *(small if model in ("blend", "vae") else ()), "--metric", metric, "--trials", 2)
+        yield ("tune", "--data", "data", "--out", f"{metric}.json", *search)
     if model not in VECTORS:
         return
     yield ("recommend", *on, "--data", "data", "--user", "u0", "--steer", "adult=1")
@@ -130,7 +135,7 @@ def fail(words: str) -> None:
 
 
 def test_degenerate_data(server: Server, attempts: Attempts, tmp_path: Path) -> None:
-    pairs = [(name, model) for name in DATA for model in MODELS]
+    pairs = [(name, model) for name in DATA for model in (*MODELS, *(("vae",) if EVERYTHING else ()))]
     for number, (name, model) in enumerate(sample(pairs, 4, seed=3)):
         folder = tmp_path / str(number)
         folder.mkdir()

@@ -13,8 +13,17 @@ N_USERS, N_ITEMS = 60, 60
 COLUMNS = ("--user-col", "user", "--item-col", "movie", "--rating-col", "stars", "--time-col", "when")
 MODELS = {
     "ials": ("--factors", 4), "als": ("--factors", 4), "bpr": ("--factors", 4),
+    "blend": ("--of", "ials,bpr", "--set", "ials.n_factors=4", "--set", "bpr.n_factors=3"),
     "ease": (), "itemknn": (), "popular": (),
 }  # fmt: skip
+TINY = ("variant=multvae", "n_factors=4", "hidden=8", "epochs=2")
+JAX_MODELS = {
+    "vae": tuple(word for field in TINY for word in ("--set", field)),
+    "blend-vae": ("--of", "ials,vae", *(word for field in TINY for word in ("--set", f"vae.{field}"))),
+}
+"""Models that JAX trains, by the names of their folders. They are trained in children of the warm process: its forks
+would lose the threads of JAX."""
+ALL = MODELS | JAX_MODELS
 
 
 def write_sources(folder: Path) -> None:
@@ -68,11 +77,11 @@ IMPORT = ("import-vectors", "vectors.csv", "--items", "items.csv", "--data", "da
 
 def train(model: str, *options: object) -> tuple[object, ...]:
     """The command that trains a model of a kind into the folder of its name."""
-    return ("train", "--data", "data", "--out", model, "--model", model, *MODELS[model], *options)
+    return ("train", "--data", "data", "--out", model, "--model", model.partition("-")[0], *ALL[model], *options)
 
 
 BUILD = (
-    PREPARE, *(train(model) for model in MODELS), IMPORT,
+    PREPARE, *(train(model) for model in ALL), IMPORT,
     MAP, ("map", "--model", "ials"), AXES, CLUSTERS, EVALUATE, REPORT, BATCH, TUNE,
 )  # fmt: skip
 """The commands that make the world."""
