@@ -154,10 +154,13 @@ def test_the_page_says_where_low_stars_only_hide(app: AppTest, monkeypatch: pyte
     assert "even low stars" in said(app)
 
 
-def test_a_movie_below_my_mean_is_no_reason(app: AppTest) -> None:
-    run(app, {ALIEN: 3.0, STAR_WARS: 5.0})
+@pytest.mark.parametrize(("stars", "is_reason"), [(3.0, False), (4.0, True)])
+def test_a_movie_below_my_mean_is_no_reason_unless_its_stars_are_high(
+    app: AppTest, stars: float, is_reason: bool
+) -> None:
+    run(app, {ALIEN: stars, STAR_WARS: 5.0})
     reasons = [line for line in said(app).splitlines() if "Because you liked" in line]
-    assert len(reasons) == 10 and not any("Alien (1979)" in line for line in reasons)
+    assert len(reasons) == 10 and any("Alien (1979)" in line for line in reasons) == is_reason
 
 
 def test_only_named_axes_can_be_steered(app: AppTest) -> None:

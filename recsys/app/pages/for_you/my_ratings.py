@@ -23,6 +23,8 @@ N_LISTED = 5
 MOST_LISTED = 200
 LOW = 2
 """So many stars or fewer say that a movie was disliked."""
+HIGH = 4
+"""So many stars or more say that it was liked."""
 
 
 def draw_my_ratings(loaded: Loaded) -> dict[Any, float]:

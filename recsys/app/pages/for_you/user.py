@@ -11,7 +11,7 @@ import streamlit as st
 from recsys.app.escape import plain
 from recsys.app.i18n.translate import say
 from recsys.app.notices import explain_missing_data
-from recsys.app.pages.for_you.my_ratings import LOW, draw_my_ratings
+from recsys.app.pages.for_you.my_ratings import HIGH, LOW, draw_my_ratings
 from recsys.app.session import Loaded
 from recsys.errors import UnknownId
 from recsys.models import COLD, UserBatch
@@ -42,9 +42,10 @@ class Viewer:
 
     @property
     def liked(self) -> set[Any]:
-        """Items rated at or above the user's mean; of the person at the browser, none with low stars."""
+        """Items rated at or above the user's mean; of the person at the browser also all with high stars, and none with
+        low ones."""
         mean = float(np.mean(list(self.ratings.values()) or [0.0]))
-        least = max(mean, LOW + 0.5) if self.is_me else mean
+        least = min(max(mean, LOW + 0.5), HIGH) if self.is_me else mean
         return {item for item, rating in self.ratings.items() if rating >= least}
 
 
