@@ -23,8 +23,7 @@ INSTALL = "python -m pip install 'recsys-atlas[deep]'"
 ENCODER_EPOCHS = 3
 """RecVAE: passes over the users in which the encoder is trained, for each in which the decoder is."""
 SAMPLED_FROM = 4
-"""With more than so many times the sampled items in the catalogue, items are sampled. Below that all of them are faster
-or nearly so."""
+"""Items are sampled from catalogues of more than so many times the sampled items; smaller ones gain little."""
 AT = 20
 """Length of the lists whose nDCG decides when training stops."""
 FEWEST_USERS = 20
