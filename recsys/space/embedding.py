@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from recsys.space.item_clusters import ItemClusters
     from recsys.space.item_map import ItemMap, MapMethod
     from recsys.space.rotation import Method
+    from recsys.space.walk import Prior
 
 Metric = Literal["cosine", "dot", "euclidean"]
 
@@ -351,7 +352,6 @@ class EmbeddingSpace:
 
         vector  (n_factors,), or (d,) with the 1 of the bias dimension
 
-        In the space of a `vae` with variant "multvae", a vector of standard normal numbers is a draw from the prior.
         Raises InputError for another shape or numbers that are not finite.
         """
         from recsys.space.walk import decode
@@ -360,6 +360,29 @@ class EmbeddingSpace:
         ids = self.item_ids[columns[0]]
         titles = self._described().catalog.label_of(ids)
         return pd.DataFrame({"rank": range(1, len(ids) + 1), "item_id": ids, "title": titles, "score": scores[0]})
+
+    def sample(self, n: int = 5, k: int = 10, *, prior: Prior = "users", seed: int = 42) -> pd.DataFrame:
+        """What `n` imaginary users, drawn at random from the space, would be recommended.
+
+        prior  "users": spread like the users of the space; "normal": standard normal numbers. See
+               `recsys.space.walk.sample`
+
+        Columns: viewer (1 … n), rank, item_id, title, score. Raises as `recsys.space.walk.sample`.
+        """
+        from recsys.space.walk import decode, sample
+
+        columns, scores = decode(self, sample(self, n, prior=prior, seed=seed), k)
+        ids = self.item_ids[columns.ravel()]
+        viewers, length = np.arange(1, n + 1), columns.shape[1]
+        return pd.DataFrame(
+            {
+                "viewer": np.repeat(viewers, length),
+                "rank": np.tile(np.arange(1, length + 1), n),
+                "item_id": ids,
+                "title": list(self._described().catalog.label_of(ids)),
+                "score": scores.ravel(),
+            }
+        )
 
     def walk(self, a: Any, b: Any, steps: int = 5, k: int = 3, *, users: bool = False) -> pd.DataFrame:
         """What lies on the straight line between two items, or the tastes between two users.

@@ -1,18 +1,21 @@
-"""Points of a space as lists of items: what a vector stands for, and what lies on a straight line between two."""
+"""Points of a space as lists of items: of any vector, of random users, and of points on a line between two."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
 import pandas as pd
 
-from recsys.errors import InputError
-from recsys.limits import MOST_LISTED, check_number
+from recsys.errors import InputError, SettingError, Unsupported, quoted
+from recsys.limits import MOST_LISTED, check_number, check_seed
 from recsys.space.embedding import EmbeddingSpace
 from recsys.topk import NONE
 
+Prior = Literal["users", "normal"]
+
 MOST_STEPS = 1000
+MOST_SAMPLES = 10_000
 
 
 def decode(space: EmbeddingSpace, vectors: np.ndarray, k: int = 10) -> tuple[np.ndarray, np.ndarray]:
@@ -20,8 +23,7 @@ def decode(space: EmbeddingSpace, vectors: np.ndarray, k: int = 10) -> tuple[np.
 
     vectors  (n, n_factors), or (n, n_factors + 1) with the 1 of the bias dimension; as user vectors
 
-    In the space of a `vae` with variant "multvae", a vector of standard normal numbers is a draw from the prior. Raises
-    InputError for other shapes and for numbers that are not finite.
+    Raises InputError for other shapes and for numbers that are not finite.
     """
     check_number("k", k, 1, MOST_LISTED, whole=True)
     vectors = np.atleast_2d(np.asarray(vectors, dtype=np.float32))
@@ -32,6 +34,34 @@ def decode(space: EmbeddingSpace, vectors: np.ndarray, k: int = 10) -> tuple[np.
     if vectors.shape[1] < space.item_factors.shape[1]:
         vectors = np.hstack([vectors, np.ones((len(vectors), 1), np.float32)])
     return space.inner_products.top_k(vectors, min(k, space.n_items))
+
+
+def sample(space: EmbeddingSpace, n: int, *, prior: Prior = "users", seed: int = 42) -> np.ndarray:
+    """Vectors of `n` imaginary users, (n, n_factors) float32, for `decode`.
+
+    prior  users   the normal distribution with the mean and the covariance of the user vectors. For `vae` this is the
+                   aggregated posterior without its noise, "ex-post density estimation" (Ghosh et al. 2020, "From
+                   Variational to Deterministic Autoencoders"); for models without a prior it is an approximation
+           normal  standard normal numbers: the prior that `vae` with variant "multvae" is trained with. Its users are
+                   not spread like that, so many lists consist of little-known items
+
+    The prior of variant "recvae" consists mostly of the encoder's own output for the user at hand, and cannot be drawn
+    from without one. Raises Unsupported for "users" without at least two user vectors, SettingError for another prior,
+    or `n` or `seed` out of range.
+    """
+    check_number("n", n, 1, MOST_SAMPLES, whole=True)
+    check_seed(seed)
+    rng = np.random.default_rng(seed)
+    if prior == "normal":
+        return rng.standard_normal((n, space.n_factors), dtype=np.float32)
+    if prior != "users":
+        raise SettingError(f"unknown prior {quoted(prior)}: use {', '.join(get_args(Prior))}")
+    users = space.user_factors[:, : space.n_factors]
+    users = users[users.any(axis=1)].astype(np.float64)
+    if len(users) < 2:
+        raise Unsupported("the space has no user vectors to fit a distribution to; sample with the prior normal")
+    mean, covariance = users.mean(axis=0), np.atleast_2d(np.cov(users, rowvar=False))
+    return rng.multivariate_normal(mean, covariance, n, check_valid="ignore", method="eigh").astype(np.float32)
 
 
 def between_items(space: EmbeddingSpace, a: Any, b: Any, steps: int = 5, k: int = 5) -> pd.DataFrame:

@@ -8,6 +8,7 @@ import pytest
 
 from recsys.errors import InputError, SettingError, UnknownId, Unsupported
 from recsys.space.embedding import EmbeddingSpace
+from recsys.space.walk import sample
 
 ANGLES = np.deg2rad([0, 10, 30, 45, 60, 80, 90, 180])
 ITEMS = pd.DataFrame({"item_id": range(8), "title": [f"Film {i}" for i in range(8)]})
@@ -70,3 +71,32 @@ def test_what_cannot_be_walked_is_refused() -> None:
 
     with pytest.raises(InputError, match="zero vector"):
         between_items(empty, "a", "b")
+
+
+def test_a_sample_is_spread_like_the_users() -> None:
+    rng = np.random.default_rng(0)
+    users = rng.normal(size=(500, 2)) @ [[2.0, 0.0], [1.5, 0.5]] + [3.0, -1.0]
+    crowd = EmbeddingSpace(np.eye(2), ["a", "b"], users, np.arange(500))
+    drawn = sample(crowd, 5000, seed=1)
+    np.testing.assert_allclose(drawn.mean(axis=0), users.mean(axis=0), atol=0.15)
+    np.testing.assert_allclose(np.cov(drawn.T), np.cov(users.T), rtol=0.1, atol=0.1)
+    np.testing.assert_array_equal(sample(crowd, 3, seed=1), drawn[:3], "the first viewers do not depend on the number")
+    normal = sample(crowd, 5000, prior="normal")
+    assert abs(normal.mean()) < 0.1 and normal.std() == pytest.approx(1, abs=0.05)
+
+
+def test_viewers_are_lists_of_titles() -> None:
+    table = space().sample(3, 2, seed=5)
+    assert list(table.columns) == ["viewer", "rank", "item_id", "title", "score"]
+    assert table["viewer"].tolist() == [1, 1, 2, 2, 3, 3] and table["rank"].tolist() == [1, 2] * 3
+    assert table["title"].str.startswith("Film ").all()
+
+
+def test_what_cannot_be_sampled_is_refused() -> None:
+    with pytest.raises(Unsupported, match="no user vectors"):
+        space(users=False).sample()
+    assert len(space(users=False).sample(1, 1, prior="normal")) == 1
+    with pytest.raises(SettingError, match="unknown prior"):
+        space().sample(prior="other")  # type: ignore[arg-type]
+    with pytest.raises(SettingError, match="n must be"):
+        space().sample(0)
