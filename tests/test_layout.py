@@ -44,10 +44,12 @@ LAYOUT: dict[str, tuple[str, ...]] = {
     "recommend": ("candidates", "topn", "reasons", "steer", "queries", "rerank", "compare"),
     "evaluation": (
         "serialization", "interval", "ranking", "few_ratings", "evaluate", "tune", "vectors", "retrieval",
-        "linear_probes", "clusters", "shape", "smoothness",
-        "divergence", "baselines", "analogies", "stability", "report", "significance", "succession",
+        "linear_probes", "clusters", "shape", "smoothness", "compression", "divergence", "baselines",
+        "analogies", "stability", "report", "significance", "succession",
     ),
-    "plots": ("escape", "colours", "dimensions", "quality", "overlap", "data", "map", "picture", "report"),
+    "plots": (
+        "escape", "colours", "dimensions", "quality", "compression", "overlap", "data", "map", "picture", "report",
+    ),
     "store": (
         "files", "schema", "artifacts", "tensors", "parts", "catalog", "origins", "ratings", "prepared", "models",
         "maps", "axes", "clusters", "measurements",
@@ -103,7 +105,7 @@ PAGES: dict[str, tuple[str, ...]] = {
         "import_ratings", "my_ratings", "user", "region", "controls", "selected", "recommendations", "map_panel"
     ),
     "movie": ("link", "facts", "similar", "position", "fans"),
-    "dimensions": ("axis_facts", "axis_map", "axes", "plane", "own_axis", "genres", "dimension_count"),
+    "dimensions": ("axis_facts", "axis_map", "axes", "plane", "own_axis", "genres", "compression", "dimension_count"),
     "batch": ("ownership", "progress", "result", "make", "compare"),
     "quality": ("measure", "groups", "few", "ranking", "space"),
 }  # fmt: skip

@@ -40,8 +40,8 @@ LOADING = Lock()
 ATTEMPTS = 20
 """How often a folder is read that is replaced each time while it is read."""
 MAX_OWN_AXES = 20
-MEASUREMENTS = {Path(store.RANKING).stem, Path(store.REPORT_PAGE).stem}
-"""Measurements in a model folder, which the page Quality reads itself: a change of these reloads nothing."""
+MEASUREMENTS = {Path(name).stem for name in (store.RANKING, store.REPORT_PAGE, store.COMPRESSION)}
+"""Measurements in a model folder, which the pages read themselves: a change of these reloads nothing."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -28,7 +28,16 @@ from recsys.store.files import (
     write_text,
 )
 from recsys.store.maps import MAP, list_maps, load_map, read_map, save_map, write_map
-from recsys.store.measurements import RANKING, REPORT_PAGE, is_report, save_report, stored_ranking, stored_report
+from recsys.store.measurements import (
+    COMPRESSION,
+    RANKING,
+    REPORT_PAGE,
+    is_report,
+    save_report,
+    stored_compression,
+    stored_ranking,
+    stored_report,
+)
 from recsys.store.models import (
     ITEM_FACTORS,
     ITEM_SCORES,
@@ -63,6 +72,7 @@ from recsys.store.schema import Checksum, Count, checked
 __all__ = [
     "AXES",
     "CLUSTERS",
+    "COMPRESSION",
     "FORMAT_VERSION",
     "INTERACTIONS",
     "ITEMS",
@@ -124,6 +134,7 @@ __all__ = [
     "save_model",
     "save_prepared",
     "save_report",
+    "stored_compression",
     "stored_ranking",
     "stored_report",
     "write_json",

@@ -72,7 +72,7 @@ MODEL = Kind(
     "model",
     "manifest.json",
     re.compile(r"(items|user_factors|item_factors|item_scores|item_weights|rejected)\.parquet|encoder\.safetensors"),
-    re.compile(r"(clusters|map-[a-z]+)\.parquet|(axes|ranking|report)\.json|report\.html"),
+    re.compile(r"(clusters|map-[a-z]+)\.parquet|(axes|ranking|compression|report)\.json|report\.html"),
     ("manifest.json", "items.parquet"),
     "recsys train",
 )

@@ -1,4 +1,4 @@
-"""Stored measurements of a model: ranking.json and report.json."""
+"""Stored measurements of a model: ranking.json, report.json and compression.json."""
 
 from __future__ import annotations
 
@@ -14,11 +14,13 @@ from recsys.store.models import fingerprint_of
 from recsys.store.schema import checked
 
 if TYPE_CHECKING:  # they import scikit-learn and scipy.stats, which most commands do not need
+    from recsys.evaluation.compression import Compression
     from recsys.evaluation.evaluate import Evaluation
     from recsys.evaluation.report import EmbeddingReport
 
 REPORT_PAGE = "report.html"
 RANKING = "ranking.json"
+COMPRESSION = "compression.json"
 
 T = TypeVar("T")
 
@@ -79,6 +81,21 @@ def stored_report(model_folder: Path) -> EmbeddingReport | None:
     _check_fingerprint(found.fingerprint, path, model_folder)
     if page.is_file() and not _is_page(page, checksum):
         raise InputError(f"{path}: was not written together with {page.name}; measure again")
+    return found
+
+
+def stored_compression(model_folder: Path) -> Compression | None:
+    """What `recsys compression` measured, None if it has not run.
+
+    Raises InputError if the file is damaged or incomplete, or belongs to another model.
+    """
+    from recsys.evaluation.compression import Compression
+
+    path = model_folder / COMPRESSION
+    if not path.is_file():
+        return None
+    found = _read(Compression, path, "recsys compression", read_json(path))
+    _check_fingerprint(found.fingerprint, path, model_folder)
     return found
 
 

@@ -28,6 +28,7 @@ COMPANIONS: Mapping[str, tuple[Callable[[Path], object], str]] = {
     store.AXES: (store.load_axes, "recsys axes"),
     store.CLUSTERS: (store.load_clusters, "recsys clusters"),
     store.RANKING: (store.stored_ranking, "recsys evaluate --trained"),
+    store.COMPRESSION: (store.stored_compression, "recsys compression"),
     Path(store.REPORT_PAGE).with_suffix(".json").name: (store.stored_report, "recsys report"),
 }
 """Files that are stored with a model later: how they are checked, and the command that writes them."""
