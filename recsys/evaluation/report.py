@@ -31,6 +31,7 @@ from recsys.evaluation.ranking import rank_quality
 from recsys.evaluation.retrieval import Retrieval, overlap, retrieval
 from recsys.evaluation.serialization import json_key, known, to_json
 from recsys.evaluation.shape import effective_rank, isotropy, linear_cka
+from recsys.evaluation.smoothness import Smoothness, smoothness
 from recsys.evaluation.vectors import Vectors
 from recsys.limits import MOST_FACTORS, MOST_RUNS, check_number, check_seed, next_seed
 from recsys.models import Model
@@ -141,6 +142,7 @@ class EmbeddingReport:
     seed             seed of all random choices
     representations  the measured space first, then representations that need no training
     divergence       difference between the distributions of users and items
+    smoothness       whether what lies between two items is like both; None with too few genres
     dimensions       quality for each number of dimensions; empty if nothing was retrained
     seeds            agreement between models of different seeds
     fingerprint      of the folder of the stored model, or None
@@ -156,6 +158,7 @@ class EmbeddingReport:
     seed: int
     representations: dict[str, Representation]
     divergence: Divergence
+    smoothness: Smoothness | None
     dimensions: tuple[DimensionQuality, ...]
     seeds: SeedStability
     fingerprint: str | None = None
@@ -219,6 +222,7 @@ def space_report(
             seed=seed,
             representations=_measure_all(vectors, attributes, None, seed, step),
             divergence=_user_item_divergence(space, attributes.well_known, seed),
+            smoothness=_smoothness(space, attributes, seed),
             dimensions=(),
             seeds=SeedStability(0, None, None, None, None, None),
         )
@@ -269,6 +273,7 @@ def embedding_report(
             seed=seed,
             representations=_measure_all(vectors, attributes, mean_ratings(interactions.matrix), seed, step),
             divergence=_user_item_divergence(space, evaluated, seed),
+            smoothness=_smoothness(space, attributes, seed),
             dimensions=by_dimension(model, interactions, dimensions, n_threads, seed, step),
             seeds=over_seeds(model, interactions, evaluated, n_seeds, seed, step),
         )
@@ -422,6 +427,14 @@ def _user_item_divergence(space: EmbeddingSpace, evaluated: np.ndarray, seed: in
         return divergence(users, _item_vectors(space)[evaluated], seed=seed)
     except InputError:
         return Divergence(None, None, None, None)
+
+
+def _smoothness(space: EmbeddingSpace, attributes: Attributes, seed: int) -> Smoothness | None:
+    """Smoothness between the evaluated items; undefined where too few of them have genres."""
+    try:
+        return smoothness(space, attributes, seed=seed)
+    except InputError:
+        return None
 
 
 def _counter(progress: Progress | None, total: int) -> Callable[[], None]:

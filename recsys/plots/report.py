@@ -13,7 +13,9 @@ import plotly.graph_objects as go
 from plotly.offline import get_plotlyjs
 
 from recsys.evaluation.baselines import RANDOM, RATINGS_PCA
+from recsys.evaluation.compression import Compression
 from recsys.evaluation.report import EmbeddingReport, Representation
+from recsys.plots.compression import Measure, compression_curves
 from recsys.plots.escape import cell, hover
 
 OURS, OTHER, CIRCULAR, CHANCE = "#0072b2", "#8c8c8c", "#d8d8d8", "#d55e00"
@@ -48,12 +50,14 @@ class AxisEnds:
 def report_page(
     report: EmbeddingReport,
     *,
+    compression: Compression | None = None,
     axes: Sequence[AxisEnds] = (),
     map_figure: go.Figure | None = None,
     map_note: str = "",
 ) -> str:
     """The page as UTF-8 text, about five megabytes, nearly all of it the plotting library.
 
+    compression  models with bottlenecks of several widths, None if that was not measured
     axes        the axes with a verified name
     map_figure  a map of the items, such as `map_picture` makes, with a note below its heading
     """
@@ -97,6 +101,8 @@ def report_page(
                 _figure("dimensions", _dimensions(report)),
             )
         )
+    if compression is not None and compression.curves:
+        sections.append(_compression(compression))
     sections += [_stability(report), _divergence(report)]
     if axes:
         sections.append(_axes(axes))
@@ -127,6 +133,12 @@ def _summary(report: EmbeddingReport) -> str:
             f"“Toy Story is to Toy Story 2 as … is to ?”: for {_percent(analogies.hits)} of {analogies.n_questions:,} "
             f"such questions the answer is in the top ten; with the third movie's neighbours alone, for "
             f"{_percent(analogies.neighbour_hits)}; by chance, for {_percent(analogies.chance, 1)}."
+        )
+    if (smooth := report.smoothness) is not None:
+        lines.append(
+            f"On the straight line between two random movies: for {_percent(smooth.share)} of the points, the ten "
+            "nearest movies are nearer in genre to both ends than those on the line between two other movies. With the "
+            f"vectors dealt to the movies at random, for {_percent(smooth.chance)}."
         )
     if seeds.n:
         lines.append(
@@ -244,6 +256,23 @@ def _dimensions(report: EmbeddingReport) -> go.Figure:
         yaxis2={"title": {"text": "share"}, "rangemode": "tozero", "anchor": "x2"},
     )
     return _styled(figure, 380)
+
+
+def _compression(found: Compression) -> str:
+    def chart(name: str, measure: Measure, title: str) -> str:
+        return _figure(name, _styled(compression_curves(found, measure, across="dimensions", title=title), 360))
+
+    return _section(
+        "Lossy compression",
+        f"Each model trained with d dimensions, without the {found.users:,} users it is measured on. Half of their "
+        "ratings are encoded into d numbers, which are decoded into scores of all movies. Perplexity: a movie that the "
+        "user rated is as hard to guess as one of so many equally likely movies; dotted: from popularity alone. Scores "
+        "become probabilities by a softmax whose scale and weight of popularity are the best for each model. The first "
+        "chart shows what the vector loses of the ratings it was made from, the others what it says of the rest.",
+        chart("known", "known", "perplexity, encoded ratings")
+        + chart("other", "other", "perplexity, other ratings")
+        + chart("compressed-ndcg", "ndcg", "nDCG@10, other ratings"),
+    )
 
 
 def _stability(report: EmbeddingReport) -> str:

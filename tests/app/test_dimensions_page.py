@@ -14,7 +14,9 @@ from recsys.app.i18n.translate import KEY, SIMPLIFIED_CHINESE
 from recsys.dataset.dataset import Dataset
 from recsys.evaluation.analogies import AnalogyQuality
 from recsys.evaluation.clusters import ClusterQuality
+from recsys.evaluation.compression import Compression, Curve, Point
 from recsys.evaluation.divergence import Divergence
+from recsys.evaluation.interval import Interval
 from recsys.evaluation.report import EmbeddingReport, Representation, SeedStability
 from recsys.evaluation.retrieval import Retrieval
 from recsys.evaluation.stability import discover_axes
@@ -53,6 +55,7 @@ def made(ml100k, ml100k_model, axes, tmp_path_factory) -> Path:
     full = root / "full" / "model"
     store.save_axes(full, axes)
     write_report(full, CURVE)
+    write_compression(full)
     popular = MODELS["popular"]().fit(Dataset(ml100k.interactions, ml100k.catalog, name=NAME))
     store.save_model(root / "popular" / "model", popular)
     return root
@@ -83,11 +86,27 @@ def write_report(folder: Path, dimensions: list[dict]) -> None:
         seed=42,
         representations={"ials": undefined},
         divergence=Divergence(None, None, None, None),
+        smoothness=None,
         dimensions=(),
         seeds=SeedStability(0, None, None, None, None, None),
         fingerprint=store.fingerprint_of(folder),
     )
     store.write_json(folder / "report.json", report.to_json() | {"dimensions": dimensions})
+
+
+def write_compression(folder: Path) -> None:
+    """What three models tell of users by one, eight and sixteen numbers."""
+
+    def point(d: int, known: float, ndcg: float) -> Point:
+        return Point(d, known, known, Interval(ndcg, ndcg - 0.05, ndcg + 0.05))
+
+    curves = tuple(
+        Curve(kind, {}, (point(1, least + 400, 0.3), point(8, least + 60, best), point(16, least, 0.6)))
+        for kind, least, best in (("pca", 340, 0.64), ("ials", 302, 0.58), ("vae", 244, 0.63))
+    )
+    fingerprint = store.fingerprint_of(folder)
+    found = Compression(fingerprint, NAME, 42, 189, 1682, point(0, 728, 0.37), curves)
+    store.write_json(folder / store.COMPRESSION, found.to_json())
 
 
 def script() -> None:
@@ -230,6 +249,25 @@ def test_the_gain_from_added_dimensions(made, monkeypatch) -> None:
     assert "+0.100" in words(app)
     assert "intervals of 4 and 8 dimensions overlap" in words(app) and "highest mean is that of 8" in words(app)
     assert "| 8 | 0.350 | +0.008 | +0.0020 |" in words(app)
+
+
+def test_a_taste_in_a_few_numbers(made, monkeypatch) -> None:
+    app = opened(made, monkeypatch, "How many dimensions?")
+    assert "With 8 numbers about you, guessing a movie that you rated is like picking one of 362; with 16" in words(app)
+    assert "knowing only what is popular, one of 728" in words(app)
+    assert "highest nDCG@10 is 8 for pca, 16 for ials, 8 for vae" in words(app)
+    assert "ratings of 189 viewers" in words(app)
+
+
+def test_without_a_measurement_its_command_is_shown(made, tmp_path, monkeypatch) -> None:
+    app = opened(made, monkeypatch, "How many dimensions?", "bare")
+    assert any("recsys compression" in code.value for code in app.code)
+    folder = tmp_path / "other" / "model"
+    shutil.copytree(made / "full" / "model", folder)
+    found = store.read_json(folder / store.COMPRESSION)
+    store.write_json(folder / store.COMPRESSION, found | {"fingerprint": "0" * 64})
+    app = opened(tmp_path, monkeypatch, "How many dimensions?", "other")
+    assert "belongs to another model" in words(app) and "viewers" not in words(app)
 
 
 @pytest.mark.parametrize(

@@ -148,7 +148,7 @@ def test_every_number_of_the_report_is_computed_a_second_way(report: Report) -> 
     """A new number belongs in one of the tests below, then here."""
     assert set(report) == {
         "model", "hyperparameters", "confidence", "data", "judged_items", "seed",
-        "representations", "divergence", "dimensions", "seeds", "fingerprint",
+        "representations", "divergence", "smoothness", "dimensions", "seeds", "fingerprint",
     }  # fmt: skip
     assert tuple(report["representations"]) == EVERY
     for measured in report["representations"].values():

@@ -19,6 +19,8 @@ from plotly.offline import get_plotlyjs
 from recsys.dataset.catalog import Catalog
 from recsys.dataset.dataset import Dataset
 from recsys.dataset.interactions import Interactions
+from recsys.evaluation.compression import Compression, Curve, Point
+from recsys.evaluation.interval import Interval
 from recsys.evaluation.report import EmbeddingReport, embedding_report
 from recsys.evaluation.serialization import from_json
 from recsys.models import IALS
@@ -73,6 +75,7 @@ def report() -> Report:
         "seed": 42,
         "representations": {name: measured(n, given.get(n, ())) for n, name in enumerate(names)},
         "divergence": {"users ‖ items": 2.345, "items ‖ users": 2.716, "js": 0.3462, "js_control": 0.0012},
+        "smoothness": {"share": 0.5871, "chance": 0.2934, "n_points": 3000},
         "dimensions": [
             {"n_factors": 2, "ndcg@10": 0.3, "low": 0.28, "high": 0.33, "error": 0.96, "least_error": 0.72},
             {"n_factors": 8, "ndcg@10": 0.41, "low": 0.4, "high": 0.43, "error": 0.81, "least_error": 0.63},
@@ -256,6 +259,8 @@ def test_the_main_findings_are_in_sentences(report: Report) -> None:
         "use 51.6 of 1060 dimensions",
         "for 21% of 1,234 such questions the answer is in the top ten; with the third movie's neighbours alone, for "
         "11%; by chance, for 1.1%",
+        "for 59% of the points, the ten nearest movies are nearer in genre to both ends",
+        "With the vectors dealt to the movies at random, for 29%.",
         "94% of a movie's ten nearest neighbours stay the same (between random vectors: 1.0%)",
         "Models retrained with another seed: 3.",
     ):
@@ -305,6 +310,26 @@ def test_the_figures_hold_the_numbers_of_the_report(report: Report) -> None:
     assert quality["error_y"]["arrayminus"] == pytest.approx([0.02, 0.01])
 
 
+def test_compression_is_shown_where_it_was_measured(report: Report) -> None:
+    ndcg = Interval(0.5, 0.4, 0.6)
+    points = (Point(1, 600.0, 500.0, ndcg), Point(2, 300.0, 250.0, ndcg))
+    found = Compression(None, "tiny", 42, 31, 1682, Point(0, 700.0, 650.0, ndcg), (Curve(HOSTILE, {}, points),))
+    read = Read(page_of(report, compression=found))
+    figures = read.figures()
+    assert [name for name in figures if name not in FIGURES] == [
+        "figure-known",
+        "figure-other",
+        "figure-compressed-ndcg",
+    ]
+    [line], layout = figures["figure-known"]
+    assert (line["x"], line["y"]) == ([1, 2], [600, 300]) and layout["shapes"][0]["y0"] == 700
+    [line], _ = figures["figure-compressed-ndcg"]
+    assert line["error_y"]["array"] == pytest.approx([0.1, 0.1])
+    assert "without the 31 users it is measured on" in read.text
+    assert "<img" not in without_library(page_of(report, compression=found))
+    assert "Lossy compression" not in Read(page_of(report)).text
+
+
 def test_a_given_map_is_shown(report: Report) -> None:
     figure = go.Figure(go.Scatter(x=[1], y=[2], text=["Alien (1979)"]))
     read = Read(page_of(report, map_figure=figure, map_note="t-SNE <b>of</b> the movies"))
@@ -324,7 +349,7 @@ def nothing_known(value: Any) -> Any:
 
 def test_undefined_measures_are_dashes(report: Report) -> None:
     kept = deepcopy(report["dimensions"])
-    report = nothing_known(report) | {"dimensions": kept}
+    report = nothing_known(report) | {"dimensions": kept, "smoothness": None}
     read = Read(page_of(report, axes=AXES))
     for head, (_, text) in read.row("ials").items():
         if head == "representation" or head == "dim.":

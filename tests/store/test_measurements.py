@@ -48,6 +48,7 @@ def test_measurements_read_back_as_they_were_made(
     folder, ranking, report = made
     assert store.stored_ranking(folder) == ranking and store.stored_report(folder) == report
     assert store.stored_ranking(tmp_path) is None and store.stored_report(tmp_path) is None
+    assert report.smoothness is not None and store.stored_compression(tmp_path) is None
 
 
 def put(*path: str | int, value: Any) -> Callable[[dict[str, Any]], None]:

@@ -168,6 +168,10 @@ WORDS: dict[str, str] = {
         "**类比**：“《玩具总动员》之于《玩具总动员 2》，如同……之于……”：{n:,} 道这样的题中，{hits:.0%} 的答案在前十之内；"
         "只看第三部电影的近邻则为 {alone:.0%}。"
     ),
+    "**Smoothness.** On the line between two random movies, the nearest movies are like both: {share:.0%} of the points "
+    "are nearer in genre to both ends than a point between two other movies; with shuffled vectors, {chance:.0%}.": (
+        "**平滑**：在任意两部电影之间的连线上，{share:.0%} 的点附近的电影在类型上比另外两部电影之间的点更接近两端；打乱向量后为 {chance:.0%}。"
+    ),
     "**Seeds.** With another seed, {stay:.0%} of a movie's ten nearest neighbours stay the same; between "
     "random vectors, {chance:.0%}.": (
         "**随机种子**：换一个随机种子训练，最近的十部中有 {stay:.0%} 不变；随机向量之间则为 {chance:.0%}。"

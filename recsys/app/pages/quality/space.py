@@ -74,6 +74,15 @@ def _findings(found: EmbeddingReport, has_ratings: bool) -> list[str]:
                 hits=analogies.hits, n=analogies.n_questions, alone=analogies.neighbour_hits,
             )
         )  # fmt: skip
+    if (smooth := found.smoothness) is not None:
+        lines.append(
+            say(
+                "**Smoothness.** On the line between two random movies, the nearest movies are like both: {share:.0%} "
+                "of the points are nearer in genre to both ends than a point between two other movies; with shuffled "
+                "vectors, {chance:.0%}.",
+                share=smooth.share, chance=smooth.chance,
+            )
+        )  # fmt: skip
     if seeds.overlap is not None and seeds.chance_overlap is not None:
         lines.append(
             say(
