@@ -1,4 +1,4 @@
-"""Commands that inspect the space of a model: axes, clusters, map and report."""
+"""Commands that inspect the space of a model: axes, clusters, map, compression and report."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import typer
 from recsys.cli import facts
 from recsys.cli.options import (
     AsJson,
+    DataFolder,
     Examples,
     ModelFolder,
     Top,
@@ -27,6 +28,8 @@ CLUSTER_METHODS = facts.choices("space.clustering", "Choice")
 MAP_METHODS = facts.choices("space.item_map", "MapMethod")
 DEFAULT_MAP: str = facts.constant("space.item_map", "DEFAULT_MAP")
 DIMENSIONS = ",".join(map(str, facts.constant("evaluation.report", "DIMENSIONS")))
+WIDTHS = ",".join(map(str, facts.constant("evaluation.compression", "DIMENSIONS")))
+KINDS: tuple[str, ...] = facts.constant("evaluation.compression", "KINDS")
 N_SEEDS: int = facts.constant("evaluation.report", "N_SEEDS")
 N_REFITS: int = facts.constant("evaluation.stability", "N_REFITS")
 
@@ -161,6 +164,40 @@ def map_(
             start_progress=screen.start_progress,
         )
     show(done, as_json, tables.show_map)
+
+
+def compression(
+    model: ModelFolder,
+    data: DataFolder,
+    of: Annotated[
+        list[str] | None,
+        typer.Option(
+            help=f"Kind of model to train; may be repeated. Default: {', '.join(KINDS)}, and that of the model."
+        ),
+    ] = None,
+    dimensions: Annotated[str, typer.Option(help="Numbers of dimensions to train with.")] = WIDTHS,
+    seed: Annotated[int, seed_option("Random seed of the split.")] = 42,
+    as_json: AsJson = False,
+) -> None:
+    """Measure what is lost in vectors of 1, 2, 4, … numbers.
+
+    Trains several kinds of models with each number of dimensions. The result is stored with the model, for the report
+    and the app. Each finished training is kept: run the same command again to continue an interrupted one.
+    """
+    from recsys.cli import tables
+    from recsys.cli.console import Screen, show
+    from recsys.workflows.inspect import compression
+
+    with Screen() as screen:
+        done = compression(
+            model,
+            data,
+            of=of or (),
+            dimensions=parse_dimensions(dimensions),
+            seed=seed,
+            start_progress=screen.start_progress,
+        )
+    show(done, as_json, tables.show_compression)
 
 
 def report(

@@ -20,9 +20,9 @@ from recsys.cli.app import demo
 from recsys.cli.data import fetch, import_vectors, prepare
 from recsys.cli.doctor import doctor
 from recsys.cli.evaluate import evaluate, tune
-from recsys.cli.inspect import axes, clusters, map_, report
+from recsys.cli.inspect import axes, clusters, compression, map_, report
 from recsys.cli.nightly import nightly
-from recsys.cli.recommend import analogy, recommend, similar, walk
+from recsys.cli.recommend import analogy, recommend, sample, similar, walk
 from recsys.cli.serve import serve
 from recsys.cli.terminal import complain, discard, quiet_libraries, safe_streams
 from recsys.cli.train import train
@@ -39,8 +39,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 for command in (
-    demo, fetch, prepare, train, evaluate, tune, recommend, similar, analogy, walk, axes, clusters, report, nightly,
-    serve, doctor,
+    demo, fetch, prepare, train, evaluate, tune, recommend, similar, analogy, walk, sample, axes, clusters, compression,
+    report, nightly, serve, doctor,
 ):  # fmt: skip
     app.command()(command)
 app.command("map")(map_)
@@ -93,7 +93,8 @@ def _run(arguments: list[str]) -> int:
         return complain(f"{' '.join(error.format_message().split())} (see recsys --help)", error.exit_code)
     except KeyboardInterrupt:
         return complain(
-            "interrupted; no partial file is left; nightly and recommend --resume go on where they stopped", INTERRUPTED
+            "interrupted; no partial file is left; compression, nightly and recommend --resume go on when run again",
+            INTERRUPTED,
         )
     except BrokenPipeError:  # the reader, such as `head`, closed the pipe
         discard(sys.stdout)

@@ -1,4 +1,4 @@
-"""Commands that list movies: recommend, similar and analogy."""
+"""Commands that list movies: recommend, similar, analogy, walk and sample."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from recsys.cli.options import (
     parse_years,
     path_option,
     read_engine,
+    seed_option,
 )
 from recsys.errors import InputError
 from recsys.limits import MOST_RATINGS
@@ -28,6 +29,8 @@ from recsys.limits import MOST_RATINGS
 if TYPE_CHECKING:
     from recsys.recommend.candidates import Candidates
 
+PRIORS = facts.choices("space.walk", "Prior")
+MOST_SAMPLES: int = facts.constant("space.walk", "MOST_SAMPLES")
 METRICS = facts.choices("space.embedding", "Metric")
 EACH = "all"
 MOST_PARTITIONS: int = facts.constant("workflows.batch_output", "MOST_PARTITIONS")
@@ -346,3 +349,26 @@ def walk(
     from recsys.workflows.similar import walk
 
     show(walk(model, a, b, steps=steps, k=k, users=users), as_json, tables.show_walk)
+
+
+def sample(
+    model: ModelFolder,
+    n: Annotated[int, typer.Option("-n", min=1, max=MOST_SAMPLES, help="Number of viewers.")] = 5,
+    k: Count = 10,
+    prior: Annotated[
+        str,
+        typer.Option(help=f"What is drawn from: {', '.join(PRIORS)}; users are spread like the users of the model."),
+    ] = "users",
+    seed: Annotated[int, seed_option("Random seed; same model and seed: same viewers.")] = 42,
+    as_json: AsJson = False,
+) -> None:
+    """Invent viewers: draw from the space at random.
+
+    Lists what each would be recommended, and which axes stored with the model it leans along.
+    """
+    check_choice("--prior", prior, PRIORS)
+    from recsys.cli import tables
+    from recsys.cli.console import show
+    from recsys.workflows.similar import sample
+
+    show(sample(model, n=n, k=k, prior=prior, seed=seed), as_json, tables.show_sample)  # type: ignore[arg-type]

@@ -15,6 +15,7 @@ from recsys.space.evidence import DiscoveryEvidence, ProbeEvidence
 from recsys.workflows.common import rows_of_table
 
 if TYPE_CHECKING:  # each command imports only its own workflow
+    from recsys.evaluation.compression import Point
     from recsys.evaluation.evaluate import Evaluation
     from recsys.evaluation.interval import Interval
     from recsys.recommend.reasons import Reason
@@ -22,11 +23,18 @@ if TYPE_CHECKING:  # each command imports only its own workflow
     from recsys.workflows.doctor import Examination
     from recsys.workflows.evaluate import TunedSettings
     from recsys.workflows.import_vectors import ImportedVectors
-    from recsys.workflows.inspect import AxisWithMovies, ClusteredItems, MappedItems, MeasuredSpace, NamedAxes
+    from recsys.workflows.inspect import (
+        AxisWithMovies,
+        ClusteredItems,
+        MappedItems,
+        MeasuredCompression,
+        MeasuredSpace,
+        NamedAxes,
+    )
     from recsys.workflows.nightly_report import Night, RolledBack
     from recsys.workflows.prepare import Fetched, Prepared
     from recsys.workflows.recommend import Recommended, RecommendedBatch, RecommendedNeighbours
-    from recsys.workflows.similar import Analogy, SimilarItems, Walk
+    from recsys.workflows.similar import Analogy, Sampled, SimilarItems, Walk
     from recsys.workflows.train import Trained
 
 TOP_AXES = 10
@@ -286,6 +294,19 @@ def show_walk(done: Walk) -> None:
     print_table(shown)
 
 
+def show_sample(done: Sampled) -> None:
+    """The movies of each imaginary viewer."""
+    shown = table(f"Imaginary viewers of {done.model}, drawn from {done.prior}", "viewer", "#", "title", numbers="#")
+    for number, viewer in enumerate(done.viewers, 1):
+        who = "\n".join([str(number), *(f"{end} +{deviations:.1f}" for end, deviations in viewer.leanings)])
+        titles = viewer.movies["title"]
+        shown.add_row(escape(who), "\n".join(map(str, range(1, len(titles) + 1))), escape("\n".join(titles)))
+        shown.add_section()
+    print_table(shown)
+    if any(viewer.leanings for viewer in done.viewers):
+        print_line("Below each number: where the list stands out, in standard deviations over many viewers.")
+
+
 def show_axes(done: NamedAxes, top: int) -> None:
     """The first `top` discovered axes with names and evidence, then the axes that were asked for."""
     shown = table(
@@ -390,10 +411,38 @@ def show_report(done: MeasuredSpace) -> None:
         shown.add_row(escape(name), *cells, style="bold" if name == report.model else None)
     print_table(shown)
     print_line("In brackets: the representation is built from the answer.")
+    if (smooth := report.smoothness) is not None:
+        print_line(f"smoothness between movies: {smooth.share:.3f} (chance {smooth.chance:.3f})")
     if report.dimensions:
         curve = ", ".join(f"{row.n_factors}: {row.ndcg:.3f}" for row in report.dimensions)
         print_line(f"nDCG@10 by dimensions: {curve}")
     print_line(f"page: {done.page}\nnumbers: {done.numbers}")
+
+
+def show_compression(done: MeasuredCompression) -> None:
+    """Perplexities and nDCG by number of dimensions, one row per number."""
+    found = done.compression
+    names = [curve.model for curve in found.curves]
+    points = [{point.n_factors: point for point in curve.points} for curve in found.curves]
+    for title, measure in (
+        ("Perplexity of the encoded ratings (lower: less is lost)", "known"),
+        ("Perplexity of the other ratings (lower is better)", "other"),
+        ("nDCG@10 of the other ratings (higher is better)", "ndcg"),
+    ):
+        shown = table(title, "dimensions", *names, numbers=f"dimensions {' '.join(names)}")
+        shown.add_row("0", *[_of_point(found.popular, measure)] * len(names), style="dim")
+        for d in sorted({d for of_model in points for d in of_model}):
+            cells = [_of_point(of_model[d], measure) if d in of_model else "–" for of_model in points]
+            shown.add_row(str(d), *cells)
+        print_table(shown)
+    print_line(f"{count(found.users, 'new user')}; 0 dimensions: popularity alone")
+    for note in done.left_out:
+        print_line(note)
+    print_line(f"numbers: {done.out}")
+
+
+def _of_point(point: Point, measure: str) -> str:
+    return f"{point.ndcg.mean:.3f}" if measure == "ndcg" else f"{getattr(point, measure):.0f}"
 
 
 def show_night(done: Night) -> None:

@@ -1,4 +1,4 @@
-"""Axes, clusters, map and report of a model folder."""
+"""Axes, clusters, map, compression and report of a model folder."""
 
 from __future__ import annotations
 
@@ -6,15 +6,20 @@ import dataclasses
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from recsys import store
 from recsys.errors import InputError
+from recsys.evaluation.compression import DIMENSIONS as WIDTHS
+from recsys.evaluation.compression import Compression, kinds_for
+from recsys.evaluation.compression import compression as measure_compression
 from recsys.evaluation.report import DIMENSIONS, N_SEEDS, EmbeddingReport, embedding_report, space_report
 from recsys.evaluation.stability import N_REFITS, discover_axes
 from recsys.ingest.values import read_values
 from recsys.models import Model
+from recsys.models.vae import INSTALL
 from recsys.progress import StartProgress, no_progress
 from recsys.recommend.steer import axis_called
 from recsys.space.axis import UNNAMED, Axes, Axis
@@ -180,6 +185,22 @@ class MeasuredSpace:
         return self.report.to_json()
 
 
+@dataclass(frozen=True)
+class MeasuredCompression:
+    """The quality of models with bottlenecks of several widths, stored in `out`.
+
+    left_out  why kinds of models were left out, one line each
+    """
+
+    compression: Compression
+    out: Path
+    left_out: tuple[str, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values, as `recsys compression --json` prints them: what is stored."""
+        return self.compression.to_json()
+
+
 def axes(
     model_folder: Path,
     data: Path | None = None,
@@ -318,6 +339,59 @@ def clusters(
     return ClusteredItems(model_folder, found, tuple(tuple(model.catalog.labels[near]) for near in rows), path)
 
 
+def compression(
+    model_folder: Path,
+    data: Path,
+    *,
+    of: Sequence[str] = (),
+    dimensions: Sequence[int] = WIDTHS,
+    seed: int = 42,
+    start_progress: StartProgress = no_progress,
+) -> MeasuredCompression:
+    """Measure what passes through vectors of 1, 2, 4, … numbers, for several kinds of models; store it with the model.
+
+    of  kinds of models; default: `kinds_for` the model, without `vae` where JAX is not installed
+
+    What the folder holds of the same model and seed is kept and added to, so that an interrupted run continues. Raises
+    InputError for a model that cannot be trained here.
+    """
+    out = model_folder / store.COMPRESSION
+    check_output(out, inputs=[data], own=[out])
+    with store.lock(out):
+        model, stored = load_for_refits(model_folder, data)
+        if stored is None:
+            raise InputError(f"{model_folder}: {model.learner.name} vectors cannot be trained again")
+        kinds, left_out = list(of or kinds_for(model)), []
+        if not of and "vae" in kinds and find_spec("jax") is None:
+            kinds.remove("vae")
+            left_out.append(f"vae is left out: it needs jax: {INSTALL}")
+        found = measure_compression(
+            model,
+            stored.interactions,
+            of=kinds,
+            dimensions=dimensions,
+            seed=seed,
+            earlier=_earlier_compression(model_folder),
+            keep=lambda part: _keep_compression(model_folder, part),
+            n_threads=n_cores(),
+            progress=start_progress,
+        )
+    return MeasuredCompression(found, out, tuple(left_out))
+
+
+def _earlier_compression(model_folder: Path) -> Compression | None:
+    """What was measured before, None if that is of another model or cannot be read: it is then measured again."""
+    try:
+        return store.stored_compression(model_folder)
+    except InputError:
+        return None
+
+
+def _keep_compression(model_folder: Path, found: Compression) -> None:
+    store.check_unchanged(model_folder, found.fingerprint)
+    store.write_json(model_folder / store.COMPRESSION, found.to_json())
+
+
 def report_embedding(
     model_folder: Path,
     data: Path | None = None,
@@ -349,6 +423,7 @@ def report_embedding(
     model, stored = load_for_refits(model_folder, data)
     # Read what may be broken before the long computation.
     axes_found = store.load_axes(model_folder, model.fingerprint)
+    compressed = store.stored_compression(model_folder)
     valid = [axis for axis in axes_found.all if axis.is_valid] if axes_found is not None else []
     shown_axes = [_with_movies(axis, model, 5) for axis in valid]
     named = [AxisEnds(a.axis.name, a.axis.low, a.axis.high, a.low_movies, a.high_movies) for a in shown_axes]
@@ -372,7 +447,8 @@ def report_embedding(
         )
     store.check_unchanged(model_folder, model.fingerprint)
     found = dataclasses.replace(found, fingerprint=model.fingerprint)
-    numbers = store.save_report(page, found, report_page(found, axes=named, map_figure=shown, map_note=note))
+    html = report_page(found, compression=compressed, axes=named, map_figure=shown, map_note=note)
+    numbers = store.save_report(page, found, html)
     return MeasuredSpace(found, page, numbers)
 
 

@@ -1,18 +1,29 @@
-"""Similar, analogy and walk: the neighbours of movies and of points between them in the space of a model."""
+"""Similar, analogy, walk and sample: the movies near others, between two, and of imaginary viewers."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from recsys import store
+from recsys.models import Model
 from recsys.recommend.topn import similar as similar_items
 from recsys.recommend.topn import similar_side_by_side
+from recsys.space.axis import UNNAMED, Axis
 from recsys.space.embedding import Metric
+from recsys.space.profile import positions_along
+from recsys.space.walk import Prior, decode
+from recsys.space.walk import sample as sample_vectors
 from recsys.workflows.common import rows_of_table
+
+MOST_LEANINGS = 3
+OTHERS = 200
+"""Further viewers that the first ones are compared with."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,6 +79,39 @@ class Walk:
         return {"walk": list(self.ends), "points": rows_of_table(self.points)}
 
 
+@dataclass(frozen=True, eq=False)
+class Viewer:
+    """An imaginary viewer.
+
+    leanings  ends of verified axes that the movies are nearer to than those of other viewers, the first most: the end,
+              and by how much, in standard deviations over the viewers
+    movies    rank, item_id, title, score
+    """
+
+    leanings: tuple[tuple[str, float], ...]
+    movies: pd.DataFrame
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values."""
+        leanings = [{"end": end, "deviations": deviations} for end, deviations in self.leanings]
+        return {"leanings": leanings, "movies": rows_of_table(self.movies)}
+
+
+@dataclass(frozen=True, eq=False)
+class Sampled:
+    """Imaginary viewers, drawn from a `prior` of the model; see `recsys.space.walk.sample`."""
+
+    model: str
+    prior: Prior
+    seed: int
+    viewers: tuple[Viewer, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values, as `recsys sample --json` prints them."""
+        viewers = [viewer.to_json() for viewer in self.viewers]
+        return {"model": self.model, "prior": self.prior, "seed": self.seed, "viewers": viewers}
+
+
 def similar(model_folder: Path, title: str, *, k: int = 10, metric: Metric | None = "cosine") -> SimilarItems:
     """The `k` items most similar to the one of that title, by one metric, or by each metric if it is None.
 
@@ -111,3 +155,37 @@ def walk(model_folder: Path, a: str, b: str, *, steps: int = 5, k: int = 3, user
     if not users:
         a, b = (model.catalog.labels[model.catalog.row_of(end, model.n_ratings)] for end in (a, b))
     return Walk((a, b), points)
+
+
+def sample(model_folder: Path, *, n: int = 5, k: int = 10, prior: Prior = "users", seed: int = 42) -> Sampled:
+    """What `n` imaginary viewers, drawn at random from the space of a model, would be recommended.
+
+    Their leanings are along the verified axes stored with the model, if there are any. Raises as
+    `recsys.space.walk.sample`.
+    """
+    model = store.load_model(model_folder)
+    found = store.load_axes(model_folder, model.fingerprint)
+    axes = [] if found is None else [axis for axis in found.all if axis.is_valid]
+    table = model.space.sample(n, k, prior=prior, seed=seed)
+    leanings = _leanings(model, axes, n, k, prior, seed) if axes else [()] * n
+    lists = [movies.drop(columns="viewer") for _, movies in table.groupby("viewer")]
+    viewers = tuple(Viewer(ends, movies) for ends, movies in zip(leanings, lists, strict=True))
+    return Sampled(model.learner.name, prior, seed, viewers)
+
+
+def _leanings(
+    model: Model, axes: Sequence[Axis], n: int, k: int, prior: Prior, seed: int
+) -> list[tuple[tuple[str, float], ...]]:
+    """The `MOST_LEANINGS` ends that the lists of each of the first `n` viewers lean to most; the mean position of a
+    list is compared with those of these and `OTHERS` further viewers."""
+    rows, _ = decode(model.space, sample_vectors(model.space, n + OTHERS, prior=prior, seed=seed), k)
+    places = np.nan_to_num(positions_along(model.space, axes))[rows].mean(axis=1)
+    spread = places.std(axis=0)
+    deviations = np.divide(places - places.mean(axis=0), spread, out=np.zeros_like(places), where=spread > 0)[:n]
+    ends = np.where(deviations > 0, [axis.high for axis in axes], [axis.low for axis in axes])
+    leanings = []
+    for names, values in zip(ends, np.abs(deviations), strict=True):
+        order = [at for at in np.argsort(-values, kind="stable") if values[at] >= 1 and names[at] != UNNAMED]
+        by_name = {str(names[at]): float(values[at]) for at in reversed(order)}  # of two axes with one name, the first
+        leanings.append(tuple(sorted(by_name.items(), key=lambda item: -item[1])[:MOST_LEANINGS]))
+    return leanings

@@ -39,6 +39,8 @@ BASES: tuple[tuple[object, ...], ...] = (
     CLUSTERS,
     MAP,
     ("map", "--model", "ials", "--x", "adult", "--y", "Horror"),
+    ("sample", "--model", "ials", "-n", 1),
+    ("compression", "--model", "ials", "--data", "data", "--of", "pca", "--dimensions", "2"),
     ("report", "--model", "ials", "--data", "data", "--seeds", 0, "--dimensions", "2"),
     ("app",),
     ("nightly", "nightly.toml"),

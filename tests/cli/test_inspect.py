@@ -35,6 +35,38 @@ def movielens(ml100k: Dataset, ml100k_model: Model, tmp_path_factory) -> Path:
     return folder
 
 
+def test_viewers_lean_to_ends_of_stored_axes(movielens: Path) -> None:
+    done = recsys("sample", "--model", "model", "-n", 4, "-k", 5, "--json", cwd=movielens)
+    assert done.returncode == 0, done.stderr
+    viewers = json.loads(done.stdout)["viewers"]
+    assert [len(viewer["movies"]) for viewer in viewers] == [5] * 4
+    axes = store.load_axes(movielens / "model")
+    assert axes is not None
+    ends = {end for axis in axes.all if axis.is_valid for end in (axis.low, axis.high)}
+    leanings = [leaning for viewer in viewers for leaning in viewer["leanings"]]
+    assert leanings and {leaning["end"] for leaning in leanings} <= ends
+    assert all(leaning["deviations"] >= 1 for leaning in leanings)
+    fewer = recsys("sample", "--model", "model", "-n", 1, "-k", 5, "--json", cwd=movielens)
+    [first] = json.loads(fewer.stdout)["viewers"]
+    assert first["movies"] == viewers[0]["movies"], "the number of viewers does not change the first ones"
+
+
+def test_compression_is_stored_continued_and_in_the_report(movielens: Path) -> None:
+    command = ("compression", "--model", "model", "--data", "data", "--of", "pca", "--json")
+    done = recsys(*command, "--dimensions", "2", cwd=movielens)
+    assert done.returncode == 0, done.stderr
+    first = json.loads(done.stdout)
+    assert store.read_json(movielens / "model" / store.COMPRESSION) == first
+    done = recsys(*command, "--dimensions", "1,2", cwd=movielens)
+    one, two = json.loads(done.stdout)["curves"][0]["points"]
+    assert two == first["curves"][0]["points"][0] and one["n_factors"] == 1
+    assert one["known"] > two["known"] > 300 and first["popular"]["known"] > one["known"]
+    printed = recsys(
+        "compression", "--model", "model", "--data", "data", "--of", "pca", "--dimensions", 1, cwd=movielens
+    )
+    assert f"{two['known']:.0f}" in printed.stdout, "what was measured before is shown too"
+
+
 def test_printed_axes_are_the_stored_ones(movielens: Path) -> None:
     printed = json.loads((movielens / "axes-printed.json").read_text())
     assert " ".join(printed) == "model method named discovered asked out"

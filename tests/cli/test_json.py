@@ -57,6 +57,12 @@ KEYS = {
     },
     "walk 'Film 1' 'Film 2' --model model": {"": "walk points", "points": "position rank item_id title similarity"},
     "walk u1 u2 --users --model model": {"": "walk points", "points": "position rank item_id title score"},
+    "sample --model model -n 2": {"": "model prior seed viewers", "viewers": "leanings movies"},
+    "compression --model model --data data --of pca --dimensions 2": {
+        "": "fingerprint data seed users n_items popular curves",
+        "popular": "n_factors known other ndcg@10",
+        "curves": "model settings points",
+    },
     "doctor --data data": {"": "problems findings", "findings": "section name found status remedy"},
     "map --model model --method pca": {"": "method axes not_in_space seed items fidelity out"},
 }
