@@ -195,4 +195,30 @@ WORDS: dict[str, str] = {
     "the model was retrained on 80% of each user's ratings and evaluated on the rest.": (
         "nDCG@10：列表前十名与留出评分的吻合程度，最高为 1。每个维数都用每人 80% 的评分重新训练，并用其余评分检验。"
     ),
+    # --- compression ---
+    "A taste in a few numbers": "用几个数描述口味",
+    "How much of a taste fits into a few numbers has not been measured for this model. It takes about two minutes for "
+    "100,000 ratings. To measure it, run this in a terminal:": (
+        "还没有为该模型测量几个数能容纳多少口味。10 万条评分约需两分钟。要测量，请在终端运行："
+    ),
+    "What is remembered": "记住了多少",
+    "movies in question (fewer is better)": "待猜的电影数（越少越好）",
+    "How many equally likely movies are left to guess from, by number of dimensions, for each model": (
+        "各模型在不同维数下，还要在多少部同样可能的电影中猜"
+    ),
+    "What it is worth for recommendations": "对推荐有多大用处",
+    "nDCG@10 by number of dimensions, for each model, with 95% intervals": "各模型的 nDCG@10 随维数的变化，附 95% 区间",
+    "Half of the ratings of {n:,} viewers, from whom the models have not learned, are turned into numbers. In the first "
+    "chart, the numbers are asked for these movies; in the second, for the others. pca: principal components; ials: matrix "
+    "factorization; vae: a neural network. Bars: 95% intervals.": (
+        "把 {n:,} 位观众的一半评分转换成几个数，模型训练时没有用到这些观众。第一张图用这些数猜同样的电影，第二张图用它们推荐其余的电影。"
+        "pca：主成分；ials：矩阵分解；vae：神经网络。竖线为 95% 区间。"
+    ),
+    "{n} for {model}": "{model} 为 {n}",
+    "With {few} numbers about you, guessing a movie that you rated is like picking one of {left:,.0f}; with {many}, one "
+    "of {least:,.0f}; knowing only what is popular, one of {all:,.0f}. But remembering more is not recommending better: "
+    "the number of dimensions with the highest nDCG@10 is {best}.": (
+        "用 {few} 个数描述你时，猜中一部你评过的电影就像从 {left:,.0f} 部里挑一部；用 {many} 个数时是 {least:,.0f} 部；"
+        "只知道哪些电影热门时是 {all:,.0f} 部。但记得更多不等于推荐得更好：nDCG@10 最高的维数，{best}。"
+    ),
 }

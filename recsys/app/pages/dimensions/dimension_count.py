@@ -1,4 +1,4 @@
-"""The tab "How many dimensions?": one axis, two axes, and the gain from each added dimension."""
+"""The tab "How many dimensions?": one axis, two axes, the gain from each added dimension, and lossy compression."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from recsys.app.i18n.translate import say
 from recsys.app.notices import show_command
 from recsys.app.owner import told
 from recsys.app.pages.dimensions.axis_facts import directions_of, movies_along, movies_over, version_of
+from recsys.app.pages.dimensions.compression import draw_compression
 from recsys.app.session import Loaded
 from recsys.errors import InputError
 from recsys.evaluation.report import DimensionQuality, has_n_factors
@@ -55,6 +56,12 @@ def draw_dimension_count(loaded: Loaded) -> None:
             d=loaded.model.space.n_factors,
         )
     )
+    _gain(loaded, rows)
+    draw_compression(loaded)
+
+
+def _gain(loaded: Loaded, rows: Sequence[DimensionQuality]) -> None:
+    """The gain from added dimensions, or why it is unknown."""
     if not rows and (why := too_few_known(loaded)) is not None:
         st.info(plain(why))
         return
