@@ -4,9 +4,10 @@
     python benchmarks/space.py steering    effect and cost of steering
     python benchmarks/space.py maps        layouts: fidelity, placement of new items, time
     python benchmarks/space.py analogies   sequels and remakes, compared with chance and with plain neighbours
-    python benchmarks/space.py walks       how smooth the space is between two movies, of ials and vae
+    python benchmarks/space.py walks       smoothness between two movies, imaginary viewers; ials, vae, stored models
 
-All models are `ials` with default settings, for walks also `vae`; movies with fewer than 20 ratings are excluded.
+All models are `ials` with default settings; walks also measures `vae` and the model folders of `--stored`. Movies with
+fewer than 20 ratings are excluded.
 """
 
 from __future__ import annotations
@@ -15,11 +16,15 @@ import argparse
 import dataclasses
 import sys
 import time
+from collections.abc import Sequence
+from itertools import chain
+from pathlib import Path
 from typing import get_args
 
 import numpy as np
 from results import prepared, write_section
 
+from recsys import store
 from recsys.dataset.dataset import Dataset
 from recsys.dataset.interactions import Interactions
 from recsys.dataset.split import hold_out
@@ -41,10 +46,12 @@ from recsys.space.naming import name_ends
 from recsys.space.probes import ask
 from recsys.space.questions import built_in_questions, question_of
 from recsys.space.rotation import Method, rotate
+from recsys.space.walk import decode, sample
 
 DATASETS = ("ml-1m", "ml-100k", "ml-latest-small")
 FIRST = 20
 """Axes that are counted: those a reader would look at."""
+N_VIEWERS = 300
 
 
 def trained(name: str) -> tuple[Model, Interactions]:
@@ -263,36 +270,62 @@ def maps() -> list[str]:
     return lines
 
 
-def walks() -> list[str]:
-    """Smoothness of the lines between random movies, next to dealt vectors."""
+def walks(stored: Sequence[Path]) -> list[str]:
+    """Smoothness of the lines between random movies, next to dealt vectors; and the lists of imaginary viewers.
+
+    stored  folders of further models
+    """
     lines = [
-        "## Walks between movies",
+        "## Walks between movies, and imaginary viewers",
         "",
         "At a quarter, a half and three quarters of the straight line between two random movies, 1,000 pairs: the "
         "share of points whose ten nearest movies are nearer in genre to both ends than those of a point on the line "
-        "between two other movies. `chance` is the same with the vectors dealt to the movies at random.",
+        "between two other movies. `chance` is the same with the vectors dealt to the movies at random. Models named "
+        "by a folder were trained earlier. `python benchmarks/space.py walks`",
         "",
         "| data | model | share | chance |",
         "|---|---|---|---|",
     ]
-    for name in ("ml-1m", "ml-100k"):
-        data = prepared(name)
-        for learner in (IALS(), VAE()):
-            model = learner.fit(data)
-            found = smoothness(model.space, model.attributes)
-            lines.append(f"| {name} | `{learner.name}` | {found.share:.3f} | {found.chance:.3f} |")
-            print(lines[-1], file=sys.stderr, flush=True)
-    return lines
+    viewers = [
+        "",
+        f"Lists of ten for {N_VIEWERS} vectors drawn from the normal distribution fitted to the user vectors "
+        f"(`users`), for standard normal vectors (`normal`), and for {N_VIEWERS} random users: different movies "
+        "in all lists, and the median number of ratings of a listed movie.",
+        "",
+        "| data | model | drawn from | different movies | median ratings |",
+        "|---|---|---|---|---|",
+    ]
+    multvae = VAE("multvae")
+    trainings = (("ml-1m", IALS()), ("ml-100k", IALS()), ("ml-100k", VAE()), ("ml-100k", multvae))
+    models = ((name, learner.fit(prepared(name))) for name, learner in trainings)
+    for name, model in chain(models, ((path.name, store.load_model(path)) for path in stored)):
+        found = smoothness(model.space, model.attributes)
+        label = "`vae`, variant multvae" if model.learner == multvae else f"`{model.learner.name}`"
+        lines.append(f"| {name} | {label} | {found.share:.3f} | {found.chance:.3f} |")
+        print(lines[-1], file=sys.stderr, flush=True)
+        users = model.space.user_factors[:, : model.space.n_factors]
+        drawn = {
+            "`users`": sample(model.space, N_VIEWERS),
+            "`normal`": sample(model.space, N_VIEWERS, prior="normal"),
+            "real users": users[np.random.default_rng(42).choice(len(users), N_VIEWERS, replace=False)],
+        }
+        for what, vectors in drawn.items():
+            rows, _ = decode(model.space, vectors, 10)
+            median = np.median(model.n_ratings[rows])
+            viewers.append(f"| {name} | {label} | {what} | {len(np.unique(rows)):,} | {median:.0f} |")
+    return lines + viewers
 
 
 def main() -> None:
     """Run one part and replace its section of RESULTS.md."""
-    parts = {"axes": axes, "steering": steering, "maps": maps, "analogies": analogies, "walks": walks}
+    parts = {"axes": axes, "steering": steering, "maps": maps, "analogies": analogies}
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("part", choices=tuple(parts))
+    parser.add_argument("part", choices=(*parts, "walks"))
+    parser.add_argument("--stored", type=Path, nargs="*", default=[], help="model folders for the part walks")
+    chosen = parser.parse_args()
     started = time.perf_counter()
     try:
-        write_section(parts[parser.parse_args().part]())
+        write_section(walks(chosen.stored) if chosen.part == "walks" else parts[chosen.part]())
     except RecsysError as error:
         sys.exit(f"{error}")
     print(f"{time.perf_counter() - started:.0f} s", file=sys.stderr)
