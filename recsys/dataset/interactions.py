@@ -63,6 +63,22 @@ def select_entries(matrix: sp.csr_matrix, mask: np.ndarray) -> sp.csr_matrix:
     return sp.csr_matrix((matrix.data[mask], matrix.indices[mask], kept_before[matrix.indptr]), shape=matrix.shape)
 
 
+def hashes_of(ids: np.ndarray) -> np.ndarray:
+    """A hash of each id, (n,) uint64: the same in every process and for every version of a library."""
+    if ids.dtype == np.int64:
+        return mixed(ids.view(np.uint64))
+    digests = b"".join(hashlib.blake2b(name.encode(), digest_size=8).digest() for name in ids.tolist())
+    return np.frombuffer(digests, dtype="<u8").astype(np.uint64)
+
+
+def mixed(numbers: np.ndarray) -> np.ndarray:
+    """The finalizer of SplitMix64 (Steele, Lea & Flood 2014): uint64 → uint64, every bit depends on every bit."""
+    found = numbers + np.uint64(0x9E3779B97F4A7C15)
+    found = (found ^ (found >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    found = (found ^ (found >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return found ^ (found >> np.uint64(31))
+
+
 @dataclass(frozen=True, eq=False)
 class Interactions:
     """A ratings matrix with the ids of its rows and columns.
@@ -152,8 +168,63 @@ class Interactions:
         times = None if self.timestamps is None else self.timestamps[mask]
         return Interactions(select_entries(self.matrix, mask), self.user_ids, self.item_ids, times)
 
+    def of_users(self, rows: np.ndarray, user_ids: np.ndarray | None = None) -> Interactions:
+        """Some of the users, with all items.
+
+        rows      (n,) row numbers, in any order; a repeated one needs new ids
+        user_ids  (n,) their ids; None: those they have
+        """
+        times = None if self.timestamps is None else self.timestamps[self._entries(rows)]
+        ids = self.user_ids[rows] if user_ids is None else user_ids
+        return Interactions(self.matrix[rows], ids, self.item_ids, times)
+
+    def in_order(self, rows: np.ndarray | None = None) -> sp.csr_matrix:
+        """The ratings of all users, or of some: CSR with the entries of each row as `oldest_first` sorts them.
+
+        rows  (n,) row numbers
+
+        Raises InputError where a timestamp is missing.
+        """
+        entries = self.oldest_first(rows)
+        counts = np.diff(self.matrix.indptr)[slice(None) if rows is None else rows]
+        starts = np.concatenate([[0], np.cumsum(counts)])
+        shape = (len(counts), self.n_items)
+        return sp.csr_matrix((self.matrix.data[entries], self.matrix.indices[entries], starts), shape=shape)
+
+    def oldest_first(self, rows: np.ndarray | None = None) -> np.ndarray:
+        """The places in `matrix.data` of the ratings of all users, or of some, one user after the other, each from the
+        oldest to the latest: int64.
+
+        Ratings of the same second are in the order of a hash of user and item, so that it tells nothing: in the order
+        of the columns, a model would learn that the next item is further right.
+
+        Raises InputError where a timestamp is missing.
+        """
+        rows = np.arange(self.n_users) if rows is None else rows
+        entries = self._entries(rows)
+        times = None if self.timestamps is None else self.timestamps[entries]
+        if len(entries) == 0:
+            return entries
+        if times is None or (times == NO_TIME).any():
+            raise InputError(
+                "the order of the ratings is unknown: it needs a timestamp for every rating, and some are missing"
+            )
+        users = np.repeat(np.arange(len(rows)), np.diff(self.matrix.indptr)[rows])
+        ties = mixed(hashes_of(self.user_ids[rows])[users] + self._item_hashes[self.matrix.indices[entries]])
+        return entries[np.lexsort((ties, times, users))]
+
+    @cached_property
+    def _item_hashes(self) -> np.ndarray:
+        return mixed(hashes_of(self.item_ids))
+
+    def _entries(self, rows: np.ndarray) -> np.ndarray:
+        """The places in `matrix.data` of the ratings of some users, int64, one user after the other."""
+        counts = np.diff(self.matrix.indptr).astype(np.int64)[rows]
+        ends = np.cumsum(counts)
+        return np.repeat(self.matrix.indptr[rows] - (ends - counts), counts) + np.arange(counts.sum())
+
     def with_items(self, item_ids: np.ndarray) -> Interactions:
-        """The same users with the columns `item_ids`, in that order and without timestamps.
+        """The same users with the columns `item_ids`, in that order.
 
         New items get empty columns, items that are not listed are dropped. Use it to apply a model to data other than
         its training data.
@@ -162,11 +233,11 @@ class Interactions:
         target = index_of(ids)
         column = target.get_indexer(self.item_index)
         coo = self.matrix.tocoo()
-        keep = column[coo.col] >= 0
-        matrix = sp.csr_matrix(
-            (coo.data[keep], (coo.row[keep], column[coo.col[keep]])), shape=(self.n_users, len(target))
-        )
-        return Interactions(matrix, self.user_ids, ids)
+        kept = np.flatnonzero(column[coo.col] >= 0)
+        moved = sp.csr_matrix((kept, (coo.row[kept], column[coo.col[kept]])), shape=(self.n_users, len(target)))
+        times = None if self.timestamps is None else self.timestamps[moved.data]
+        matrix = sp.csr_matrix((self.matrix.data[moved.data], moved.indices, moved.indptr), shape=moved.shape)
+        return Interactions(matrix, self.user_ids, ids, times)
 
     @cached_property
     def fingerprint(self) -> str:

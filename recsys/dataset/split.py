@@ -6,7 +6,6 @@ part of the test.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
@@ -14,7 +13,7 @@ from typing import Literal, get_args
 import numpy as np
 import scipy.sparse as sp
 
-from recsys.dataset.interactions import NO_TIME, Interactions
+from recsys.dataset.interactions import NO_TIME, Interactions, hashes_of, mixed
 from recsys.errors import InputError, SettingError, quoted
 from recsys.limits import MOST_LISTED, MOST_RUNS, check_number, check_seed
 
@@ -56,7 +55,7 @@ def hold_out(
 ) -> HoldOut:
     """Split ratings by a protocol.
 
-    protocol  leave-last-out  each user's latest rating is held out, of equal times the last in item order
+    protocol  leave-last-out  each user's latest rating is held out, of equal times one by a hash of user and item
               random          `HIDDEN_SHARE` of each user's ratings is held out, rounded, at least one
               time            the latest `HIDDEN_SHARE` of all ratings is held out: those after one point in time. Users
                               without earlier ratings are not evaluated
@@ -118,10 +117,10 @@ def few_known(
     for number in numbers:
         check_number("the number of known ratings", number, 1, MOST_LISTED, whole=True)
     split = hold_out(interactions, "new-users", part=part, seed=seed, draw=draw)
-    whole = Interactions(split.known.matrix + split.truth, split.known.user_ids, split.known.item_ids)
+    whole = interactions.of_users(interactions.user_rows(split.known.user_ids))
     n_ratings = np.diff(whole.matrix.indptr)
     left = sorted({number for number in numbers if (n_ratings >= number + LEAST_HIDDEN).sum() >= MIN_USERS})
-    users = _users(whole, n_ratings >= left[-1] + LEAST_HIDDEN if left else np.zeros(len(n_ratings), dtype=bool))
+    users = whole.of_users(np.flatnonzero(n_ratings >= left[-1] + LEAST_HIDDEN) if left else np.empty(0, np.int64))
     rng = np.random.default_rng([seed, get_args(Part).index(part), draw, len(get_args(Protocol))])
     counts = np.diff(users.matrix.indptr)
     order = np.lexsort((rng.random(users.n_ratings), np.repeat(np.arange(users.n_users), counts)))
@@ -140,32 +139,16 @@ def lasting_hold_out(interactions: Interactions, share: float) -> HoldOut:
     Raises SettingError for another share, InputError when nothing is left to train or evaluate on.
     """
     check_number("the held-out share", share, 0.0, 1.0)
-    of_users, of_items = _hashes(interactions.user_ids), _hashes(interactions.item_ids)
+    of_users, of_items = hashes_of(interactions.user_ids), hashes_of(interactions.item_ids)
     counts = np.diff(interactions.matrix.indptr)
     users = np.repeat(np.arange(interactions.n_users), counts)
     # One more round: the sum of two hashes alone would hold out related sets of items for related users.
-    hidden = _mixed(of_users[users] + _mixed(of_items)[interactions.matrix.indices]) < np.uint64(share * 2.0**64)
+    hidden = mixed(of_users[users] + mixed(of_items)[interactions.matrix.indices]) < np.uint64(share * 2.0**64)
     train = interactions.select(~hidden)
     split = HoldOut(train, train, interactions.select(hidden & (np.diff(train.matrix.indptr) > 0)[users]).matrix)
     if not train.n_ratings or not split.truth.nnz:
         raise InputError(f"too few ratings: holding out {share:g} of them leaves none to train or evaluate on")
     return split
-
-
-def _hashes(ids: np.ndarray) -> np.ndarray:
-    """A hash of each id, (n,) uint64: the same in every process and for every version of a library."""
-    if ids.dtype == np.int64:
-        return _mixed(ids.view(np.uint64))
-    digests = b"".join(hashlib.blake2b(name.encode(), digest_size=8).digest() for name in ids.tolist())
-    return np.frombuffer(digests, dtype="<u8").astype(np.uint64)
-
-
-def _mixed(numbers: np.ndarray) -> np.ndarray:
-    """The finalizer of SplitMix64 (Steele, Lea & Flood 2014): uint64 → uint64, every bit depends on every bit."""
-    mixed = numbers + np.uint64(0x9E3779B97F4A7C15)
-    mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return mixed ^ (mixed >> np.uint64(31))
 
 
 def _ratings(interactions: Interactions, protocol: Protocol, rng: np.random.Generator) -> HoldOut:
@@ -179,8 +162,7 @@ def _ratings(interactions: Interactions, protocol: Protocol, rng: np.random.Gene
     else:
         times = _times(interactions, protocol)
         if protocol == "leave-last-out":
-            order = np.lexsort((times, users))  # stable: equal times stay in item order
-            hidden = _last_of_each(order, counts, (counts > 1).astype(int))
+            hidden = _last_of_each(interactions.oldest_first(), counts, (counts > 1).astype(int))
         else:
             hidden = times > np.quantile(times, 1 - HIDDEN_SHARE, method="inverted_cdf")
     train = interactions.select(~hidden)
@@ -199,8 +181,8 @@ def _new_users(interactions: Interactions, rng: np.random.Generator) -> HoldOut:
     order = np.lexsort((rng.random(interactions.n_ratings), users))
     hidden = _last_of_each(order, counts, n_hidden)
     return HoldOut(
-        _users(interactions, ~held),
-        _users(interactions.select(~hidden), held),
+        interactions.of_users(np.flatnonzero(~held)),
+        interactions.select(~hidden).of_users(np.flatnonzero(held)),
         interactions.select(hidden).matrix[held],
     )
 
@@ -221,8 +203,3 @@ def _times(interactions: Interactions, protocol: Protocol) -> np.ndarray:
             f"protocol {protocol!r} needs a timestamp for every rating, and some are missing; use random or new-users"
         )
     return times
-
-
-def _users(interactions: Interactions, chosen: np.ndarray) -> Interactions:
-    """The chosen users (bool mask) with all items, without timestamps."""
-    return Interactions(interactions.matrix[chosen], interactions.user_ids[chosen], interactions.item_ids)

@@ -116,6 +116,14 @@ class FittedWeighting:
             raise InputError(f"a rating of {largest:g} is too large beside the ratings of training; use the same scale")
         return sp.csr_matrix((weights, chosen.indices, chosen.indptr), shape=chosen.shape)
 
+    def weigh(self, interactions: Interactions) -> Interactions:
+        """The weights of `apply` with the same users, items and timestamps."""
+        least = self.settings.min_rating
+        if least is not None:
+            interactions = interactions.select(interactions.matrix.data >= least)
+        weights = self.apply(interactions.matrix)
+        return Interactions(weights, interactions.user_ids, interactions.item_ids, interactions.timestamps)
+
     @property
     def tells_dislikes(self) -> bool:
         """Whether a lower rating has a lower weight, whatever the item: not for binary and bm25."""

@@ -59,7 +59,7 @@ def rank_from_few(model: Model, split: FewKnown, k: int = 10, *, n_threads: int 
     never_listed = canonical(list(split.known.values())[-1].matrix)
     columns = {}
     for number, known in split.known.items():
-        batch = model.fitted.batch(known.user_ids, known.matrix, model.weighting, is_new=True)
+        batch = model.fitted.batch(known.user_ids, model.ratings_of(known), model.weighting, is_new=True)
         # Known ratings are not listed; of those known at a larger number there are at most as many as the list is
         # longer than k.
         longer = min(k + max(split.known), len(model.item_ids))

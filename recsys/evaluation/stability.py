@@ -91,7 +91,7 @@ def axis_stability(
 def _refit(model: Model, interactions: Interactions, seed: int) -> np.ndarray:
     """Item directions (n_items, n_factors) of the model trained on a bootstrap sample of the users."""
     drawn = np.sort(np.random.default_rng(seed).integers(0, interactions.n_users, interactions.n_users))
-    sample = Interactions(interactions.matrix[drawn], np.arange(len(drawn)), interactions.item_ids)
+    sample = interactions.of_users(drawn, np.arange(len(drawn)))
     learner = model.learner_anew.replace(seed=seed)
     refitted = learner.fit(Dataset(sample, Catalog.of(interactions.item_ids)), model.weighting.settings)
     return refitted.space.item_directions

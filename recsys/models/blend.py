@@ -212,6 +212,11 @@ class Parts:
     names: tuple[str, ...]
     parts: tuple[Part, ...]
 
+    @property
+    def uses_order(self) -> bool:
+        """Whether a part does."""
+        return any(part.rule.uses_order for part in self.parts)
+
     @classmethod
     def side_by_side(
         cls,

@@ -43,6 +43,7 @@ class Encoder:
     """
 
     explains_users: ClassVar[bool] = True
+    uses_order: ClassVar[bool] = False
 
     variant: Variant
     layers: tuple[tuple[np.ndarray, ...], ...]

@@ -29,6 +29,10 @@ class FoldIn(Protocol):
 
     explains_users: ClassVar[bool]
 
+    @property
+    def uses_order(self) -> bool:
+        """Whether the vectors depend on the order of the entries in each row of the weights: oldest rating first."""
+
     def fold_in(self, space: EmbeddingSpace, weights: sp.csr_matrix) -> np.ndarray:
         """Vectors (n, d) float32 of users, from their weights (n, n_items), with the item factors fixed.
 
@@ -98,6 +102,11 @@ class Fitted(ABC):
 
     TABLES: ClassVar[tuple[str, ...]]
     item_ids: np.ndarray
+
+    @property
+    def uses_order(self) -> bool:
+        """Whether results depend on the order of the entries in each row of a matrix of ratings: oldest first."""
+        return False
 
     @abstractmethod
     def batch(
@@ -176,6 +185,11 @@ class Vectors(Fitted):
     def __post_init__(self) -> None:
         object.__setattr__(self, "item_ids", self.space.item_ids)
         self.learner.check_fits(self.space)
+
+    @property
+    def uses_order(self) -> bool:
+        """As the rule that folds users in."""
+        return self.learner.uses_order
 
     def batch(
         self, user_ids: np.ndarray, ratings: sp.csr_matrix, weighting: FittedWeighting, *, is_new: bool = False

@@ -135,7 +135,7 @@ class Learner(ABC):
                 progress(done, total)
 
         weights_of = (weighting or Weighting()).fit(interactions)
-        weights = Interactions(weights_of.apply(interactions.matrix), interactions.user_ids, interactions.item_ids)
+        weights = weights_of.weigh(interactions)
         n_ratings = np.bincount(interactions.matrix.indices, minlength=interactions.n_items).astype(np.int64)
         source = {"name": data.name} if data.name else {}
         provenance = {
@@ -190,6 +190,7 @@ class VectorLearner(Learner):
     needs_users: ClassVar[bool] = True
     starts_from_vectors: ClassVar[bool] = True
     explains_users: ClassVar[bool] = True
+    uses_order: ClassVar[bool] = False
 
     def memory(self, n_users: int, n_items: int) -> int:
         """Three times the vectors: the learned ones, those of the epoch before, and a copy for the result."""

@@ -15,6 +15,7 @@ import scipy.sparse as sp
 from recsys.dataset.attributes import Attributes
 from recsys.dataset.catalog import Catalog
 from recsys.dataset.dataset import Dataset
+from recsys.dataset.interactions import Interactions
 from recsys.dataset.weighting import FittedWeighting
 from recsys.errors import InputError, Unsupported
 from recsys.models.fitted import Fitted, Vectors
@@ -125,10 +126,23 @@ class Model:
         """What is known about the items besides their vectors; computed on first access."""
         return Attributes.of(self.catalog, self.n_ratings if self.n_ratings.any() else None)
 
+    def ratings_of(self, interactions: Interactions, rows: np.ndarray | None = None) -> sp.csr_matrix:
+        """Ratings of users as `Fitted.batch` expects them: CSR, the entries of each row from the oldest to the latest
+        if the model uses their order.
+
+        rows  (n,) row numbers of some users; None: all
+
+        Raises InputError where the model needs timestamps that are missing.
+        """
+        if self.fitted.uses_order:
+            return interactions.in_order(rows)
+        return interactions.matrix if rows is None else interactions.matrix[rows]
+
     def fold_in(self, ratings: sp.csr_matrix) -> np.ndarray:
         """Vectors of users who were not in training: (n, d) float32.
 
-        ratings  CSR (n, n_items) of raw ratings, columns in the order of the model's items
+        ratings  CSR (n, n_items) of raw ratings, columns in the order of the model's items; for `sequence` the entries
+                 of each row from the oldest to the latest, as `Interactions.in_order` returns them
 
         A user without usable ratings gets the zero vector (with 1 in the bias dimension, where there is one). Raises
         Unsupported for a model without vectors.
@@ -228,8 +242,8 @@ class Model:
 
         item            a title or an id
         user, ratings   as for `recommend`
-        top             only the largest positive shares; None: all, so that they add up to the score (for `bpr` and
-                        `vae`, and for `ratings` with `ials`, up to a remainder that belongs to no rated item)
+        top             only the largest positive shares; None: all, so that they add up to the score (for `bpr`, `vae`
+                        and `sequence`, and for `ratings` with `ials`, up to a remainder that belongs to no rated item)
 
         The table is empty for a model that does not use a user's ratings. Raises as `recommend` does.
         """

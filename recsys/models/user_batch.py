@@ -15,7 +15,8 @@ class UserBatch:
     """Users to recommend to, from training or new.
 
     user_ids  (n,) original ids
-    ratings   CSR (n, n_items) of raw ratings: the items each user has seen, columns in the order of the model's items
+    ratings   CSR (n, n_items) of raw ratings: the items each user has seen, columns in the order of the model's items;
+              the entries of a row oldest first if the model uses their order
     vectors   (n, d) float32; None for a model without vectors
     origin    (n,) str: "stored" (vector from training), "folded in" (vector computed from the ratings) or "cold"
               (no usable ratings: the user gets the most popular items)

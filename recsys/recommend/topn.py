@@ -23,7 +23,7 @@ def batch_of_users(
 
     Users from training get their stored vectors, the others are folded in. The data may have other users and items than
     the training data; ratings of items that the model does not have are ignored. Raises UnknownId for a user who is not
-    in the data.
+    in the data, InputError where the model needs timestamps that are missing.
     """
     rows = None if user_ids is None else interactions.user_rows(user_ids)
     if not np.array_equal(interactions.item_ids, model.item_ids):
@@ -31,14 +31,12 @@ def batch_of_users(
         if interactions.n_ratings and not aligned.n_ratings:
             raise InputError("the data have no item in common with the model; name the data that belong to it")
         interactions = aligned
-    ids, matrix = interactions.user_ids, interactions.matrix
-    if rows is not None:
-        ids, matrix = ids[rows], matrix[rows]
-    return model.fitted.batch(ids, matrix, model.weighting)
+    ids = interactions.user_ids if rows is None else interactions.user_ids[rows]
+    return model.fitted.batch(ids, model.ratings_of(interactions, rows), model.weighting)
 
 
 def batch_of_ratings(model: Model, ratings: Mapping[Any, float], user_id: Any = "you") -> UserBatch:
-    """One new user, from their ratings: item id → rating.
+    """One new user, from their ratings: item id → rating, the oldest first.
 
     Raises UnknownId for an item that the model does not have, InputError for a rating that is not a finite number.
     """
@@ -51,7 +49,9 @@ def batch_of_ratings(model: Model, ratings: Mapping[Any, float], user_id: Any = 
         raise InputError("ratings must be finite numbers")
     known = model.catalog.index
     columns = rows_of(known, items, "item") if len(items) else np.empty(0, np.int64)
-    matrix = sp.csr_matrix((values, (np.zeros(len(columns), np.int64), columns)), shape=(1, len(known)))
+    matrix = sp.csr_matrix((values, columns, [0, len(columns)]), shape=(1, len(known)))
+    if not model.fitted.uses_order:
+        matrix.sum_duplicates()
     return model.fitted.batch(np.array([user_id], dtype=object), matrix, model.weighting, is_new=True)
 
 

@@ -122,7 +122,7 @@ class Served:
         if row is None:
             raise UnknownId.of("user", [user])
         if known is not None:
-            ids, ratings = known.user_ids[row : row + 1], known.matrix[row]
+            ids, ratings = known.user_ids[row : row + 1], model.ratings_of(known, np.array([row]))
         else:
             ids = model.space.user_ids[row : row + 1]
             ratings = sp.csr_matrix((1, len(model.item_ids)), dtype=np.float32)

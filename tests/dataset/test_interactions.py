@@ -94,3 +94,25 @@ def test_the_fingerprint_depends_on_every_part_of_the_data() -> None:
         data.select(np.array([True, True, True, False])),
     ]
     assert len({other.fingerprint for other in others} | {data.fingerprint}) == len(others) + 1
+
+
+def test_ratings_are_read_in_order_of_time_and_ties_tell_nothing() -> None:
+    matrix = np.array([[5, 0, 3, 1], [0, 2, 4, 0]], dtype=np.float32)
+    data = Interactions(matrix, ["ann", "bob"], ["m7", "m3", "m9", "m1"], np.array([30, 10, 20, 7, 6]))
+    ordered = data.in_order()
+    assert ordered.indices.tolist() == [2, 3, 0, 2, 1] and ordered.data.tolist() == [3, 1, 5, 4, 2]
+    assert (ordered.toarray() == matrix).all()
+    assert data.in_order(np.array([1])).indices.tolist() == [2, 1]
+    swapped = data.of_users(np.array([1, 0])).with_items(np.array(["m1", "m9", "m7"], dtype=object))
+    assert swapped.user_ids.tolist() == ["bob", "ann"]
+    assert swapped.in_order().indices.tolist() == [1, 1, 0, 2]
+    for times in (None, np.array([30, 10, 20, 7, -1])):
+        with pytest.raises(InputError, match="needs a timestamp for every rating, and some are missing"):
+            Interactions(matrix, data.user_ids, data.item_ids, times).in_order()
+
+    everyone = Interactions(np.ones((500, 3)), np.arange(500), ["x", "y", "z"], np.zeros(1500, dtype=np.int64))
+    columns = everyone.in_order().indices.reshape(500, 3)
+    for place in range(3):  # each of the three comes at each place for about a third of the users
+        assert (abs(np.bincount(columns[:, place]) - 500 / 3) < 40).all()
+    backwards = everyone.with_items(np.array(["z", "y", "x"], dtype=object)).in_order().indices.reshape(500, 3)
+    assert (backwards == 2 - columns).all(), "the order does not depend on that of the columns"
