@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
@@ -12,6 +12,7 @@ import scipy.sparse as sp
 from recsys.dataset.interactions import Interactions
 from recsys.errors import Unavailable
 from recsys.limits import MOST_EPOCHS, MOST_FACTORS, MOST_LISTED, MOST_SEED
+from recsys.models.early_stopping import best_epoch
 from recsys.models.encoder import Encoder, Variant
 from recsys.models.fitted import FoldIn, Vectors
 from recsys.models.learner import Learner, Watch
@@ -129,34 +130,23 @@ class VAE(Learner):
             raise Unavailable(f"'vae' needs {error.name}: {INSTALL}") from None
         matrix = _positive(weights.matrix)
         trained_on, validation = _split(matrix, self.validation_share if self.patience else 0, self.seed)
-        best = _Best(self.patience)
 
-        def vectors(encoder: Encoder, items: np.ndarray) -> Vectors:
+        def vectors(found: tuple[Encoder, np.ndarray]) -> Vectors:
+            encoder, items = found
             space = EmbeddingSpace(items, weights.item_ids, has_bias=True)
             users = encoder.fold_in(space, matrix)
             space = EmbeddingSpace(items, weights.item_ids, users, weights.user_ids, has_bias=True)
             return Vectors(space, encoder)
 
-        epochs, is_complete = _averaged(self._epochs(matrix[trained_on])), True
-        for epoch in range(1, self.epochs + 1):
-            try:
-                encoder, items = next(epochs)
-                quality = None if validation is None else validation.ndcg(encoder, items)
-            except KeyboardInterrupt:
-                if epoch == 1:
-                    raise
-                is_complete = False
-                break
-            best.see(epoch, quality, encoder, items)
-            if progress is not None:
-                progress(epoch, self.epochs)
-            if watch is not None and watch(epoch, vectors(encoder, items)):
-                is_complete = False
-            if best.is_over(epoch) or not is_complete:
-                break
-        if progress is not None:  # with as many epochs, the same settings give the same model
-            progress(self.epochs if is_complete else best.epoch, self.epochs)
-        return vectors(*best.found)
+        return best_epoch(
+            _averaged(self._epochs(matrix[trained_on])),
+            self.epochs,
+            self.patience,
+            None if validation is None else lambda found: validation.ndcg(*found),
+            vectors,
+            progress,
+            watch,
+        )
 
     def _samples(self, n_items: int) -> bool:
         """Whether the softmax of a training step covers a sample of so many items."""
@@ -215,24 +205,6 @@ def _averaged(epochs: Iterator[tuple[Encoder, np.ndarray]]) -> Iterator[tuple[En
         average = {name: (1 - share) * average.get(name, np.float32(0)) + share * found[name] for name in found}
         rest = {name: array for name, array in average.items() if name != "items"}
         yield Encoder.from_tensors(encoder.variant, rest), average["items"]
-
-
-@dataclass
-class _Best:
-    """The epoch with the best quality so far, or the last one while none is measured."""
-
-    patience: int
-    epoch: int = 0
-    quality: float = -1.0
-    found: tuple[Encoder, np.ndarray] = field(init=False)
-
-    def see(self, epoch: int, quality: float | None, encoder: Encoder, items: np.ndarray) -> None:
-        if quality is None or quality > self.quality:
-            self.epoch, self.found = epoch, (encoder, items)
-            self.quality = self.quality if quality is None else quality
-
-    def is_over(self, epoch: int) -> bool:
-        return self.patience > 0 and epoch - self.epoch >= self.patience
 
 
 @dataclass(frozen=True, eq=False)
