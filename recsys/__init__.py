@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from recsys.models.itemknn import ItemKNN
     from recsys.models.model import Model
     from recsys.models.popular import Popular
+    from recsys.models.sequence import Sequence
     from recsys.models.vae import VAE
     from recsys.recommend.steer import Steered
     from recsys.space.axis import Axes, Axis
@@ -60,6 +61,7 @@ _HOMES = {
     "Model": "recsys.models.model",
     "Popular": "recsys.models.popular",
     "RecsysError": "recsys.errors",
+    "Sequence": "recsys.models.sequence",
     "SettingError": "recsys.errors",
     "Steered": "recsys.recommend.steer",
     "VAE": "recsys.models.vae",
@@ -98,6 +100,7 @@ __all__ = [
     "Model",
     "Popular",
     "RecsysError",
+    "Sequence",
     "SettingError",
     "Steered",
     "Unavailable",

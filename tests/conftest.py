@@ -33,6 +33,9 @@ settings.register_profile(
 )
 settings.load_profile("attack" if os.environ.get("RECSYS_ATTACK") == "1" else "quick")
 
+os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
+"""JAX compiles twice as fast; the arrays of the tests are too small to notice."""
+
 SLOW_FILES = (
     "cli/test_import_vectors.py",
     "evaluation/test_ranking.py",

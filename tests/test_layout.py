@@ -38,8 +38,9 @@ LAYOUT: dict[str, tuple[str, ...]] = {
     ),
     "models": (
         "user_batch", "fitted", "settings", "start", "learner", "model", "least_squares", "simd", "ials_solver",
-        "ials", "als", "bpr_epoch", "bpr", "encoder", "vae_training", "row_adam", "vae_sampled", "vae", "blend",
-        "ease", "itemknn", "popular", "mllib", "imported",
+        "ials", "als", "bpr_epoch", "bpr", "early_stopping", "encoder", "vae_training", "row_adam", "vae_sampled",
+        "vae", "sequence_encoder", "sequence_training", "sequence", "blend", "ease", "itemknn", "popular", "mllib",
+        "imported",
     ),
     "recommend": ("candidates", "topn", "reasons", "steer", "queries", "rerank", "compare"),
     "evaluation": (

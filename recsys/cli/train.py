@@ -59,7 +59,8 @@ def train(
         int | None, typer.Option(min=1, max=MOST_FACTORS, help="Number of dimensions of the vectors.")
     ] = None,
     of: Annotated[
-        str | None, typer.Option(help="For --model blend: its parts, two or more of ials, als, bpr, vae, as ials,vae.")
+        str | None,
+        typer.Option(help="For --model blend: its parts, two or more of ials, als, bpr, vae, sequence, as ials,vae."),
     ] = None,
     weights: Annotated[
         str | None, typer.Option(help="For --model blend: the weights of the parts in the same order, as 1,0.8.")

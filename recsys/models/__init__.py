@@ -12,13 +12,14 @@ from recsys.models.learner import Learner, VectorLearner
 from recsys.models.mllib import MLlibALS
 from recsys.models.model import Model
 from recsys.models.popular import Popular
+from recsys.models.sequence import Sequence
 from recsys.models.settings import with_settings
 from recsys.models.user_batch import COLD, FOLDED_IN, STORED, UserBatch
 from recsys.models.vae import VAE
 
 DEFAULT_MODEL = "ials"
 MODELS: dict[str, type[Learner]] = {
-    learner.name: learner for learner in (IALS, ALS, BPR, VAE, Blend, EASE, ItemKNN, Popular)
+    learner.name: learner for learner in (IALS, ALS, BPR, VAE, Sequence, Blend, EASE, ItemKNN, Popular)
 }
 """The models that can be trained."""
 LEARNERS: dict[str, type[Learner]] = MODELS | {MLlibALS.name: MLlibALS, Imported.name: Imported}
@@ -47,6 +48,7 @@ __all__ = [
     "MLlibALS",
     "Model",
     "Popular",
+    "Sequence",
     "UserBatch",
     "VectorLearner",
     "Vectors",

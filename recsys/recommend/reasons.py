@@ -21,7 +21,7 @@ class RatingShare:
     """What one rated item adds to a score.
 
     title  None: the part of the score that belongs to no rated item (the bias and the negatives of bpr, what
-           ratings of vae add only together, the common taste in a visitor's vector of ials)
+           ratings of vae and sequence add only together, the common taste in a visitor's vector of ials)
     adds   share of the score, in the units of the score; may be negative
     """
 

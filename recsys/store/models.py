@@ -41,7 +41,7 @@ ITEM_FACTORS = "item_factors.parquet"
 ITEM_SCORES = "item_scores.parquet"
 ITEM_WEIGHTS = "item_weights.parquet"
 TENSORS = "encoder.safetensors"
-"""What a model needs besides its tables: the encoder of `vae`."""
+"""What a model needs besides its tables: the encoder of `vae` or `sequence`."""
 
 KINDS: dict[str, type[Fitted]] = {f"{kind.TABLES[-1]}.parquet": kind for kind in (Vectors, ItemWeights, ItemScores)}
 """The file that identifies what a model folder holds, and the type that reads it."""

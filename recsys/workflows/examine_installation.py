@@ -26,7 +26,7 @@ DISTRIBUTION = "recsys-atlas"
 EXTRAS = {
     "tune": "recsys tune",
     "maps": "recsys map --method umap or pacmap",
-    "deep": "recsys train --model vae",
+    "deep": "recsys train --model vae or sequence",
     "serve": "recsys serve",
     "spark": "--engine spark",
     "dev": "the tests",

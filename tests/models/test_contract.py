@@ -41,6 +41,18 @@ CASES = {
     "vae": Case(
         "vae", {"variant": "multvae", "n_factors": 8, "hidden": 32, "learning_rate": 0.01, "epochs": 60, "patience": 0}
     ),
+    "sequence": Case(
+        "sequence",
+        {
+            "n_factors": 8,
+            "max_length": 6,
+            "dropout": 0.5,
+            "learning_rate": 0.02,
+            "batch_size": 4,
+            "epochs": 100,
+            "patience": 0,
+        },
+    ),
     "blend": Case("blend", {"of": "ials,bpr", "ials.n_factors": 4, "ials.regularization": 0.01, "bpr.n_factors": 8}),
     "ease": Case("ease", {"regularization": 1.0}, is_random=False),
     "itemknn": Case("itemknn", {"shrinkage": 0.1}, is_random=False),
@@ -52,6 +64,7 @@ def checkerboard() -> Interactions:
     """Users and items in four groups. Each user rated all items of their group except one, and nothing else.
 
     So the item that should be recommended first is known. Group g has the users and items whose number is g modulo 4.
+    The order in which a user rated is random.
     """
     matrix = np.zeros((N_USERS, N_ITEMS), dtype=np.float32)
     for user in range(N_USERS):
@@ -60,7 +73,8 @@ def checkerboard() -> Interactions:
     board = sp.csr_matrix(matrix)
     for array in (board.data, board.indices, board.indptr):  # like a matrix that was read from a file
         array.setflags(write=False)
-    return Interactions(board, [f"user {u}" for u in range(N_USERS)], [f"item {i:02}" for i in range(N_ITEMS)])
+    times = np.random.default_rng(0).permutation(board.nnz)
+    return Interactions(board, [f"user {u}" for u in range(N_USERS)], [f"item {i:02}" for i in range(N_ITEMS)], times)
 
 
 def missing_item(user: int) -> str:
@@ -103,8 +117,8 @@ def test_a_model_of_a_shuffled_matrix_does_not_find_the_answer(case: Case) -> No
     if not case.is_personalized:
         pytest.skip("not personalized")
     rng = np.random.default_rng(0)
-    shuffled = np.stack([rng.permutation(row) for row in DATA.matrix.toarray()])
-    data = Interactions(shuffled, DATA.user_ids, DATA.item_ids)
+    shuffled = sp.csr_matrix(np.stack([rng.permutation(row) for row in DATA.matrix.toarray()]))
+    data = Interactions(shuffled, DATA.user_ids, DATA.item_ids, DATA.timestamps)
     model = train(case, data)
     first = recommend(model, batch_of_users(model, data), 1)["item_id"]
     assert np.mean([item == missing_item(user) for user, item in enumerate(first)]) < 0.3
@@ -187,7 +201,7 @@ def test_folding_in_a_known_user_gives_the_same_list(case: Case, model: Model) -
     assert vectors.dtype == np.float32
     if case.name in ("als", "ials"):
         np.testing.assert_allclose(vectors, model.space.user_factors, atol=1e-4)
-    strangers = Interactions(DATA.matrix, [f"new {u}" for u in range(N_USERS)], DATA.item_ids)
+    strangers = Interactions(DATA.matrix, [f"new {u}" for u in range(N_USERS)], DATA.item_ids, DATA.timestamps)
     batch = batch_of_users(model, strangers)
     assert set(batch.origin) == {FOLDED_IN}
     assert set(batch_of_users(model, DATA).origin) == {STORED}
@@ -206,7 +220,7 @@ def test_reasons_come_from_the_users_own_ratings(case: Case, model: Model) -> No
 
 
 def test_fewer_users_than_factors_are_enough(case: Case) -> None:
-    data = Interactions(sp.csr_matrix(np.array([[1.0, 1, 0], [0, 1, 1]])), ["a", "b"], ["x", "y", "z"])
+    data = Interactions(sp.csr_matrix(np.array([[1.0, 1, 0], [0, 1, 1]])), ["a", "b"], ["x", "y", "z"], np.arange(4))
     model = train(case, data)
     assert recommend(model, batch_of_users(model, data), 5)["item_id"].tolist() == ["z", "x"]
 

@@ -17,7 +17,7 @@ from recsys.app.session import Loaded
 from recsys.errors import RecsysError
 from recsys.progress import Progress, StartProgress
 
-SLOW = ("vae", "blend")
+SLOW = ("vae", "sequence", "blend")
 """Models that take minutes to train, and need an extra that may be missing; the command line compares with them."""
 MEASURING = Lock()
 """Held while a session measures: two measurements at once would slow each other and all other users."""
