@@ -35,9 +35,9 @@ MODELS: dict[str, tuple[Learner, str]] = {
     "itemknn": (ItemKNN(), "kept"),
     "ease": (EASE(), "kept"),
     BASELINE: (IALS(), "kept"),
-    "sequence, gru4rec": (Sequence(), "kept"),
-    "sequence, gru4rec, order shuffled within each session": (Sequence(), "sessions"),
-    "sequence, gru4rec, order of all ratings shuffled": (Sequence(), "lost"),
+    "sequence, gru4rec": (Sequence("gru4rec"), "kept"),
+    "sequence, gru4rec, order shuffled within each session": (Sequence("gru4rec"), "sessions"),
+    "sequence, gru4rec, order of all ratings shuffled": (Sequence("gru4rec"), "lost"),
 }
 
 
@@ -125,12 +125,13 @@ def main() -> None:
     lines = [
         "## The order of the ratings",
         "",
-        "Protocol leave-last-out: the latest rating of each user is held out (of several of the same second one at "
-        "random), and all movies are ranked that the user has not rated. `sequence` has its default settings "
-        f"({chosen}), chosen on the validation part; its training stops on the latest rating that is left. Intervals: "
-        "95 %. Ratings of the same second are in random order throughout. The order of the known ratings is "
-        f"shuffled within each session (a pause of {GAP // 60} minutes begins a new one), or of all ratings, in "
-        "training and at the test. `python benchmarks/sequence.py ml-100k ml-latest-small`",
+        "Protocol leave-last-out: the latest rating of each user is held out (of several of the same second one by a "
+        "hash), and all movies are ranked that the user has not rated. All models have default settings; those of "
+        f"`sequence` ({chosen}) were not tuned. Its training stops on the latest rating that is left. Intervals: 95 %. "
+        "Ratings of the same second are in an order that tells nothing throughout. In the last rows the order of the "
+        f"known ratings is shuffled within each session (a pause of {GAP // 60} minutes begins a new one), or that of "
+        "all of them, in training and at the test. `python benchmarks/sequence.py "
+        f"{' '.join(Path(name).name for name in given.data)}`",
     ]
     try:
         for name in given.data:
