@@ -17,6 +17,8 @@ and of the lists themselves:
 
     novelty     mean of −log₂(share of the training users who rated the item): 1 is an item that half of them rated
     popularity  mean of that share
+    tail        share of the list in the long tail: outside the most-rated items that have 80 % of all ratings
+                (`long_tail`; Abdollahpouri, Burke & Mobasher 2019 call its mean the average percentage of long tail)
     diversity   mean over pairs of 1 − cosine of their genres (items without genres excluded)
     coverage    share of the catalogue that is in at least one list
     gini        inequality of how often items are recommended: 0 all equally often, 1 always the same item
@@ -50,6 +52,8 @@ AT_K = ("hr", "recall", "recall_all", "precision", "map", "mrr", "ndcg")
 HEAD_TO_TAIL = ("head", "middle", "tail")
 N_BEST_KNOWN = 100
 """The most-rated items are the best-known: so many, or a tenth of a smaller catalogue."""
+HEAD_SHARE = 0.8
+"""The most-rated items with so much of all ratings are the short head, all others the long tail."""
 USERS_AT_ONCE = 16_384
 """Users whose vectors and ratings are in memory at a time; scores are computed in much smaller blocks."""
 FEW_HIDDEN = 400
@@ -149,7 +153,7 @@ def rank_quality(
     tables, listed, n_cold = [], {at: np.zeros(n_items, dtype=np.int64) for at in k}, 0
     genres = _genre_directions(model.catalog)
     share = model.n_ratings / max(split.train.n_users, 1)
-    is_known = best_known(model.n_ratings)
+    is_known, is_tail = best_known(model.n_ratings), long_tail(model.n_ratings)
     others = ~is_known if allowed is None else allowed & ~is_known
     n_hits, n_known_hits = dict.fromkeys(k, 0), dict.fromkeys(k, 0)
     for start in range(0, len(evaluated), USERS_AT_ONCE):
@@ -165,8 +169,8 @@ def rank_quality(
         hits = hits_of(lists, truth)
         for at in k:
             columns |= {f"{name}@{at}": values for name, values in metrics_at(hits, hidden[rows], at).items()}
-            columns |= {f"{name}@{at}": values for name, values in _of_lists(lists[:, :at], share, genres).items()}
             shown = lists[:, :at]
+            columns |= {f"{name}@{at}": values for name, values in _of_lists(shown, share, is_tail, genres).items()}
             listed[at] += np.bincount(shown[shown != NONE], minlength=n_items)
             n_hits[at] += int(hits[:, :at].sum())
             n_known_hits[at] += int((hits & is_known[lists])[:, :at].sum())
@@ -195,6 +199,21 @@ def best_known(n_ratings: np.ndarray) -> np.ndarray:
     chosen = np.zeros(len(n_ratings), dtype=bool)
     chosen[np.argsort(-n_ratings, kind="stable")[:n]] = True
     return chosen
+
+
+def long_tail(n_ratings: np.ndarray) -> np.ndarray:
+    """The items outside the short head: (n_items,) bool.
+
+    n_ratings  (n_items,) how often each item was rated; equal ones in item order
+
+    The head are the fewest items that have `HEAD_SHARE` of all ratings, most-rated first (Celma 2008, "Music
+    Recommendation and Discovery in the Long Tail").
+    """
+    order = np.argsort(-n_ratings, kind="stable")
+    before = np.cumsum(n_ratings[order]) - n_ratings[order]
+    is_tail = np.empty(len(n_ratings), dtype=bool)
+    is_tail[order] = before >= HEAD_SHARE * n_ratings.sum()
+    return is_tail
 
 
 def by_activity(ranking: Ranking, metric: str = "ndcg@10", groups: int = 10) -> pd.DataFrame:
@@ -326,12 +345,18 @@ def metrics_at(hits: np.ndarray, n_hidden: np.ndarray, k: int) -> dict[str, np.n
     }
 
 
-def _of_lists(lists: np.ndarray, share: np.ndarray, genres: np.ndarray | None) -> dict[str, np.ndarray]:
+def _of_lists(
+    lists: np.ndarray, share: np.ndarray, is_tail: np.ndarray, genres: np.ndarray | None
+) -> dict[str, np.ndarray]:
     """Properties of the lists that do not depend on the held-out items; NaN where undefined."""
     is_item = lists != NONE
     shares = np.where(is_item, share[lists], np.nan)
     known = np.where(shares > 0, shares, np.nan)
-    result = {"novelty": _row_mean(-np.log2(known)), "popularity": _row_mean(shares)}
+    result = {
+        "novelty": _row_mean(-np.log2(known)),
+        "popularity": _row_mean(shares),
+        "tail": _row_mean(np.where(is_item, is_tail[lists], np.nan)),
+    }
     diversity = np.full(len(lists), np.nan)
     if genres is not None:
         directions = np.where(is_item[:, :, None], genres[lists], 0)

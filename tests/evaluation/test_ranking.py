@@ -18,7 +18,7 @@ from recsys.dataset.interactions import Interactions
 from recsys.dataset.split import HoldOut, hold_out
 from recsys.errors import InputError, SettingError
 from recsys.evaluation import ranking
-from recsys.evaluation.ranking import Ranking, best_known, by_activity, by_popularity, gini, rank_quality
+from recsys.evaluation.ranking import Ranking, best_known, by_activity, by_popularity, gini, long_tail, rank_quality
 from recsys.models import IALS, MODELS, Model, Popular, Vectors
 from recsys.recommend.topn import batch_of_users, recommend, score
 from recsys.space.embedding import EmbeddingSpace
@@ -158,10 +158,23 @@ def test_diversity_novelty_and_popularity_by_hand() -> None:
     assert found.users["user_id"].tolist() == ["a"]  # the list is x (rated by one of two users), then y and z (by none)
     assert found["popularity@2"] == pytest.approx((0.5 + 0) / 2)
     assert found["novelty@2"] == pytest.approx(1)
+    assert found["tail@2"] == 1  # v and w have four of the five ratings, 80 %
     assert found["diversity@2"] == pytest.approx(1)  # War, Drama against Comedy
     assert found["diversity@3"] == pytest.approx(1)  # z has no genre to compare
     assert found["coverage@2"] == pytest.approx(2 / 5)
     assert found["mrr@2"] == 1 and found["auc"] == 1
+
+
+def test_the_long_tail_is_outside_the_fewest_items_with_four_fifths_of_the_ratings(
+    measured: Ranking, model: Model, ml100k: Dataset
+) -> None:
+    assert long_tail(np.array([1, 4, 0, 5])).tolist() == [True, False, True, False]
+    assert long_tail(np.array([2, 2, 2, 2, 2])).tolist() == [False] * 4 + [True]  # equal ones in item order
+    tail, n_ratings = long_tail(model.n_ratings), model.n_ratings
+    assert n_ratings[~tail].sum() >= 0.8 * n_ratings.sum() > n_ratings[~tail].sum() - n_ratings[~tail].min()
+    assert n_ratings[tail].max() <= n_ratings[~tail].min()
+    listed = measured.listed[20]
+    assert measured["tail@20"] == pytest.approx(listed[tail].sum() / listed.sum())
 
 
 def test_lists_can_be_longer_than_the_catalogue(model: Model, split: HoldOut) -> None:
