@@ -1,7 +1,7 @@
 """What low ratings of a visitor are worth: ways to make a user vector from 3 to 20 ratings, by nDCG and by harm.
 
     python benchmarks/visitors.py ml-100k /path/to/ml-latest-small      names of datasets, or folders with their files
-    python benchmarks/visitors.py --popularity ml-100k                  scores minus β · log-popularity
+    python benchmarks/visitors.py --popularity ml-100k /path/to/…       corrections for popularity, and their chart
 
 Five folds of the users: `ials` is trained without a fold, whose users then rate 3, 5, 10, 20 movies drawn at random and
 are tested on the rest of their ratings, as in `recsys.evaluation.few_ratings`. Half of the users are for choosing, the
@@ -26,10 +26,14 @@ from recsys.dataset.weighting import PRIOR
 from recsys.errors import RecsysError
 from recsys.evaluation.few_ratings import DISLIKED, LIKED
 from recsys.evaluation.interval import Interval, intervals, paired
+from recsys.evaluation.ranking import long_tail
 from recsys.models import IALS
 from recsys.models.ials import CAUTION, COMMON, CONTRAST
+from recsys.recommend.rerank import POOL
 
 K, FOLDS = 10, 5
+FEWEST = tuple(n for n in FEW if n <= K)
+HALVES = ("for choosing", "test")
 LEARNER = IALS()
 Targets = Callable[[np.ndarray, np.ndarray, float], tuple[np.ndarray, np.ndarray]]
 """Weights (n, k), ratings (n, k), highest rating of a dislike → weights and targets (n, k)."""
@@ -44,7 +48,7 @@ class Fold:
         train = Interactions(ratings.matrix[kept], ratings.user_ids[kept], ratings.item_ids)
         model = LEARNER.fit(Dataset(train, data.catalog))
         self.y = model.space.item_factors.astype(np.float64)
-        self.log_popularity = np.log1p(model.n_ratings)
+        self.n_ratings, self.is_tail = model.n_ratings, long_tail(model.n_ratings)
         order = np.argsort(-model.n_ratings, kind="stable")
         ratings_before = np.cumsum(model.n_ratings[order]) - model.n_ratings[order] / 2
         self.is_head = np.zeros(len(order), dtype=bool)  # the most popular movies, with a third of all ratings
@@ -73,15 +77,15 @@ class Fold:
         found: np.ndarray = np.linalg.solve(matrix, right[:, :, None])[:, :, 0]
         return found
 
-    def measure(self, vectors: np.ndarray, beta: float = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """nDCG@K of the liked, NaN for users without any; shares of the list that are disliked, and in the head.
-
-        beta  is subtracted, times the log-popularity and the standard deviation of the user's scores
-        """
-        scores = vectors @ self.y.T
-        if beta:
-            scores -= beta * scores.std(axis=1, keepdims=True) * self.log_popularity
+    def scores(self, vectors: np.ndarray) -> np.ndarray:
+        """Scores (n_users, n_items) of the movies that may be listed, −inf of the others."""
+        scores: np.ndarray = vectors @ self.y.T
         np.put_along_axis(scores, self.items, -np.inf, axis=1)
+        return scores
+
+    def measure(self, scores: np.ndarray) -> tuple[np.ndarray, ...]:
+        """nDCG@K of the liked, NaN for users without any; shares of the list that are disliked, in the head, and in the
+        tail."""
         best = np.argpartition(-scores, K, axis=1)[:, :K]
         lists = np.take_along_axis(best, np.argsort(-np.take_along_axis(scores, best, 1), axis=1), 1)
         gains = 1 / np.log2(np.arange(2, K + 2))
@@ -89,7 +93,7 @@ class Fold:
         ideal = np.where(n_liked > 0, np.cumsum(gains)[n_liked - 1], np.nan)
         harm: np.ndarray = np.take_along_axis(self.dislikes, lists, axis=1).mean(axis=1)
         ndcg = np.take_along_axis(self.likes, lists, axis=1) @ gains / ideal
-        return ndcg, harm, self.is_head[lists].mean(axis=1)
+        return ndcg, harm, self.is_head[lists].mean(axis=1), self.is_tail[lists].mean(axis=1)
 
 
 def every_rating_counts_for(w: np.ndarray, r: np.ndarray, disliked: float) -> tuple[np.ndarray, np.ndarray]:
@@ -144,18 +148,60 @@ VARIANTS: dict[str, Callable[[Fold, int], np.ndarray]] = {
 }
 
 
-BETAS = (0, -0.4, -0.2, 0.1, 0.2, 0.4, 0.8)
-WHAT = ("ndcg", "harm", "head")
-
-
 def of_visitors(fold: Fold, n: int) -> np.ndarray:
     """The vectors that `IALS` gives to visitors."""
     return fold.vectors(n, contrast(CONTRAST), CAUTION, COMMON)
 
 
+Correction = Callable[[Fold, np.ndarray], np.ndarray]
+"""A fold and scores (n_users, n_items) → corrected scores."""
+
+
+def less_popular(beta: float) -> Correction:
+    """Scores minus β · log(1 + ratings of the movie), in standard deviations of the user's scores: a bias."""
+
+    def corrected(fold: Fold, scores: np.ndarray) -> np.ndarray:
+        spread = np.where(np.isfinite(scores), scores, np.nan)
+        result: np.ndarray = scores - beta * np.nanstd(spread, axis=1, keepdims=True) * np.log1p(fold.n_ratings)
+        return result
+
+    return corrected
+
+
+def shorter(eta: float) -> Correction:
+    """Scores with the item vectors y / |y|^η: 1 ranks by cosine."""
+    return lambda fold, scores: scores / np.maximum(np.linalg.norm(fold.y, axis=1), 1e-9) ** eta
+
+
+def surprising(novelty: float) -> Correction:
+    """The re-ranking of `recsys.recommend.rerank`, for all users at once."""
+
+    def corrected(fold: Fold, scores: np.ndarray) -> np.ndarray:
+        pool = np.argpartition(-scores, POOL, axis=1)[:, :POOL]
+        rarity = -np.log2(np.maximum(fold.n_ratings, 1))[pool]
+        relevance = [
+            (of_pool - of_pool.mean(axis=1, keepdims=True)) / of_pool.std(axis=1, keepdims=True)
+            for of_pool in (np.take_along_axis(scores, pool, axis=1), rarity)
+        ]
+        result = np.full_like(scores, -np.inf)
+        np.put_along_axis(result, pool, (1 - novelty) * relevance[0] + novelty * relevance[1], axis=1)
+        return result
+
+    return corrected
+
+
+CORRECTIONS: dict[str, dict[str, Correction]] = {
+    "log-popularity": {f"β = {beta:g}": less_popular(beta) for beta in (-0.4, -0.2, 0.1, 0.2, 0.4, 0.8)},
+    "length of the item vector": {f"η = {eta:g}": shorter(eta) for eta in (-0.2, 0.1, 0.2, 0.4, 0.7, 1)},
+    "novelty in the app": {f"ν = {nu:g}": surprising(nu) for nu in (0.1, 0.2, 0.3, 0.5)},
+}
+NONE = "no correction"
+WHAT = ("ndcg", "harm", "head", "tail")
+
+
 def measured(data: Dataset, popularity: bool) -> dict[str, pd.DataFrame]:
-    """By variant (with `popularity`: by β), one row per user: the measures in `WHAT` at each number of ratings and
-    their means, and the user's half."""
+    """By variant (with `popularity`: by correction), one row per user: the measures in `WHAT` at each number of ratings
+    and their means, and the user's half."""
     rng = np.random.default_rng(7)
     counts = np.diff(data.interactions.matrix.indptr)
     enough = rng.permutation(np.flatnonzero(counts >= max(FEW) + LEAST_HIDDEN))
@@ -163,11 +209,16 @@ def measured(data: Dataset, popularity: bool) -> dict[str, pd.DataFrame]:
     for left_out in np.array_split(enough, FOLDS):
         fold = Fold(data, left_out, rng)
         half = np.arange(len(left_out)) % 2
-        made = (
-            {f"β = {beta:g}": {n: fold.measure(of_visitors(fold, n), beta) for n in FEW} for beta in BETAS}
-            if popularity
-            else {name: {n: fold.measure(make(fold, n)) for n in FEW} for name, make in VARIANTS.items()}
-        )
+        if popularity:
+            scores = {n: fold.scores(of_visitors(fold, n)) for n in FEWEST}
+            every = {NONE: lambda fold, scores: scores} | {
+                k: v for some in CORRECTIONS.values() for k, v in some.items()
+            }
+            made = {
+                name: {n: fold.measure(correct(fold, scores[n])) for n in FEWEST} for name, correct in every.items()
+            }
+        else:
+            made = {name: {n: fold.measure(fold.scores(make(fold, n))) for n in FEW} for name, make in VARIANTS.items()}
         for name, found in made.items():
             columns = {f"{what} from {n}": values[at] for n, values in found.items() for at, what in enumerate(WHAT)}
             columns |= {what: np.mean([row[at] for row in found.values()], axis=0) for at, what in enumerate(WHAT)}
@@ -175,15 +226,17 @@ def measured(data: Dataset, popularity: bool) -> dict[str, pd.DataFrame]:
     return {name: pd.concat(parts, ignore_index=True) for name, parts in tables.items()}
 
 
-def section(named: str, data: Dataset, popularity: bool) -> list[str]:
+def section(named: str, tables: dict[str, pd.DataFrame], popularity: bool) -> list[str]:
     """The tables of both halves."""
-    tables = measured(data, popularity)
     shown = WHAT if popularity else WHAT[:2]
-    names = {"ndcg": "nDCG@10", "harm": "harm@10", "head": "share of the head"}
-    numbers = " / ".join(map(str, FEW))
+    known = FEWEST if popularity else FEW
+    names = {
+        "ndcg": "nDCG@10", "harm": "harm@10", "head": "share of the best-known third", "tail": "share of the tail",
+    }  # fmt: skip
+    numbers = " / ".join(map(str, known))
     first = next(iter(tables))
     lines = []
-    for half, title in enumerate(("for choosing", "test")):
+    for half, title in enumerate(HALVES):
         of_half = {name: table[table["half"] == half].drop(columns="half") for name, table in tables.items()}
         lines += [
             f"{named}, {title}: {len(of_half[first]):,} users",
@@ -195,11 +248,35 @@ def section(named: str, data: Dataset, popularity: bool) -> list[str]:
             difference = intervals(paired(table, of_half[first]))
             cells = [name]
             for what in shown:
-                cells.append(" / ".join(f"{table[f'{what} from {n}'].mean():.4f}" for n in FEW))
+                cells.append(" / ".join(f"{table[f'{what} from {n}'].mean():.4f}" for n in known))
                 cells.append(_signed(difference[what]) if name != first else "–")
             lines.append(f"| {' | '.join(cells)} |")
         lines.append("")
     return lines
+
+
+def draw(found: dict[str, dict[str, pd.DataFrame]], picture: Path) -> None:
+    """The curves of nDCG against the share of the tail, means over the numbers of ratings, for the test half."""
+    import matplotlib as mpl
+
+    mpl.use("Agg")
+    from matplotlib import pyplot, ticker
+
+    size = (4.5 * len(found), 4)
+    figure, grid = pyplot.subplots(1, len(found), figsize=size, layout="constrained", squeeze=False)
+    for axes, (name, tables) in zip(grid[0], found.items(), strict=True):
+        means = {at: table.loc[table["half"] == 1, ["tail", "ndcg"]].mean() for at, table in tables.items()}
+        for style, (correction, variants) in zip("os^", CORRECTIONS.items(), strict=True):
+            curve = sorted((means[at]["tail"], means[at]["ndcg"]) for at in (NONE, *variants))
+            axes.plot(*np.array(curve).T, f"{style}-", label=correction, markersize=4, linewidth=1)
+        axes.plot(*means[NONE], "ko", label=NONE)
+        axes.set_title(name, loc="left")
+        axes.set_xlabel("share of the list in the long tail")
+        axes.xaxis.set_major_formatter(ticker.PercentFormatter(1))
+        axes.spines[["top", "right"]].set_visible(False)
+    grid[0][0].set_ylabel("nDCG@10 from 3, 5, 10 ratings")
+    grid[0][0].legend(frameon=False)
+    figure.savefig(picture, dpi=110)
 
 
 def _signed(value: Interval) -> str:
@@ -213,9 +290,12 @@ EXPLANATIONS = (
     "was rated in its lowest third (2 or less), for users of whom 3, 5, 10, 20 ratings are known; `ials` with default "
     "settings, trained without them (`python benchmarks/visitors.py`). Bold: the 95 % interval of the difference over "
     "the same users excludes 0.",
-    "The scores of the visitors of `ials` minus β · log(1 + ratings of the movie), in standard deviations of the "
-    "user's scores; still a dot product, with a bias. The head are the most popular movies, which have a third of all "
-    "ratings. Other terms as in the section on low ratings (`python benchmarks/visitors.py --popularity`).",
+    "Corrections of the scores of the visitors of `ials` who have given 3, 5 or 10 ratings. β: minus β · log(1 + "
+    "ratings of the movie), in standard deviations of the scores; still a dot product, with a bias. η: item vectors "
+    "divided by their length to the power η. ν: *Novelty* under *Surprise* in the app. The tail is outside the "
+    "most-rated movies that have 80 % of all ratings (`tail@k` of `recsys evaluate`); the best-known third are the "
+    "most-rated that have a third. Other terms as in the section on low ratings, chart in `docs/tail.png` "
+    "(`python benchmarks/visitors.py --popularity`).",
 )
 
 
@@ -226,12 +306,17 @@ def main() -> None:
     parser.add_argument("--popularity", action="store_true", help="measure a correction for popularity")
     chosen = parser.parse_args()
     lines = [HEADINGS[chosen.popularity], "", EXPLANATIONS[chosen.popularity], ""]
+    found = {}
     try:
         for name in chosen.data:
             folder = Path(name)
-            lines += section(folder.name, prepared(name, folder if folder.is_dir() else None), chosen.popularity)
+            data = prepared(name, folder if folder.is_dir() else None)
+            found[folder.name] = measured(data, chosen.popularity)
+            lines += section(folder.name, found[folder.name], chosen.popularity)
     except RecsysError as error:
         sys.exit(f"visitors.py: {error}")
+    if chosen.popularity:
+        draw(found, Path(__file__).parent.parent / "docs" / "tail.png")
     write_section(lines)
 
 
