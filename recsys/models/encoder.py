@@ -11,6 +11,7 @@ import scipy  # loads scipy.special when it is used
 import scipy.sparse as sp
 
 from recsys.errors import InputError, NotFinite
+from recsys.models.fitted import fold_in_liked, liked_contributions
 from recsys.space.embedding import EmbeddingSpace
 from recsys.topk import row_blocks
 
@@ -81,8 +82,8 @@ class Encoder:
         return vectors
 
     def fold_in_visitors(self, space: EmbeddingSpace, weights: sp.csr_matrix, above: np.ndarray) -> np.ndarray:
-        """As `fold_in`: the encoder knows no ratings against an item."""
-        return self.fold_in(space, weights)
+        """As `fold_in`, without dislikes: the encoder knows no ratings against an item."""
+        return fold_in_liked(self, space, weights, above)
 
     def contributions(self, space: EmbeddingSpace, weights: sp.csr_matrix, item_rows: np.ndarray) -> np.ndarray:
         """By how much each score falls when a rated item is left out: exact, one encoding per rated item.
@@ -105,8 +106,8 @@ class Encoder:
     def visitor_contributions(
         self, space: EmbeddingSpace, weights: sp.csr_matrix, above: np.ndarray, item_rows: np.ndarray
     ) -> np.ndarray:
-        """As `contributions`."""
-        return self.contributions(space, weights, item_rows)
+        """As `contributions`, without dislikes."""
+        return liked_contributions(self, space, weights, above, item_rows)
 
     def _encoded(self, sums: np.ndarray, lengths: np.ndarray) -> np.ndarray:
         """Users' vectors (n, n_factors) from the products of their weights and the first layer.

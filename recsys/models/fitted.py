@@ -15,13 +15,17 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import scipy.sparse as sp
 
-from recsys.dataset.interactions import as_ids, index_of
+from recsys.dataset.interactions import as_ids, index_of, select_entries
 from recsys.dataset.weighting import FittedWeighting
 from recsys.errors import InputError, NotFinite
 from recsys.limits import LARGEST
 from recsys.models.user_batch import COLD, FOLDED_IN, STORED, UserBatch
 from recsys.space.embedding import EmbeddingSpace
 from recsys.topk import top_k
+
+DISLIKED = -0.2
+"""How far below the mean of its visitor a weight counts as a dislike, in mean weights of training: one or two of five
+stars. Chosen on the validation part of MovieLens 100K (`benchmarks/low_stars.py`)."""
 
 
 class FoldIn(Protocol):
@@ -61,6 +65,21 @@ class FoldIn(Protocol):
 
     def check_fits(self, space: EmbeddingSpace) -> None:
         """Raise InputError unless users can be folded into this space."""
+
+
+def fold_in_liked(rule: FoldIn, space: EmbeddingSpace, weights: sp.csr_matrix, above: np.ndarray) -> np.ndarray:
+    """As `FoldIn.fold_in_visitors`, for a model that knows no ratings against an item: dislikes are left out."""
+    return rule.fold_in(space, select_entries(weights, above >= DISLIKED))
+
+
+def liked_contributions(
+    rule: FoldIn, space: EmbeddingSpace, weights: sp.csr_matrix, above: np.ndarray, item_rows: np.ndarray
+) -> np.ndarray:
+    """As `FoldIn.contributions`, for a user vector of `fold_in_liked`: dislikes add nothing."""
+    shares = np.zeros((weights.nnz, len(item_rows)), dtype=np.float32)
+    liked = above >= DISLIKED
+    shares[liked] = rule.contributions(space, select_entries(weights, liked), item_rows)
+    return shares
 
 
 @dataclass(frozen=True, eq=False)

@@ -16,7 +16,7 @@ from recsys.dataset.interactions import Interactions
 from recsys.dataset.weighting import Weighting
 from recsys.errors import Diverged, InputError, NotFinite, Unsupported
 from recsys.limits import check_memory
-from recsys.models.fitted import Fitted, FoldIn
+from recsys.models.fitted import Fitted, FoldIn, fold_in_liked, liked_contributions
 from recsys.models.settings import check_settings
 from recsys.models.start import check_start, digest_of, starting_space
 from recsys.progress import Progress
@@ -41,8 +41,7 @@ class Learner(ABC):
     is_trainable  whether `fit` can train it; imported vectors cannot be
     has_vectors   whether its models have user and item vectors
     remedy        what to do when training diverges
-    counts_dislikes  whether a visitor is moved away from what they rated below their mean; else every rating shows
-                     interest
+    counts_dislikes  whether a visitor is moved away from what they rated below their mean; else dislikes are left out
     """
 
     is_trainable: ClassVar[bool] = True
@@ -225,17 +224,17 @@ class VectorLearner(Learner):
         """
 
     def fold_in_visitors(self, space: EmbeddingSpace, weights: sp.csr_matrix, above: np.ndarray) -> np.ndarray:
-        """As `fold_in`, for visitors, who give few ratings, each for or against an item. By default the same.
+        """As `fold_in`, for visitors, who give few ratings, each for or against an item. By default without dislikes.
 
         above  (nnz,) float64, by how much each weight is above the user's mean: `FittedWeighting.above_mean`
         """
-        return self.fold_in(space, weights)
+        return fold_in_liked(self, space, weights, above)
 
     def visitor_contributions(
         self, space: EmbeddingSpace, weights: sp.csr_matrix, above: np.ndarray, item_rows: np.ndarray
     ) -> np.ndarray:
         """As `contributions`, for a user vector of `fold_in_visitors`."""
-        return self.contributions(space, weights, item_rows)
+        return liked_contributions(self, space, weights, above, item_rows)
 
     def tensors(self) -> dict[str, np.ndarray]:
         """What folding in needs besides the vectors, by name; stored with a model. By default nothing."""

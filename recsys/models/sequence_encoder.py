@@ -13,6 +13,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from recsys.errors import InputError, NotFinite
+from recsys.models.fitted import fold_in_liked, liked_contributions
 from recsys.space.embedding import EmbeddingSpace
 
 Variant = Literal["sasrec", "gru4rec"]
@@ -155,8 +156,8 @@ class SequenceEncoder:
         return self._encoded(space, *histories(weights, self.max_length))
 
     def fold_in_visitors(self, space: EmbeddingSpace, weights: sp.csr_matrix, above: np.ndarray) -> np.ndarray:
-        """As `fold_in`: the network knows no ratings against an item."""
-        return self.fold_in(space, weights)
+        """As `fold_in`, without dislikes: the network knows no ratings against an item."""
+        return fold_in_liked(self, space, weights, above)
 
     def contributions(self, space: EmbeddingSpace, weights: sp.csr_matrix, item_rows: np.ndarray) -> np.ndarray:
         """By how much each score falls when a rated item is left out: exact, one encoding per rated item.
@@ -179,8 +180,8 @@ class SequenceEncoder:
     def visitor_contributions(
         self, space: EmbeddingSpace, weights: sp.csr_matrix, above: np.ndarray, item_rows: np.ndarray
     ) -> np.ndarray:
-        """As `contributions`."""
-        return self.contributions(space, weights, item_rows)
+        """As `contributions`, without dislikes."""
+        return liked_contributions(self, space, weights, above, item_rows)
 
     def _encoded(self, space: EmbeddingSpace, items: np.ndarray, lengths: np.ndarray) -> np.ndarray:
         """User vectors from histories; users of like length together."""

@@ -13,6 +13,7 @@ from streamlit.testing.v1 import AppTest
 from recsys import store
 from recsys.app.components.memory import Memory
 from recsys.app.session import load_model, models_root
+from recsys.dataset.weighting import FittedWeighting
 from recsys.models import Model
 
 MAIN = Path(__file__).resolve().parents[2] / "recsys" / "app" / "entry" / "script.py"
@@ -150,6 +151,9 @@ def test_the_page_says_where_low_stars_only_hide(app: AppTest, monkeypatch: pyte
     run(app, {ALIEN: 3.0})
     assert "low stars only hide" not in said(app)
     monkeypatch.setattr("recsys.app.pages.for_you.my_ratings.LOW", 3)  # the model leaves out what has less than 3
+    run(app)
+    assert "low stars only hide" in said(app)
+    monkeypatch.setattr(FittedWeighting, "tells_dislikes", False)
     run(app)
     assert "even low stars" in said(app)
 

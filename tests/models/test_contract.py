@@ -208,6 +208,18 @@ def test_folding_in_a_known_user_gives_the_same_list(case: Case, model: Model) -
     assert recommend(model, batch, 1)["item_id"].tolist() == [missing_item(u) for u in range(N_USERS)]
 
 
+def test_what_a_visitor_dislikes_is_no_interest(model: Model) -> None:
+    if not model.learner.has_vectors or model.counts_dislikes:
+        pytest.skip("without vectors, or with ratings against items")
+    liked, both = ({"item 01": 5.0, "item 05": 5.0} | low for low in ({}, {"item 02": 1.0}))
+    batch = batch_of_ratings(model, both)
+    np.testing.assert_array_equal(batch.vectors, batch_of_ratings(model, liked).vectors)
+    found = model.fitted.contributions(batch, model.weighting, np.arange(N_ITEMS))
+    assert found is not None
+    is_low = model.item_ids[found.rated_rows] == "item 02"
+    assert is_low.sum() == 1 and not found.shares[is_low].any() and found.shares[~is_low].any()
+
+
 def test_reasons_come_from_the_users_own_ratings(case: Case, model: Model) -> None:
     you = batch_of_ratings(model, {"item 01": 5.0, "item 05": 4.0, "item 02": 3.0})
     reasons = explain(model, you, ["item 09"], top=2)[0]

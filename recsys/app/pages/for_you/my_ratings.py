@@ -64,8 +64,10 @@ def draw_my_ratings(loaded: Loaded) -> dict[Any, float]:
 
 def _explain_low_stars(loaded: Loaded, lowest: float) -> str:
     """What low stars do in a model that does not count them against movies."""
-    least = loaded.model.weighting.settings.min_rating
-    if least is not None and lowest < least:
+    weighting = loaded.model.weighting
+    least = weighting.settings.min_rating
+    are_left_out = loaded.model.learner.has_vectors and weighting.tells_dislikes
+    if are_left_out or (least is not None and lowest < least):
         return say("With this model, low stars only hide a movie; they do not keep similar ones away.")
     return say("This model takes every rating as interest, even low stars: movies like the one you disliked may rise.")
 
