@@ -235,6 +235,7 @@ class Interactions:
         coo = self.matrix.tocoo()
         kept = np.flatnonzero(column[coo.col] >= 0)
         moved = sp.csr_matrix((kept, (coo.row[kept], column[coo.col[kept]])), shape=(self.n_users, len(target)))
+        moved.sort_indices()  # SciPy 1.13 leaves them as they come
         times = None if self.timestamps is None else self.timestamps[moved.data]
         matrix = sp.csr_matrix((self.matrix.data[moved.data], moved.indices, moved.indptr), shape=moved.shape)
         return Interactions(matrix, self.user_ids, ids, times)
